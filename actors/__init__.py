@@ -1,0 +1,1 @@
+"""The emulated world: every network element, and the protocols, links and clocks it runs on."""

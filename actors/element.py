@@ -1,0 +1,200 @@
+"""What a network element is, and the handful of verbs that it is given.
+
+An element knows its ports, its clock and its dice; it does not know which carrier moves its frames, whether the
+clock is real or virtual, or who started it. It waits only for what its `Context` hands out: `sleep`, `call`, and
+the emulated stack's sockets. That is what lets the same file run as a process of its own and inside a simulation.
+"""
+
+import asyncio
+import importlib
+import importlib.util
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextvars import ContextVar
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+JOURNEY: ContextVar[str | None] = ContextVar("journey", default=None)
+"""The journey (32 hex digits) whose story is being recorded here and now; None for all other traffic.
+
+The runtime sets it around `on_frame` for a marked frame, and tasks started there inherit it. Frames sent while it
+is set carry the mark on."""
+
+
+class Claim(NamedTuple):
+    """Something that a config says is its own: `what` is "address" (10.0.0.1) or "subnet" (10.0.0.0/24)."""
+
+    what: str
+    value: str
+    where: tuple[str | int, ...]
+
+
+class ElementConfig(BaseModel):
+    """Base of every element's `Config`. A field that is accepted does something; an unknown one is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def port_names(self) -> Iterable[str]:
+        """The ports that links can be plugged into."""
+        return ()
+
+    def claims(self) -> Iterable[Claim]:
+        """Addresses and subnets that no other element may claim; `where` is the path inside this config."""
+        return ()
+
+
+class Port(Protocol):
+    """One end of a link. `send` stamps the frame with the current model time and journey, and never blocks:
+    what the link cannot take is dropped and counted, as on a wire."""
+
+    name: str
+    link: str
+    mtu: int
+    up: bool
+
+    def send(self, frame: bytes) -> None: ...
+
+
+class TimerHandle(Protocol):
+    def cancel(self) -> None: ...
+
+
+class Counter:
+    """A number that only grows. Hot paths keep the object and add to `value`."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value: float = 0
+
+
+class Gauge:
+    """A number as it is now."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value: float = 0
+
+
+class Metrics(Protocol):
+    """Counters and gauges by name and labels; the same pair always gives the same object."""
+
+    def counter(self, name: str, /, **labels: str) -> Counter: ...
+
+    def gauge(self, name: str, /, **labels: str) -> Gauge: ...
+
+
+class CallFailed(Exception):
+    """A call over the management network that did not succeed: the element is away, or it refused; says which."""
+
+
+class Context(ABC):
+    """All that an element may know of the world around it."""
+
+    name: str
+    """This element's name."""
+    ports: Mapping[str, Port]
+    """Its ports by name."""
+    random: Random
+    """Its dice: seeded from the world's seed and its name."""
+    metrics: Metrics
+    directory: Path
+    """The run directory: `ca.pem`, `certs/<domain>.pem` (chain and key), `tls-keys.log`, `logs/`."""
+
+    @abstractmethod
+    def now_ns(self) -> int:
+        """Model time in nanoseconds. While a frame is handled this is the moment at which it was due."""
+
+    @abstractmethod
+    def unix_ns(self, now_ns: int | None = None) -> int:
+        """Model time as nanoseconds since 1970, for logs and headers; the virtual clock starts at a fixed date."""
+
+    @abstractmethod
+    def call_at(self, when_ns: int, callback: Callable[..., None], *args: Any) -> TimerHandle:
+        """Run `callback(*args)` at that model time."""
+
+    @abstractmethod
+    async def sleep(self, seconds: float) -> None: ...
+
+    @abstractmethod
+    def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        """Run a coroutine beside the others until the element stops. One that dies is reported and counted."""
+
+    @abstractmethod
+    def record(self, kind: str, /, *, journey: str | None = None, **fields: Any) -> None:
+        """Write a decision into the journal of the given journey, else of the current one, else nowhere."""
+
+    @abstractmethod
+    def event(self, kind: str, /, **fields: Any) -> None:
+        """Write down something that happened in the world, whoever is watching (a lease, a crash, a link cut)."""
+
+    @abstractmethod
+    async def call(self, element: str, verb: str, /, **arguments: Any) -> Any:
+        """Ask another element over the management network: its `on_call`. Raises `CallFailed`."""
+
+    def recording(self) -> bool:
+        """Whether a journey is being recorded here and now: guard for records that are dear to compose."""
+        return JOURNEY.get() is not None
+
+
+class Element(ABC):
+    """One network element. Subclasses are found by `load_kind`: one per file, beside its `Config`."""
+
+    def __init__(self, config: Any, context: Context) -> None:
+        self.config = config
+        self.context = context
+
+    async def start(self) -> None:
+        """Come up. When this returns the element is ready; long work goes to `context.spawn`."""
+
+    async def stop(self) -> None:
+        """Go down in order, where that differs from losing power."""
+
+    @abstractmethod
+    def on_frame(self, port: str, frame: bytes) -> None:
+        """A frame has arrived at a port. Must take any bytes whatever: what is malformed is counted and dropped."""
+
+    def on_link(self, port: str, up: bool) -> None:
+        """The link at this port has gained or lost its carrier."""
+
+    async def on_call(self, verb: str, arguments: dict[str, Any]) -> Any:
+        """A call over the management network. The default runs `call_<verb>(**arguments)`."""
+        method = getattr(self, f"call_{verb}", None)
+        if method is None:
+            known = sorted(name.removeprefix("call_") for name in dir(self) if name.startswith("call_"))
+            raise CallFailed(f"{self.context.name} does not know {verb!r}; it knows {', '.join(known) or 'no calls'}")
+        try:
+            bound = inspect.signature(method).bind(**arguments)
+        except TypeError as error:
+            raise CallFailed(f"{self.context.name}: {verb}: {error}") from None
+        return await method(*bound.args, **bound.kwargs)
+
+    def inspect(self) -> dict[str, Any]:
+        """The element's state, as plain values, for `journey inspect`."""
+        return {}
+
+
+class UnknownKind(LookupError):
+    """No file in `actors/` defines this kind of element."""
+
+
+def load_kind(kind: str) -> tuple[type[ElementConfig], type[Element]]:
+    """The `Config` and the one `Element` class of `actors/<kind>.py`."""
+    name = f"actors.{kind}"
+    if not kind.isidentifier() or importlib.util.find_spec(name) is None:
+        raise UnknownKind(f"there is no actors/{kind}.py")
+    module = importlib.import_module(name)
+    elements = [
+        thing
+        for thing in vars(module).values()
+        if isinstance(thing, type) and issubclass(thing, Element) and thing.__module__ == name
+    ]
+    config = getattr(module, "Config", None)
+    if len(elements) != 1 or not (isinstance(config, type) and issubclass(config, ElementConfig)):
+        raise UnknownKind(f"actors/{kind}.py is not an element: it needs one Element class and a Config")
+    return config, elements[0]

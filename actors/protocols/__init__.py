@@ -1,0 +1,1 @@
+"""Sans-IO protocol engines: told the time, handed their dice, and silent otherwise."""

@@ -1,0 +1,68 @@
+"""Quantities as people write them in a config: `800us`, `300mbit`, `1%`, `64kB`; one parser for all rooms."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+MICROSECOND = 1_000
+MILLISECOND = 1_000_000
+SECOND = 1_000_000_000
+
+_TIME = {"ns": 1, "us": MICROSECOND, "ms": MILLISECOND, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND}
+_RATE = {"bit": 1, "kbit": 10**3, "mbit": 10**6, "gbit": 10**9}
+_SIZE = {"B": 1, "kB": 1000, "MB": 10**6, "GB": 10**9, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+_NUMBER = r"(\d+(?:\.\d+)?)"
+
+
+def _quantity(value: Any, units: dict[str, int], what: str, example: str) -> int:
+    if not isinstance(value, str):
+        raise ValueError(f"{what} needs a unit, such as {example}")
+    parts = re.findall(rf"{_NUMBER}\s*([a-zA-Z]+)", value)
+    if not parts or "".join(n + u for n, u in parts) != re.sub(r"\s", "", value):
+        raise ValueError(f"{value!r} is not a {what}; write it like {example}")
+    total = 0.0
+    for number, unit in parts:
+        if unit not in units:
+            raise ValueError(f"{value!r}: unit {unit!r} is unknown, use one of {', '.join(units)}")
+        total += float(number) * units[unit]
+    return round(total)
+
+
+def parse_duration(value: Any) -> int:
+    """`1m30s`, `800us` as nanoseconds; `0` needs no unit; raises ValueError."""
+    if value == 0 and not isinstance(value, bool):
+        return 0
+    return _quantity(value, _TIME, "duration", "800us, 20ms or 1m30s")
+
+
+def parse_rate(value: Any) -> int:
+    """`300mbit` as bits per second; raises ValueError."""
+    return _quantity(value, _RATE, "rate", "300mbit or 10gbit")
+
+
+def parse_size(value: Any) -> int:
+    """`64kB` (1000s) or `64KiB` (1024s) as bytes; raises ValueError."""
+    return _quantity(value, _SIZE, "size", "14kB or 64KiB")
+
+
+def parse_share(value: Any) -> float:
+    """`1%` as 0.01, between 0 % and 100 %; raises ValueError."""
+    if value == 0 and not isinstance(value, bool):
+        return 0.0
+    if isinstance(value, str) and (match := re.fullmatch(rf"{_NUMBER}\s*%", value)):
+        share = float(match[1]) / 100
+        if share <= 1:
+            return share
+        raise ValueError(f"{value!r} is more than 100%")
+    raise ValueError(f"{value!r} is not a share; write it like 1%")
+
+
+def _text_schema(example: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": ["string", "integer"], "examples": [example]})
+
+
+Duration = Annotated[int, BeforeValidator(parse_duration), Field(ge=0), _text_schema("20ms")]
+Rate = Annotated[int, BeforeValidator(parse_rate), Field(gt=0), _text_schema("300mbit")]
+Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0), _text_schema("14kB")]
+Share = Annotated[float, BeforeValidator(parse_share), _text_schema("1%")]

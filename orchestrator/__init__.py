@@ -1,0 +1,1 @@
+"""What launches, drives, watches and explains a world of actors."""
