@@ -1,0 +1,76 @@
+"""The weather on a link: how long a frame takes from one end to the other, and whether it gets there at all.
+
+A frame waits behind those before it (`queue`), takes its length over `rate` to be put on the wire, `delay` to travel
+and up to `jitter` more or less; `loss` is the chance that it never arrives. Each direction of a link has its own.
+The fields may be changed while traffic flows: each change holds from the next frame on.
+"""
+
+from collections import deque
+from random import Random
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from actors.units import SECOND, Duration, Rate, Share
+
+
+class LinkConfig(BaseModel):
+    """A link between two ports, as the world's config describes it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    between: tuple[str, str] = Field(description="its two ends, each `element.port`")
+    delay: Duration = Field(default=0, description="propagation delay")
+    jitter: Duration = Field(default=0, description="the delay varies by up to this much, evenly, both ways")
+    loss: Share = Field(default=0.0, description="share of frames that never arrive")
+    rate: Rate | None = Field(default=None, description="bandwidth; without it a frame takes no time to send")
+    queue: int = Field(default=1000, gt=0, description="frames that wait for a busy link; one more is dropped")
+    mtu: int = Field(default=1500, ge=68, le=65_535, description="largest IP packet in bytes")
+
+
+class Lost(Exception):
+    """The frame does not arrive; the argument says why: `loss`, `queue_full` or `cut`."""
+
+
+class Impairments:
+    """One direction of a link: turns a departure time and a length into an arrival time, or raises `Lost`."""
+
+    __slots__ = ("_busy_until_ns", "_dice", "_leaving_ns", "cut", "delay_ns", "jitter_ns", "loss", "queue", "rate")
+
+    def __init__(self, config: LinkConfig, dice: Random) -> None:
+        self.delay_ns = config.delay
+        self.jitter_ns = min(config.jitter, config.delay)
+        self.loss = config.loss
+        self.rate = config.rate
+        self.queue = config.queue
+        self.cut = False
+        self._dice = dice
+        self._busy_until_ns = 0
+        self._leaving_ns: deque[int] = deque()
+
+    def arrival_ns(self, depart_ns: int, octets: int) -> int:
+        """When the last bit of a frame sent now arrives; raises `Lost`."""
+        if self.cut:
+            raise Lost("cut")
+        if self.rate is not None:
+            depart_ns = self._serialise(depart_ns, octets, self.rate)
+        if self.loss and self._dice.random() < self.loss:
+            raise Lost("loss")
+        arrival_ns = depart_ns + self.delay_ns
+        if self.jitter_ns:
+            arrival_ns += round(self._dice.uniform(-self.jitter_ns, self.jitter_ns))
+        return arrival_ns
+
+    def queued_ns(self, depart_ns: int) -> int:
+        """How long a frame that wants to leave now waits for those before it."""
+        return max(0, self._busy_until_ns - depart_ns)
+
+    def _serialise(self, depart_ns: int, octets: int, rate: int) -> int:
+        leaving = self._leaving_ns
+        while leaving and leaving[0] <= depart_ns:
+            leaving.popleft()
+        if len(leaving) >= self.queue:
+            raise Lost("queue_full")
+        start_ns = max(depart_ns, self._busy_until_ns)
+        self._busy_until_ns = start_ns + octets * 8 * SECOND // rate
+        leaving.append(self._busy_until_ns)
+        return self._busy_until_ns

@@ -1,0 +1,167 @@
+"""One element, wherever it runs: its ports, its journal, its numbers. Real and virtual hosts differ in clock and carrier."""
+
+import asyncio
+import logging
+from abc import abstractmethod
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from actors.element import JOURNEY, CallFailed, Context, Element, TimerHandle
+from actors.links.impairments import Impairments, LinkConfig
+from actors.links.port import Carrier, LinkPort
+from actors.runtime.metrics import MetricStore
+
+def summary(frame: bytes) -> str:
+    return frame[:1].hex()
+
+
+log = logging.getLogger("actors")
+
+
+def dice_for(seed: int, *names: str) -> Random:
+    """The dice of one user of chance: equal seeds and names give equal throws, whatever others do."""
+    return Random("\0".join((str(seed), *names)))
+
+
+class Host(Context):
+    """The `Context` of one element, and the runtime's handle on it."""
+
+    ports: dict[str, LinkPort]
+
+    def __init__(self, name: str, seed: int, directory: Path) -> None:
+        self.name = name
+        self.directory = directory
+        self.random = dice_for(seed, name)
+        self.metrics = MetricStore()
+        self.ports = {}
+        self.element: Element | None = None
+        self.ready = False
+        self._seed = seed
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._errors = self.metrics.counter("journey_runtime_element_errors_total")
+        self.metrics.on_collect(self._collect_ports)
+
+    # ---- what the two kinds of host do differently --------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def carrier(self) -> Carrier:
+        """What moves the frames of this host's ports."""
+
+    @abstractmethod
+    def write(self, record: dict[str, Any]) -> None:
+        """Add a record to the world's journal."""
+
+    @abstractmethod
+    def trouble(self, what: str, error: BaseException) -> None:
+        """The element raised where it must not."""
+
+    # ---- life ----------------------------------------------------------------------------------------------
+
+    def plug(self, port: str, link: str, config: LinkConfig, peer: tuple[str, str]) -> LinkPort:
+        """Plug a link into a port."""
+        impairments = Impairments(config, dice_for(self._seed, "link", link, self.name))
+        self.ports[port] = LinkPort(
+            self.name, port, link, peer, config.mtu, impairments, self.carrier, self
+        )  # fmt: skip
+        return self.ports[port]
+
+    async def start(self, make: Callable[["Host"], Element]) -> None:
+        """Make the element and bring it up."""
+        self.element = make(self)
+        await self.element.start()
+        self.ready = True
+
+    async def stop(self) -> None:
+        self.ready = False
+        if self.element is not None:
+            await self.element.stop()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def deliver(self, port: str, frame: bytes) -> None:
+        """Give the element a frame; an element that fails on it drops it, loudly."""
+        try:
+            assert self.element is not None
+            self.element.on_frame(port, frame)
+        except Exception as error:
+            self._errors.value += 1
+            self.trouble(f"on_frame({port!r}, {len(frame)} bytes)", error)
+
+    async def answer(self, verb: str, arguments: dict[str, Any]) -> Any:
+        """Carry out a management call; `inspect` and `metrics` are every element's. Raises `CallFailed`."""
+        if not self.ready or self.element is None:
+            raise CallFailed(f"{self.name} is not up yet")
+        if verb == "inspect":
+            return self.element.inspect()
+        if verb == "metrics":
+            return self.metrics.values()
+        try:
+            return await self.element.on_call(verb, arguments)
+        except CallFailed:
+            raise
+        except Exception as error:
+            self._errors.value += 1
+            self.trouble(f"on_call({verb!r})", error)
+            raise CallFailed(f"{self.name}: {verb}: {type(error).__name__}: {error}") from error
+
+    # ---- what the element may ask for ----------------------------------------------------------------------
+
+    def call_at(self, when_ns: int, callback: Callable[..., None], *args: Any) -> TimerHandle:
+        return asyncio.get_running_loop().call_at(when_ns / 1e9, callback, *args)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        task = asyncio.get_running_loop().create_task(work, name=f"{self.name}: {name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+        return task
+
+    def _task_done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._errors.value += 1
+            self.trouble(f"task {task.get_name()!r}", error)
+
+    def record(self, kind: str, /, *, journey: str | None = None, **fields: Any) -> None:
+        journey = journey or JOURNEY.get()
+        if journey is not None:
+            self.write(
+                {"t_ns": self.now_ns(), "element": self.name, "kind": kind, "journey": journey, **fields}
+            )
+
+    def event(self, kind: str, /, **fields: Any) -> None:
+        journey = JOURNEY.get()
+        self.write({"t_ns": self.now_ns(), "element": self.name, "kind": kind, "journey": journey, **fields})
+
+    # ---- what the ports ask for ----------------------------------------------------------------------------
+
+    def saw_frame(self, port: LinkPort, depart_ns: int, arrive_ns: int, queued_ns: int, frame: bytes) -> None:
+        self.record(
+            "link.transmit",
+            link=port.link,
+            to=port.peer,
+            bytes=len(frame),
+            depart_ns=depart_ns,
+            arrive_ns=arrive_ns,
+            queued_us=queued_ns / 1000,
+            packet=summary(frame),
+        )
+
+    def saw_drop(self, port: LinkPort, depart_ns: int, reason: str, frame: bytes) -> None:
+        self.record("link.drop", link=port.link, reason=reason, packet=summary(frame))
+
+    def _collect_ports(self) -> None:
+        counter = self.metrics.counter
+        for port in self.ports.values():
+            direction = f"{port.element}>{port.peer}"
+            counter("journey_link_transmit_packets_total", link=port.link, direction=direction).value = port.packets
+            counter("journey_link_transmit_bytes_total", link=port.link, direction=direction).value = port.octets
+            for reason, drops in port.drops.items():
+                counter("journey_link_dropped_packets_total", link=port.link, reason=reason).value = drops

@@ -1,0 +1,240 @@
+"""A world in one process on a clock that never waits: it jumps to the next thing that is due.
+
+How this works. asyncio asks its selector to sleep until the next timer; ours does not sleep. Instead it delivers, in
+order of their due times, the frames that arrive before that timer, sets the clock to each, and returns as soon as one
+of them has made something runnable; else it sets the clock to the timer. Frames wait in a heap of tuples, not in
+asyncio timers, because a hop is the thing that happens most. Ties are broken by the order of sending, and nothing
+real (socket, thread, wall clock) can wake the loop: equal seeds give equal runs.
+"""
+
+import asyncio
+import heapq
+import selectors
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from actors.element import JOURNEY, CallFailed, Element, ElementConfig, load_kind
+from actors.links.impairments import LinkConfig
+from actors.links.port import LinkPort
+from actors.runtime.host import Host
+from actors.units import SECOND
+
+Result = TypeVar("Result")
+
+EPOCH_NS = 1_767_225_600 * SECOND
+"""When virtual worlds begin: 2026-01-01T00:00:00Z."""
+
+CALL_LATENCY_S = 200e-6
+"""Model time that a management call takes, there and back."""
+
+
+_FOREVER_NS = 1 << 62
+
+
+class Deadlock(RuntimeError):
+    """Nothing is left to happen, yet somebody waits."""
+
+
+class _TimelessSelector(selectors.SelectSelector):
+    """Instead of sleeping for a timeout it lets the loop's virtual time pass."""
+
+    advance: Callable[[float | None], None]
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        if timeout is None or timeout > 0:
+            self.advance(timeout)
+        return []
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time is the model's; see the head of this file."""
+
+    def __init__(self) -> None:
+        selector = _TimelessSelector()
+        selector.advance = self._advance
+        super().__init__(selector)
+        self.now_ns = 0
+        self.frames = 0
+        self._sent = 0
+        self._arrivals: list[tuple[int, int, Callable[[str, bytes], None], str, bytes, str | None]] = []
+
+    def time(self) -> float:
+        return self.now_ns / 1e9
+
+    def arrive_at(
+        self, when_ns: int, deliver: Callable[[str, bytes], None], port: str, frame: bytes, journey: str | None
+    ) -> None:
+        """Call `deliver(port, frame)` at that model time, as part of the journey."""
+        self._sent += 1
+        heapq.heappush(self._arrivals, (when_ns, self._sent, deliver, port, frame, journey))
+
+    def _advance(self, timeout: float | None) -> None:
+        arrivals, ready, scheduled = self._arrivals, self._ready, self._scheduled  # type: ignore[attr-defined]
+        if timeout is None and not arrivals:
+            raise Deadlock("nothing is left to happen, yet somebody waits")
+        first, horizon_ns = None, _FOREVER_NS
+        while not ready:
+            if scheduled and scheduled[0] is not first:
+                first = scheduled[0]
+                horizon_ns = max(round(first.when() * 1e9), self.now_ns)
+            if not arrivals or arrivals[0][0] > horizon_ns:
+                # one more nanosecond, lest rounding leave the timer a hair in the future for ever
+                self.now_ns = horizon_ns if horizon_ns > self.now_ns else horizon_ns + 1
+                return
+            when_ns, _, deliver, port, frame, journey = heapq.heappop(arrivals)
+            if when_ns > self.now_ns:
+                self.now_ns = when_ns
+            self.frames += 1
+            if journey is None:
+                deliver(port, frame)
+            else:
+                token = JOURNEY.set(journey)
+                deliver(port, frame)
+                JOURNEY.reset(token)
+            if not arrivals and not scheduled:
+                return
+
+
+class VirtualHost(Host):
+    """An element on the virtual clock; it is its own carrier, into the loop's heap."""
+
+    def __init__(self, name: str, network: "VirtualNetwork") -> None:
+        super().__init__(name, network.seed, network.directory)
+        self._network = network
+        self._loop = network.loop
+        self._hosts = network.hosts
+
+    @property
+    def carrier(self) -> "VirtualHost":
+        return self
+
+    def carry(self, port: LinkPort, arrive_ns: int, journey: str | None, frame: bytes) -> bool:
+        peer = self._hosts[port.peer]
+        if peer.element is None:
+            return False
+        self._loop.arrive_at(arrive_ns, peer.deliver, port.peer_port, frame, journey)
+        return True
+
+    def now_ns(self) -> int:
+        return self._loop.now_ns
+
+    def unix_ns(self, now_ns: int | None = None) -> int:
+        return EPOCH_NS + (self._loop.now_ns if now_ns is None else now_ns)
+
+    async def call(self, element: str, verb: str, /, **arguments: Any) -> Any:
+        host = self._hosts.get(element)
+        if host is None:
+            raise CallFailed(f"there is no element {element!r}")
+        await asyncio.sleep(CALL_LATENCY_S)
+        return await host.answer(verb, arguments)
+
+    def write(self, record: dict[str, Any]) -> None:
+        self._network.journal.append(record)
+
+    def trouble(self, what: str, error: BaseException) -> None:
+        error.add_note(f"in {self.name}: {what}, at {self._loop.time():.9f} s")
+        self._network.troubles.append(error)
+
+
+class VirtualNetwork:
+    """Elements and the links between them, in this process, on a virtual clock.
+
+    An element that raises where it must not ends the run: its error is raised by `run`.
+    """
+
+    def __init__(self, seed: int = 0, directory: Path | None = None) -> None:
+        self.seed = seed
+        self.directory = directory or Path("/nonexistent")
+        self.loop = VirtualLoop()
+        self.hosts: dict[str, VirtualHost] = {}
+        self.journal: list[dict[str, Any]] = []
+        self.troubles: list[BaseException] = []
+        self._makers: dict[str, Callable[[Host], Element]] = {}
+
+    def add(self, name: str, kind: str, config: ElementConfig | dict[str, Any] | None = None) -> VirtualHost:
+        """Add an element of a kind (`isp_as`), with its config as the world's YAML would say it."""
+        config_class, element_class = load_kind(kind)
+        checked = config if isinstance(config, ElementConfig) else config_class.model_validate(config or {})
+        return self.add_element(name, lambda context: element_class(checked, context))
+
+    def add_element(self, name: str, make: Callable[[Host], Element]) -> VirtualHost:
+        """Add an element that `make(context)` makes when the network starts."""
+        assert name not in self.hosts, f"there are two elements named {name}"
+        self.hosts[name] = VirtualHost(name, self)
+        self._makers[name] = make
+        return self.hosts[name]
+
+    def link(self, name: str, one: tuple[str, str], other: tuple[str, str], **config: Any) -> None:
+        """Join two ports; further arguments as in the config: `delay="1ms", loss="1%", rate="10mbit", mtu=9001`."""
+        between = (".".join(one), ".".join(other))
+        self.join(name, one, other, LinkConfig.model_validate({"between": between, **config}))
+
+    def join(self, name: str, one: tuple[str, str], other: tuple[str, str], config: LinkConfig) -> None:
+        """Join two ports by a link with a checked config."""
+        self.hosts[one[0]].plug(one[1], name, config, other)
+        self.hosts[other[0]].plug(other[1], name, config, one)
+
+    def host(self, name: str) -> VirtualHost:
+        return self.hosts[name]
+
+    context = host
+
+    def element(self, name: str) -> Any:
+        return self.hosts[name].element
+
+    def run(self, story: Coroutine[Any, Any, Result], *, limit_s: float = 86_400) -> Result:
+        """Bring all elements up, run the story to its end, bring them down; raises what went wrong in any of them."""
+        asyncio.set_event_loop(self.loop)
+        try:
+            return self.loop.run_until_complete(self._run(story, limit_s))
+        finally:
+            self._finish()
+
+    def _finish(self) -> None:
+        leftover = asyncio.all_tasks(self.loop)
+        for task in leftover:
+            task.cancel()
+        self.loop.run_until_complete(asyncio.gather(*leftover, return_exceptions=True))
+        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        asyncio.set_event_loop(None)
+        self.loop.close()
+
+    async def _run(self, story: Coroutine[Any, Any, Result], limit_s: float) -> Result:
+        try:
+            await self.start()
+            async with asyncio.timeout(limit_s):
+                result = await story
+        finally:
+            story.close()
+            await self.stop()
+            if self.troubles:
+                raise self.troubles[0]
+        return result
+
+    async def start(self) -> None:
+        """Bring up all elements side by side."""
+        for name, make in self._makers.items():
+            host = self.hosts[name]
+            host.element = make(host)
+        await asyncio.gather(*(self._start_one(host) for host in self.hosts.values()))
+
+    @staticmethod
+    async def _start_one(host: VirtualHost) -> None:
+        assert host.element is not None
+        await host.element.start()
+        host.ready = True
+
+    async def stop(self) -> None:
+        for host in self.hosts.values():
+            await host.stop()
+
+    def restart(self, name: str) -> Coroutine[Any, Any, None]:
+        """As after `kill -9`: the element loses all it knew and comes up again."""
+        return self._restart(self.hosts[name])
+
+    async def _restart(self, host: VirtualHost) -> None:
+        host.element, host.ready = None, False
+        for task in list(host._tasks):
+            task.cancel()
+        await host.start(self._makers[host.name])
