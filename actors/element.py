@@ -16,13 +16,34 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 JOURNEY: ContextVar[str | None] = ContextVar("journey", default=None)
 """The journey (32 hex digits) whose story is being recorded here and now; None for all other traffic.
 
 The runtime sets it around `on_frame` for a marked frame, and tasks started there inherit it. Frames sent while it
 is set carry the mark on."""
+
+
+class Reference(str):
+    """Text in a config that names something outside it; the loader of worlds checks that it is there."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(cls, core_schema.str_schema(min_length=1))
+
+
+class ElementName(Reference):
+    """The name of another element of this world."""
+
+
+class FileName(Reference):
+    """A file, as a path relative to the world file; the loader hands it on as an absolute one."""
+
+
+class CertificateName(Reference):
+    """A domain for which this element shows a certificate: `certs/<domain>.pem` is made for it."""
 
 
 class Claim(NamedTuple):
