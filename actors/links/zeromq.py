@@ -1,0 +1,137 @@
+"""Links between processes: one PULL socket per element for all that comes, one PUSH socket per neighbour.
+
+How this works. A message is a batch of envelopes (`wire/envelope.py`). The sockets are plain ones: the PULL socket's
+file descriptor sits in the event loop, a wake-up drains what is there up to a bound, and what was sent meanwhile goes
+out as one message per neighbour when the draining ends (or, for sends from coroutines, at the end of the loop's turn).
+The descriptor is edge-triggered, so the socket's own EVENTS are looked at again before the loop may sleep on it.
+
+A link is lossy like a wire: PUSH sockets queue for completed connections only (IMMEDIATE), so frames for a neighbour
+that is gone, or that does not keep up, are dropped and counted; and it finds its way back within milliseconds.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import zmq
+
+from actors.links.port import LinkPort
+from actors.wire.envelope import pack
+
+DRAIN = 64
+"""Messages handled in one turn of the event loop, so that timers get theirs."""
+
+
+class DrainedSocket:
+    """A ZeroMQ socket whose messages are handed to a function from the running event loop."""
+
+    def __init__(
+        self, socket: "zmq.Socket[bytes]", on_message: Callable[[Any], None], *, multipart: bool = False
+    ) -> None:
+        self.socket = socket
+        self._receive: Callable[[int], Any] = socket.recv_multipart if multipart else socket.recv
+        self._on_message = on_message
+        self.after_drain: Callable[[], None] = lambda: None
+        self._loop = asyncio.get_running_loop()
+        self._descriptor = socket.getsockopt(zmq.FD)
+        self._loop.add_reader(self._descriptor, self._drain)
+        self._again: asyncio.Handle | None = self._loop.call_soon(self._drain)
+
+    def _drain(self) -> None:
+        receive, on_message = self._receive, self._on_message
+        self._again = None
+        try:
+            for _ in range(DRAIN):
+                on_message(receive(zmq.NOBLOCK))
+        except zmq.Again:
+            pass
+        self.after_drain()
+        if not self.socket.closed and self._again is None and self.socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
+            self._again = self._loop.call_soon(self._drain)
+
+    def close(self) -> None:
+        if self._again is not None:
+            self._again.cancel()
+        self._loop.remove_reader(self._descriptor)
+        self.socket.close(linger=0)
+
+
+class Neighbour:
+    """What waits to be sent to one other element, and the socket that it leaves by."""
+
+    __slots__ = ("lost", "socket", "waiting")
+
+    def __init__(self, socket: "zmq.Socket[bytes]") -> None:
+        self.socket = socket
+        self.waiting: list[bytes] = []
+        self.lost = 0
+
+    def flush(self) -> None:
+        waiting = self.waiting
+        try:
+            self.socket.send(waiting[0] if len(waiting) == 1 else b"".join(waiting), zmq.NOBLOCK)
+        except zmq.Again:
+            self.lost += len(waiting)
+        self.waiting = []
+
+
+class ZeroMQCarrier:
+    """Carries the frames of one element's ports to its neighbours."""
+
+    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", loop: asyncio.AbstractEventLoop) -> None:
+        self._context, self._loop = context, loop
+        self._neighbours: dict[str, Neighbour] = {}
+        self._pending: list[Neighbour] = []
+        self._scheduled = False
+        self.draining = False
+
+    def connect(self, element: str, endpoint: str) -> None:
+        """Open the way to a neighbour."""
+        if element in self._neighbours:
+            return
+        socket = self._context.socket(zmq.PUSH)
+        socket.set(zmq.IMMEDIATE, 1)
+        socket.set(zmq.RECONNECT_IVL, 10)
+        socket.set(zmq.RECONNECT_IVL_MAX, 100)
+        socket.connect(endpoint)
+        self._neighbours[element] = Neighbour(socket)
+
+    async def connected(self, timeout_s: float) -> list[str]:
+        """Wait until every neighbour is there; returns the names of those that are not by then."""
+        away = dict(self._neighbours)
+        deadline = self._loop.time() + timeout_s
+        while True:
+            away = {name: one for name, one in away.items() if not one.socket.poll(0, zmq.POLLOUT)}
+            if not away or self._loop.time() > deadline:
+                return list(away)
+            await asyncio.sleep(0.002)
+
+    def carry(self, port: LinkPort, arrive_ns: int, journey: str | None, frame: bytes) -> bool:
+        neighbour = self._neighbours[port.peer]
+        waiting = neighbour.waiting
+        if not waiting:
+            self._pending.append(neighbour)
+            if not self._scheduled and not self.draining:
+                self._scheduled = True
+                self._loop.call_soon(self._flush_soon)
+        waiting.append(pack((port.link, arrive_ns, journey, frame)))
+        return True
+
+    def flush(self) -> None:
+        """Send what waits: one message per neighbour."""
+        for neighbour in self._pending:
+            neighbour.flush()
+        self._pending.clear()
+
+    def _flush_soon(self) -> None:
+        self._scheduled = False
+        self.flush()
+
+    def lost(self) -> dict[str, int]:
+        """Frames that could not be handed over, by neighbour."""
+        return {name: neighbour.lost for name, neighbour in self._neighbours.items()}
+
+    def close(self) -> None:
+        self.flush()
+        for neighbour in self._neighbours.values():
+            neighbour.socket.close(linger=0)

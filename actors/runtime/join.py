@@ -1,0 +1,267 @@
+"""How an element joins a world, whoever started it: it knows its name and the orchestrator's control address.
+
+    element                          orchestrator
+    hello(name, pid)            ->
+                                <-   welcome(kind, config, seed, links, endpoints, directory, ...)
+    bound                       ->                                        (its inbox is open)
+                                <-   start                                (all inboxes are open)
+    ready | failed(why)         ->
+    beat(metrics) each second, records(...), call(...), result(...)  <->  call(...), result(...), tap, flush, stop
+
+Messages are msgpack maps with the key `t`, over a DEALER socket here and a ROUTER socket there. A malformed one is
+counted and dropped.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import zmq
+
+from actors.element import CallFailed, load_kind
+from actors.links.impairments import LinkConfig
+from actors.links.zeromq import DrainedSocket
+from actors.runtime.process import ProcessHost
+
+log = logging.getLogger("actors")
+
+BEAT_S = 1.0
+POST_S = 0.02
+POST_AT_ONCE = 500
+CALL_TIMEOUT_S = 30.0
+HELLO_S = 0.5
+"""Hello is said again until there is an answer: the orchestrator may not be up yet."""
+
+
+class Member:
+    """This process's membership in a world: one element, and its line to the orchestrator."""
+
+    def __init__(self, name: str, control: str) -> None:
+        self.name = name
+        self._loop = asyncio.get_running_loop()
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._socket = self._context.socket(zmq.DEALER)
+        self._socket.set(zmq.LINGER, 200)
+        self._socket.connect(control)
+        self._line = DrainedSocket(self._socket, self._on_message)
+        self._host: ProcessHost | None = None
+        self._welcome: asyncio.Future[dict[str, Any]] = self._loop.create_future()
+        self._started: asyncio.Future[None] = self._loop.create_future()
+        self._over = asyncio.Event()
+        self._results: dict[int, asyncio.Future[Any]] = {}
+        self._numbers = itertools.count(1)
+        self._post: list[dict[str, Any]] = []
+        self._post_timer: asyncio.TimerHandle | None = None
+        self._answers: set[asyncio.Task[None]] = set()
+        self._taps: list[tuple[str, str, int, bytes, str | None]] = []
+        self.malformed = 0
+
+    # ---- life -----------------------------------------------------------------------------------------------
+
+    async def run(self) -> int:
+        """Join, be the element until told to stop; returns the process's exit code."""
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            self._loop.add_signal_handler(number, self._over.set)
+        with contextlib.suppress(asyncio.CancelledError):
+            welcome = await self._be_welcomed()
+            if welcome is None:
+                return 0
+            try:
+                host = self._settle_in(welcome)
+                await self._first_of(self._started)
+                await host.carrier.connected(2.0)
+                host.listen()
+                _, element_class = load_kind(welcome["kind"])
+                config_class, _ = load_kind(welcome["kind"])
+                config = config_class.model_validate(welcome["config"])
+                await self._first_of(self._loop.create_task(host.start(lambda h: element_class(config, h))))
+            except Exception as error:
+                log.exception("%s could not start", self.name)
+                self._send({"t": "failed", "why": f"{type(error).__name__}: {error}"})
+                return await self._leave(1)
+            if not self._over.is_set():
+                self._send({"t": "ready"})
+                beats = self._loop.create_task(self._beat())
+                await self._over.wait()
+                beats.cancel()
+        return await self._leave(0)
+
+    async def _be_welcomed(self) -> dict[str, Any] | None:
+        while not self._over.is_set():
+            self._send({"t": "hello", "name": self.name, "pid": os.getpid()})
+            with contextlib.suppress(asyncio.TimeoutError):
+                async with asyncio.timeout(HELLO_S):
+                    await self._first_of(self._welcome)
+            if self._welcome.done():
+                return self._welcome.result()
+        return None
+
+    async def _first_of(self, future: "asyncio.Future[Any]") -> None:
+        """Wait for it, or for the end."""
+        over = self._loop.create_task(self._over.wait())
+        await asyncio.wait({future, over}, return_when=asyncio.FIRST_COMPLETED)
+        over.cancel()
+        if future.done():
+            future.result()
+
+    def _settle_in(self, welcome: dict[str, Any]) -> ProcessHost:
+        host = ProcessHost(
+            self.name,
+            welcome["seed"],
+            Path(welcome["directory"]),
+            welcome["unix_offset_ns"],
+            self._context,
+            self,
+        )
+        host.bind(welcome["bind"])
+        for link in welcome["links"]:
+            config = LinkConfig.model_construct(**link["config"])
+            host.attach(link["port"], link["link"], config, tuple(link["peer"]), link["endpoint"])
+        self._host = host
+        self._send({"t": "bound"})
+        return host
+
+    async def _leave(self, code: int) -> int:
+        if self._host is not None:
+            await self._host.close()
+        for task in self._answers:
+            task.cancel()
+        self._post_now()
+        self._send({"t": "left"})
+        self._line.socket.set(zmq.LINGER, 200)
+        self._loop.remove_reader(self._socket.getsockopt(zmq.FD))
+        self._socket.close()
+        self._context.term()
+        return code
+
+    async def _beat(self) -> None:
+        while True:
+            self._beat_now()
+            await asyncio.sleep(BEAT_S)
+
+    def _beat_now(self) -> None:
+        assert self._host is not None
+        self._host.metrics.counter("journey_runtime_malformed_control_total").value = self.malformed
+        self._send({"t": "beat", "metrics": self._host.metrics.deltas()})
+
+    # ---- the management network ------------------------------------------------------------------------------
+
+    async def call(self, element: str, verb: str, arguments: dict[str, Any]) -> Any:
+        """Ask another element; raises `CallFailed`."""
+        number = next(self._numbers)
+        future = self._results[number] = self._loop.create_future()
+        self._send({"t": "call", "id": number, "to": element, "verb": verb, "arguments": arguments})
+        try:
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                return await future
+        except TimeoutError:
+            raise CallFailed(f"{element}: no answer to {verb!r} within {CALL_TIMEOUT_S:g} s") from None
+        finally:
+            del self._results[number]
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Post a record to the journal, soon."""
+        self._post.append(record)
+        if len(self._post) >= POST_AT_ONCE:
+            self._post_now()
+        elif self._post_timer is None:
+            self._post_timer = self._loop.call_later(POST_S, self._post_now)
+
+    def _post_now(self) -> None:
+        if self._post_timer is not None:
+            self._post_timer.cancel()
+            self._post_timer = None
+        if self._post:
+            self._send({"t": "records", "records": self._post})
+            self._post = []
+
+    def _send(self, message: dict[str, Any]) -> None:
+        with contextlib.suppress(zmq.Again):
+            self._socket.send(msgpack.packb(message), zmq.NOBLOCK)
+
+    # ---- what the orchestrator says --------------------------------------------------------------------------
+
+    def _on_message(self, data: bytes) -> None:
+        try:
+            message = msgpack.unpackb(data, max_buffer_size=64 << 20)
+            handler: Callable[[dict[str, Any]], None] = getattr(self, f"_on_{message['t']}")
+            handler(message)
+        except Exception as error:
+            self.malformed += 1
+            log.warning("%s: a control message was dropped: %s: %s", self.name, type(error).__name__, error)
+
+    def _on_welcome(self, message: dict[str, Any]) -> None:
+        if not self._welcome.done():
+            self._welcome.set_result(message)
+
+    def _on_start(self, message: dict[str, Any]) -> None:
+        if not self._started.done():
+            self._started.set_result(None)
+
+    def _on_stop(self, message: dict[str, Any]) -> None:
+        self._over.set()
+
+    def _on_call(self, message: dict[str, Any]) -> None:
+        task = self._loop.create_task(self._answer(message["id"], message["verb"], message["arguments"]))
+        self._answers.add(task)
+        task.add_done_callback(self._answers.discard)
+
+    async def _answer(self, number: int, verb: str, arguments: dict[str, Any]) -> None:
+        try:
+            if self._host is None:
+                raise CallFailed(f"{self.name} is not up yet")
+            value = await self._host.answer(verb, arguments)
+            self._post_now()
+            self._send({"t": "result", "id": number, "value": value})
+        except CallFailed as error:
+            self._send({"t": "result", "id": number, "error": str(error)})
+
+    def _on_result(self, message: dict[str, Any]) -> None:
+        future = self._results.get(message["id"])
+        if future is None or future.done():
+            return
+        if message.get("error") is not None:
+            future.set_exception(CallFailed(message["error"]))
+        else:
+            future.set_result(message.get("value"))
+
+    def _on_flush(self, message: dict[str, Any]) -> None:
+        self._post_now()
+        self._post_taps()
+        if self._host is not None and self._host.ready:
+            self._beat_now()
+        self._send({"t": "flushed", "id": message["id"]})
+
+    def _on_tap(self, message: dict[str, Any]) -> None:
+        assert self._host is not None
+        links = message["links"]
+        for port in self._host.ports.values():
+            port.tap = self._tap if links is None or port.link in links else None
+
+    def _tap(self, link: str, element: str, depart_ns: int, frame: bytes, journey: str | None) -> None:
+        if not self._taps:
+            self._loop.call_later(POST_S, self._post_taps)
+        self._taps.append((link, element, depart_ns, frame, journey))
+
+    def _post_taps(self) -> None:
+        if self._taps:
+            self._send({"t": "frames", "frames": self._taps})
+            self._taps = []
+
+
+def run_element(name: str, control: str) -> int:
+    """Be the element of this name in the world behind the control address, until told to stop."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    with asyncio.Runner() as runner:
+        return runner.run(_member(name, control))
+
+
+async def _member(name: str, control: str) -> int:
+    return await Member(name, control).run()

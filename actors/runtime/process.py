@@ -1,0 +1,246 @@
+"""One element in a process of its own, in real time.
+
+How this works. The model's time is the machine's monotonic clock, which all processes share. A frame says when it is
+due; one that comes too early waits in a heap until then. One that comes late, because the emulator was slow, is
+handled *as of* the moment it was due: `now_ns()` says so while it is handled, and what is sent on leaves at that time.
+Lag therefore does not add up along a path and does not enter the model's figures; it is measured beside them.
+"""
+
+import asyncio
+import contextlib
+import heapq
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgpack
+import zmq
+
+from actors.element import JOURNEY
+from actors.links.port import LinkPort
+from actors.links.zeromq import DrainedSocket, ZeroMQCarrier
+from actors.runtime.host import Host
+from actors.units import MILLISECOND, SECOND
+from actors.wire.envelope import MAX_FRAME
+
+log = logging.getLogger("actors")
+
+SLACK_NS = MILLISECOND
+"""A frame due within this is handled now: asyncio cannot wait for less (its timers are a millisecond coarse), and
+`now_ns()` tells the right time meanwhile."""
+
+FARTHEST_NS = 3600 * SECOND
+"""No link is so long that a frame is due later than this; such an envelope is junk."""
+
+Held = tuple[int, int, str, str | None, bytes]
+
+
+class Management(Protocol):
+    """The element's side of the management network: calls to others, and the journal's post."""
+
+    async def call(self, element: str, verb: str, arguments: dict[str, Any]) -> Any: ...
+
+    def write(self, record: dict[str, Any]) -> None: ...
+
+
+class ProcessHost(Host):
+    """The host of the one element in this process."""
+
+    def __init__(
+        self,
+        name: str,
+        seed: int,
+        directory: Path,
+        unix_offset_ns: int,
+        zmq_context: "zmq.Context[zmq.Socket[bytes]]",
+        management: Management,
+    ) -> None:
+        super().__init__(name, seed, directory)
+        self._loop = asyncio.get_running_loop()
+        self._carrier = ZeroMQCarrier(zmq_context, self._loop)
+        self._zmq_context = zmq_context
+        self._management = management
+        self._unix_offset_ns = unix_offset_ns
+        self._ports_by_link: dict[str, str] = {}
+        self._inbox: DrainedSocket | None = None
+        self._unpacker, self._unpacked = self._fresh_unpacker(), 0
+        self._frame_ns = 0
+        self._floor_ns = 0
+        self._held: list[Held] = []
+        self._held_count = 0
+        self._release: asyncio.TimerHandle | None = None
+        self._release_ns = 0
+        self.malformed = 0
+        self.frames = 0
+        self.worst_lag_ns = 0
+        self.metrics.on_collect(self._collect)
+
+    @property
+    def carrier(self) -> ZeroMQCarrier:
+        return self._carrier
+
+    # ---- time -----------------------------------------------------------------------------------------------
+
+    def now_ns(self) -> int:
+        if self._frame_ns:
+            return self._frame_ns
+        now_ns = time.monotonic_ns()
+        return now_ns if now_ns > self._floor_ns else self._floor_ns
+
+    def unix_ns(self, now_ns: int | None = None) -> int:
+        return self._unix_offset_ns + (self.now_ns() if now_ns is None else now_ns)
+
+    # ---- frames ---------------------------------------------------------------------------------------------
+
+    def bind(self, endpoint: str) -> None:
+        """Open the socket that neighbours send to. Nothing is handled before `listen`."""
+        self._socket = self._zmq_context.socket(zmq.PULL)
+        self._socket.bind(endpoint)
+
+    def listen(self) -> None:
+        """Begin to handle what neighbours send."""
+        self._ports_by_link = {port.link: name for name, port in self.ports.items()}
+        self._inbox = DrainedSocket(self._socket, self._take_batch)
+        self._inbox.after_drain = self._after_drain
+
+    def _after_drain(self) -> None:
+        self._carrier.draining = False
+        self._carrier.flush()
+
+    @staticmethod
+    def _fresh_unpacker() -> msgpack.Unpacker:
+        return msgpack.Unpacker(use_list=False, max_buffer_size=256 << 20)
+
+    def _take_batch(self, message: bytes) -> None:
+        self._carrier.draining = True
+        try:
+            self._unpacker.feed(message)
+            batch = list(self._unpacker)
+            self._unpacked += len(message)
+            whole = self._unpacker.tell() == self._unpacked
+        except Exception:
+            whole = False
+        if not whole:
+            self._unpacker, self._unpacked = self._fresh_unpacker(), 0
+            self.malformed += 1
+            return
+        self._handle(batch)
+
+    def _handle(self, batch: list[Any]) -> None:
+        now_ns = time.monotonic_ns()
+        horizon_ns = now_ns + SLACK_NS
+        ports = self._ports_by_link
+        on_frame = self._on_frame
+        due_ns = 0
+        for envelope in batch:
+            try:
+                link, due_ns, journey, frame = envelope
+                port = ports[link]
+                fits = 0 < due_ns < now_ns + FARTHEST_NS and type(frame) is bytes and len(frame) <= MAX_FRAME
+            except (TypeError, ValueError, KeyError):
+                fits = False
+            if not fits:
+                self.malformed += 1
+            elif due_ns > horizon_ns:
+                self._hold(due_ns, port, journey, frame)
+            elif journey is None:
+                self._frame_ns = due_ns
+                try:
+                    on_frame(port, frame)
+                except Exception as error:
+                    self._failed(port, frame, error)
+                if due_ns > self._floor_ns:
+                    self._floor_ns = due_ns
+            else:
+                self._deliver_marked(due_ns, port, journey, frame)
+        self._frame_ns = 0
+        self.frames += len(batch)
+        if now_ns - due_ns > self.worst_lag_ns and due_ns:
+            self.worst_lag_ns = now_ns - due_ns
+
+    def _deliver_marked(self, due_ns: int, port: str, journey: Any, frame: bytes) -> None:
+        if type(journey) is not str:
+            self.malformed += 1
+            return
+        self._frame_ns = due_ns
+        JOURNEY.set(journey)
+        try:
+            lag_ns = max(0, time.monotonic_ns() - due_ns)
+            self.record("link.receive", link=self.ports[port].link, bytes=len(frame), lag_us=lag_ns / 1000)
+            self.deliver(port, frame)
+        finally:
+            JOURNEY.set(None)
+        self._floor_ns = max(self._floor_ns, due_ns)
+
+    def _failed(self, port: str, frame: bytes, error: Exception) -> None:
+        self._errors.value += 1
+        self.trouble(f"on_frame({port!r}, {len(frame)} bytes)", error)
+
+    @property
+    def _on_frame(self) -> Callable[[str, bytes], None]:
+        assert self.element is not None
+        return self.element.on_frame
+
+    def _hold(self, due_ns: int, port: str, journey: str | None, frame: bytes) -> None:
+        self._held_count += 1
+        heapq.heappush(self._held, (due_ns, self._held_count, port, journey, frame))
+        if self._release is None or due_ns < self._release_ns:
+            self._arm(due_ns)
+
+    def _arm(self, due_ns: int) -> None:
+        if self._release is not None:
+            self._release.cancel()
+        self._release_ns = due_ns
+        self._release = self._loop.call_at((due_ns - SLACK_NS // 2) / 1e9, self._release_held)
+
+    def _release_held(self) -> None:
+        self._release = None
+        self._carrier.draining = True
+        held, horizon_ns, batch = self._held, time.monotonic_ns() + SLACK_NS, []
+        links = {name: port.link for name, port in self.ports.items()}
+        while held and held[0][0] <= horizon_ns:
+            due_ns, _, port, journey, frame = heapq.heappop(held)
+            batch.append((links[port], due_ns, journey, frame))
+        self._handle(batch)
+        self.frames -= len(batch)  # they were counted when they came
+        self._after_drain()
+        if held:
+            self._arm(held[0][0])
+
+    # ---- the rest of the context ----------------------------------------------------------------------------
+
+    async def call(self, element: str, verb: str, /, **arguments: Any) -> Any:
+        return await self._management.call(element, verb, arguments)
+
+    def write(self, record: dict[str, Any]) -> None:
+        self._management.write(record)
+
+    def trouble(self, what: str, error: BaseException) -> None:
+        log.error("%s: %s", self.name, what, exc_info=error)
+
+    def attach(self, port: str, link: str, config: Any, peer: tuple[str, str], endpoint: str) -> LinkPort:
+        """Plug in a link and open the way to the element at its other end."""
+        self._carrier.connect(peer[0], endpoint)
+        return self.plug(port, link, config, peer)
+
+    async def close(self) -> None:
+        """Stop the element in order and let go of its sockets."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            async with asyncio.timeout(1):
+                await self.stop()
+        if self._inbox is not None:
+            self._inbox.close()
+        self._carrier.close()
+
+    def _collect(self) -> None:
+        counter, gauge = self.metrics.counter, self.metrics.gauge
+        counter("journey_runtime_messages_total").value = self.frames
+        counter("journey_runtime_malformed_messages_total").value = self.malformed
+        gauge("journey_runtime_mailbox_items").value = len(self._held)
+        gauge("journey_runtime_dispatch_lag_seconds_max").value = self.worst_lag_ns / 1e9
+        self.worst_lag_ns = 0
+        for peer, lost in self._carrier.lost().items():
+            if lost:
+                counter("journey_runtime_undelivered_frames_total", peer=peer).value = lost
