@@ -66,6 +66,9 @@ class LinkPort:
         if len(frame) > self.mtu + ETHERNET_HEADER:
             self._drop(depart_ns, "mtu", frame)
             return
+        if not self.up:
+            self._drop(depart_ns, "no_carrier", frame)
+            return
         queued_ns = self.impairments.queued_ns(depart_ns) if journey is not None else 0
         try:
             arrive_ns = self.impairments.arrival_ns(depart_ns, len(frame))

@@ -83,6 +83,12 @@ class Host(Context):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def set_carrier(self, port: str, up: bool) -> None:
+        """The element at the other end of the link has gone or come back."""
+        self.ports[port].up = up
+        if self.element is not None:
+            self.element.on_link(port, up)
+
     def deliver(self, port: str, frame: bytes) -> None:
         """Give the element a frame; an element that fails on it drops it, loudly."""
         try:

@@ -6,7 +6,7 @@
     bound                       ->                                        (its inbox is open)
                                 <-   start                                (all inboxes are open)
     ready | failed(why)         ->
-    beat(metrics) each second, records(...), call(...), result(...)  <->  call(...), result(...), tap, flush, stop
+    beat(metrics) each second, records, frames, call, result  <->  call, result, carrier, tap, flush, stop
 
 Messages are msgpack maps with the key `t`, over a DEALER socket here and a ROUTER socket there. A malformed one is
 counted and dropped.
@@ -78,8 +78,7 @@ class Member:
                 await self._first_of(self._started)
                 await host.carrier.connected(2.0)
                 host.listen()
-                _, element_class = load_kind(welcome["kind"])
-                config_class, _ = load_kind(welcome["kind"])
+                config_class, element_class = load_kind(welcome["kind"])
                 config = config_class.model_validate(welcome["config"])
                 await self._first_of(self._loop.create_task(host.start(lambda h: element_class(config, h))))
             except Exception as error:
@@ -238,6 +237,10 @@ class Member:
         if self._host is not None and self._host.ready:
             self._beat_now()
         self._send({"t": "flushed", "id": message["id"]})
+
+    def _on_carrier(self, message: dict[str, Any]) -> None:
+        if self._host is not None and self._host.ready:
+            self._host.set_carrier(message["port"], bool(message["up"]))
 
     def _on_tap(self, message: dict[str, Any]) -> None:
         assert self._host is not None

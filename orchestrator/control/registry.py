@@ -1,0 +1,239 @@
+"""Who is in the world: elements join here, are watched, are called, and post their records.
+
+The messages are described in `actors/runtime/join.py`. A member's exit is seen at once by its host; a member whose
+heartbeat is overdue is "late", not dead. A malformed message is counted and dropped.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgpack
+import zmq
+
+from actors.element import CallFailed
+from actors.links.zeromq import DrainedSocket
+
+log = logging.getLogger("orchestrator")
+
+LATE_S = 3.0
+CALL_TIMEOUT_S = 60.0
+
+
+@dataclass
+class Member:
+    """One element as the orchestrator knows it. States: starting, bound, up, failed, down."""
+
+    name: str
+    kind: str
+    welcome: dict[str, Any]
+    state: str = "starting"
+    pid: int = 0
+    restarts: int = 0
+    started_at: float = 0.0
+    last_beat: float = 0.0
+    identity: bytes = b""
+    why: str = ""
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def become(self, state: str) -> None:
+        self.state = state
+        self.changed.set()
+
+    @property
+    def shown_state(self) -> str:
+        """The state as users see it: an element that is up but has not been heard of for a while is late."""
+        late = self.state == "up" and time.monotonic() - self.last_beat > LATE_S
+        return "late" if late else self.state
+
+
+class Registry:
+    """The orchestrator's end of every element's control line."""
+
+    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", address: str) -> None:
+        self.address = address
+        self.members: dict[str, Member] = {}
+        self.malformed = 0
+        self.on_records: Callable[[list[dict[str, Any]]], None] = lambda records: None
+        self.on_frames: Callable[[list[Any]], None] = lambda frames: None
+        self.on_metrics: Callable[[str, dict[str, Any]], None] = lambda element, deltas: None
+        self.on_join: Callable[[Member], None] = lambda member: None
+        self._by_identity: dict[bytes, Member] = {}
+        self._go = False
+        self._numbers = itertools.count(1)
+        self._calls: dict[int, tuple[Member, asyncio.Future[Any]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        socket = context.socket(zmq.ROUTER)
+        socket.set(zmq.ROUTER_MANDATORY, 0)
+        socket.set(zmq.SNDHWM, 0)
+        socket.set(zmq.RCVHWM, 0)
+        socket.bind(address)
+        self._line = DrainedSocket(socket, self._on_message, multipart=True)
+
+    # ---- who is here ------------------------------------------------------------------------------------------
+
+    def expect(self, name: str, kind: str, welcome: dict[str, Any]) -> Member:
+        """Let an element of this name join; `welcome` is what it will be told."""
+        self.members[name] = Member(name, kind, welcome)
+        return self.members[name]
+
+    def member(self, name: str) -> Member:
+        """Raises `CallFailed` for a name that nobody has."""
+        if name not in self.members:
+            raise CallFailed(f"there is no element {name!r}")
+        return self.members[name]
+
+    async def until(self, *states: str) -> None:
+        """Wait until every member is in one of these states. Raises `CallFailed` if one fails to start."""
+        for member in self.members.values():
+            while member.state not in states:
+                if member.state == "failed":
+                    raise CallFailed(f"{member.name} could not start: {member.why}")
+                member.changed.clear()
+                await member.changed.wait()
+
+    def go(self) -> None:
+        """All inboxes are open: let the elements start, and those that join later at once."""
+        self._go = True
+        for member in self.members.values():
+            self.send(member, t="start")
+
+    def gone(self, member: Member, why: str) -> None:
+        """The member's process has ended: fail what others asked of it and take the carrier off its links."""
+        member.become("down")
+        self._by_identity.pop(member.identity, None)
+        for number, (asked, future) in list(self._calls.items()):
+            if asked is member and not future.done():
+                future.set_exception(CallFailed(f"{member.name} {why}"))
+                del self._calls[number]
+        self._carrier(member, up=False)
+
+    def _carrier(self, member: Member, up: bool) -> None:
+        for link in member.welcome["links"]:
+            peer, port = link["peer"]
+            self.send(self.members[peer], t="carrier", port=port, up=up)
+
+    # ---- what is said to them ------------------------------------------------------------------------------------
+
+    def send(self, member: Member, **message: Any) -> None:
+        if member.identity:
+            with contextlib.suppress(zmq.ZMQError):
+                self._line.socket.send_multipart([member.identity, msgpack.packb(message)], zmq.NOBLOCK)
+
+    async def call(self, element: str, verb: str, arguments: dict[str, Any], timeout_s: float = CALL_TIMEOUT_S) -> Any:
+        """Ask an element; raises `CallFailed`."""
+        member = self.member(element)
+        if member.state != "up":
+            raise CallFailed(f"{element} is {member.state}")
+        number = next(self._numbers)
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._calls[number] = (member, future)
+        self.send(member, t="call", id=number, verb=verb, arguments=arguments)
+        return await self._answer(number, future, f"{element}: no answer to {verb!r} within {timeout_s:g} s", timeout_s)
+
+    async def flush(self, timeout_s: float = 2.0) -> None:
+        """Wait until everything that elements have recorded so far is here. A dead or busy one is not waited for long."""
+        waits = []
+        for member in self.members.values():
+            if member.state == "up":
+                number = next(self._numbers)
+                future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+                self._calls[number] = (member, future)
+                self.send(member, t="flush", id=number)
+                waits.append(self._answer(number, future, f"{member.name} does not answer", timeout_s))
+        await asyncio.gather(*waits, return_exceptions=True)
+
+    async def _answer(self, number: int, future: "asyncio.Future[Any]", late: str, timeout_s: float) -> Any:
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await future
+        except TimeoutError:
+            raise CallFailed(late) from None
+        finally:
+            self._calls.pop(number, None)
+
+    def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        self._line.close()
+
+    # ---- what they say --------------------------------------------------------------------------------------------
+
+    def _on_message(self, parts: list[bytes]) -> None:
+        try:
+            identity, data = parts
+            message = msgpack.unpackb(data, max_buffer_size=256 << 20)
+            kind = message["t"]
+            if kind == "hello":
+                self._on_hello(identity, message)
+            else:
+                getattr(self, f"_on_{kind}")(self._by_identity[identity], message)
+        except Exception as error:
+            self.malformed += 1
+            log.warning("a control message was dropped: %s: %s", type(error).__name__, error)
+
+    def _on_hello(self, identity: bytes, message: dict[str, Any]) -> None:
+        member = self.members[message["name"]]
+        if member.identity == identity and member.state != "starting":
+            return
+        member.pid, member.identity = int(message["pid"]), identity
+        member.become("starting")
+        self._by_identity[identity] = member
+        self.send(member, t="welcome", **member.welcome)
+
+    def _on_bound(self, member: Member, message: dict[str, Any]) -> None:
+        member.become("bound")
+        self.on_join(member)
+        if self._go:
+            self.send(member, t="start")
+            self._carrier(member, up=True)
+
+    def _on_ready(self, member: Member, message: dict[str, Any]) -> None:
+        member.last_beat = time.monotonic()
+        member.become("up")
+
+    def _on_failed(self, member: Member, message: dict[str, Any]) -> None:
+        member.why = str(message["why"])
+        member.become("failed")
+
+    def _on_left(self, member: Member, message: dict[str, Any]) -> None:
+        self._by_identity.pop(member.identity, None)
+
+    def _on_beat(self, member: Member, message: dict[str, Any]) -> None:
+        member.last_beat = time.monotonic()
+        self.on_metrics(member.name, message["metrics"])
+
+    def _on_records(self, member: Member, message: dict[str, Any]) -> None:
+        self.on_records(message["records"])
+
+    def _on_frames(self, member: Member, message: dict[str, Any]) -> None:
+        self.on_frames(message["frames"])
+
+    def _on_call(self, member: Member, message: dict[str, Any]) -> None:
+        task = asyncio.get_running_loop().create_task(self._carry_call(member, message))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry_call(self, member: Member, message: dict[str, Any]) -> None:
+        try:
+            value = await self.call(message["to"], message["verb"], message["arguments"])
+            self.send(member, t="result", id=message["id"], value=value)
+        except CallFailed as error:
+            self.send(member, t="result", id=message["id"], error=str(error))
+
+    def _on_result(self, member: Member, message: dict[str, Any]) -> None:
+        _, future = self._calls.get(message["id"], (member, None))
+        if future is None or future.done():
+            return
+        if message.get("error") is not None:
+            future.set_exception(CallFailed(message["error"]))
+        else:
+            future.set_result(message.get("value"))
+
+    def _on_flushed(self, member: Member, message: dict[str, Any]) -> None:
+        self._on_result(member, message)

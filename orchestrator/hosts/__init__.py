@@ -1,0 +1,1 @@
+"""Where element processes run: a fork server on this machine."""

@@ -1,0 +1,96 @@
+"""This machine as a host for elements: talks to the fork server."""
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+
+class HostFailed(RuntimeError):
+    """The fork server could not be started, or has died."""
+
+
+class LocalHost:
+    """Starts elements on this machine through a fork server, and tells at once when one ends."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._process: subprocess.Popen[bytes] | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._reader: asyncio.StreamReader | None = None
+        self._spawned: dict[str, asyncio.Future[int]] = {}
+        self._watch: asyncio.Task[None] | None = None
+        self._ours: socket.socket | None = None
+        self.on_exit: Callable[[int, int], None] = lambda pid, status: None
+        """Called with the process id and exit status (negative: the signal) of each element that ends."""
+        self.on_loss: Callable[[], None] = lambda: None
+        """Called when the fork server itself has died, and every element with it."""
+
+    def launch(self) -> None:
+        """Start the fork server; it warms up while its owner does other things."""
+        ours, theirs = socket.socketpair()
+        with theirs, open(self._directory / "logs" / "forkserver.log", "ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "orchestrator.hosts.forkserver", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        ours.setblocking(False)
+        self._ours = ours
+
+    async def ready(self) -> None:
+        """Wait until elements can be spawned. Raises `HostFailed`."""
+        assert self._ours is not None
+        self._reader, self._writer = await asyncio.open_unix_connection(sock=self._ours)
+        self._say(owns=str(self._directory))
+        if not await self._reader.readline():
+            raise HostFailed(f"the fork server did not start: see {self._directory}/logs/forkserver.log")
+        self._watch = asyncio.create_task(self._listen(), name="fork server")
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    async def spawn(self, name: str, control: str) -> int:
+        """Start the element of this name; returns its process id."""
+        future = self._spawned[name] = asyncio.get_running_loop().create_future()
+        self._say(spawn=name, control=control, log=str(self._directory / "logs" / f"{name}.log"))
+        return await future
+
+    def kill(self, pid: int, number: int) -> None:
+        """Send a signal to an element's process."""
+        os.kill(pid, number)
+
+    async def close(self) -> None:
+        """End every element and the fork server, and wait until they are gone."""
+        if self._writer is not None:
+            self._writer.close()
+        elif self._ours is not None:
+            self._ours.close()
+        if self._process is not None:
+            await asyncio.to_thread(self._process.wait)
+        if self._watch is not None:
+            self._watch.cancel()
+
+    def _say(self, **message: str) -> None:
+        assert self._writer is not None
+        self._writer.write(json.dumps(message).encode() + b"\n")
+
+    async def _listen(self) -> None:
+        assert self._reader is not None
+        async for line in self._reader:
+            message = json.loads(line)
+            if "spawned" in message:
+                self._spawned.pop(message["spawned"]).set_result(message["pid"])
+            else:
+                self.on_exit(message["exited"], message["status"])
+        for future in self._spawned.values():
+            future.set_exception(HostFailed("the fork server has died"))
+        self.on_loss()

@@ -1,0 +1,1 @@
+"""The numbers of the world, gathered from what its elements report."""
