@@ -1,0 +1,84 @@
+"""Keeps what elements report: the last journeys and events in memory, all of it in `journal.ndjson`.
+
+A record is a dict: `t_ns` (model time), `element`, `kind`, `journey` (32 hex digits, or None for an event of the
+world), `seq` (its place in the order of arrival, given here) and the kind's own fields; see `docs/journal.md`.
+"""
+
+import json
+from collections import deque
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+Record = dict[str, Any]
+
+FILE_BUFFER = 256 * 1024
+
+
+class JournalStore:
+    """The world's journal. Memory is bounded in every direction; the file holds everything."""
+
+    def __init__(
+        self,
+        file: Path | None = None,
+        *,
+        max_journeys: int = 1000,
+        max_records_per_journey: int = 20_000,
+        max_events: int = 10_000,
+    ) -> None:
+        self.left_out = 0
+        """Records of overlong journeys that are in the file only."""
+        self._journeys: dict[str, list[Record]] = {}
+        self._events: deque[Record] = deque(maxlen=max_events)
+        self._max_journeys = max_journeys
+        self._max_records = max_records_per_journey
+        self._arrivals = count()
+        self._file = file.open("a", buffering=FILE_BUFFER, encoding="utf-8") if file else None
+
+    def add(self, record: Record) -> None:
+        """Take one record as it arrives."""
+        record["seq"] = next(self._arrivals)
+        journey = record.get("journey")
+        if journey is None:
+            self._events.append(record)
+        else:
+            self._add_to_journey(journey, record)
+        if self._file is not None:
+            self._file.write(json.dumps(record, separators=(",", ":")) + "\n")
+
+    def _add_to_journey(self, journey: str, record: Record) -> None:
+        records = self._journeys.get(journey)
+        if records is None:
+            records = self._journeys[journey] = []
+            if len(self._journeys) > self._max_journeys:
+                del self._journeys[next(iter(self._journeys))]
+        if len(records) < self._max_records:
+            records.append(record)
+        else:
+            self.left_out += 1
+
+    def journeys(self) -> list[str]:
+        """The journeys that are remembered, oldest first."""
+        return list(self._journeys)
+
+    def journey(self, journey: str) -> list[Record]:
+        """The records of one journey by model time, then arrival; empty when it is not (or no longer) known."""
+        return sorted(self._journeys.get(journey, ()), key=_order)
+
+    def events(self, prefix: str = "") -> list[Record]:
+        """What happened outside of journeys, by model time: all of it, or kinds that start with `prefix`."""
+        return sorted((event for event in self._events if event["kind"].startswith(prefix)), key=_order)
+
+    def flush(self) -> None:
+        """Bring the file up to date."""
+        if self._file is not None:
+            self._file.flush()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _order(record: Record) -> tuple[int, int]:
+    return record["t_ns"], record["seq"]

@@ -1,0 +1,55 @@
+import json
+
+from orchestrator.journal.store import JournalStore
+
+
+def record(t_ns, kind="route.lookup", journey="j1", element="isp"):
+    return {"t_ns": t_ns, "element": element, "kind": kind, "journey": journey}
+
+
+def test_a_journey_is_ordered_by_model_time_then_arrival():
+    store = JournalStore()
+    for t_ns, element in [(30, "vpc"), (10, "isp"), (30, "alb"), (20, "edge")]:
+        store.add(record(t_ns, element=element))
+    assert [r["element"] for r in store.journey("j1")] == ["isp", "edge", "vpc", "alb"]
+
+
+def test_only_the_last_journeys_stay_in_memory():
+    store = JournalStore(max_journeys=2)
+    for journey in ("a", "b", "a", "c"):
+        store.add(record(1, journey=journey))
+    assert store.journeys() == ["b", "c"]
+    assert store.journey("a") == []
+
+
+def test_an_overlong_journey_is_cut_and_counted_but_the_file_holds_it(tmp_path):
+    store = JournalStore(tmp_path / "journal.ndjson", max_records_per_journey=2)
+    for t_ns in range(5):
+        store.add(record(t_ns))
+    store.close()
+    assert len(store.journey("j1")) == 2
+    assert store.left_out == 3
+    lines = (tmp_path / "journal.ndjson").read_text().splitlines()
+    assert [json.loads(line)["t_ns"] for line in lines] == [0, 1, 2, 3, 4]
+
+
+def test_events_of_the_world_are_kept_apart_and_bounded():
+    store = JournalStore(max_events=3)
+    store.add(record(5))
+    for t_ns in (4, 3, 2, 1):
+        store.add(record(t_ns, kind="dhcp.lease", journey=None))
+    store.add(record(9, kind="link.down", journey=None))
+    assert [event["t_ns"] for event in store.events("dhcp.")] == [1, 2]
+    assert len(store.events()) == 3
+    assert len(store.journey("j1")) == 1
+
+
+def test_the_file_is_written_in_blocks_and_on_demand(tmp_path):
+    file = tmp_path / "journal.ndjson"
+    store = JournalStore(file)
+    store.add(record(1))
+    assert file.read_text() == ""
+    store.flush()
+    assert json.loads(file.read_text())["kind"] == "route.lookup"
+    store.close()
+    store.close()
