@@ -6,12 +6,14 @@ world), `seq` (its place in the order of arrival, given here) and the kind's own
 
 import json
 from collections import deque
+from collections.abc import Iterable
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 Record = dict[str, Any]
 
+FILE_NAME = "journal.ndjson"
 FILE_BUFFER = 256 * 1024
 
 
@@ -20,7 +22,7 @@ class JournalStore:
 
     def __init__(
         self,
-        file: Path | None = None,
+        directory: Path | None = None,
         *,
         max_journeys: int = 1000,
         max_records_per_journey: int = 20_000,
@@ -33,7 +35,9 @@ class JournalStore:
         self._max_journeys = max_journeys
         self._max_records = max_records_per_journey
         self._arrivals = count()
-        self._file = file.open("a", buffering=FILE_BUFFER, encoding="utf-8") if file else None
+        self._file = None
+        if directory is not None:
+            self._file = (directory / FILE_NAME).open("a", buffering=FILE_BUFFER, encoding="utf-8")
 
     def add(self, record: Record) -> None:
         """Take one record as it arrives."""
@@ -45,6 +49,11 @@ class JournalStore:
             self._add_to_journey(journey, record)
         if self._file is not None:
             self._file.write(json.dumps(record, separators=(",", ":")) + "\n")
+
+    def extend(self, records: Iterable[Record]) -> None:
+        """Take several records in their order."""
+        for record in records:
+            self.add(record)
 
     def _add_to_journey(self, journey: str, record: Record) -> None:
         records = self._journeys.get(journey)

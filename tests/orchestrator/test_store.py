@@ -9,8 +9,8 @@ def record(t_ns, kind="route.lookup", journey="j1", element="isp"):
 
 def test_a_journey_is_ordered_by_model_time_then_arrival():
     store = JournalStore()
-    for t_ns, element in [(30, "vpc"), (10, "isp"), (30, "alb"), (20, "edge")]:
-        store.add(record(t_ns, element=element))
+    arrivals = [(30, "vpc"), (10, "isp"), (30, "alb"), (20, "edge")]
+    store.extend(record(t_ns, element=element) for t_ns, element in arrivals)
     assert [r["element"] for r in store.journey("j1")] == ["isp", "edge", "vpc", "alb"]
 
 
@@ -23,7 +23,7 @@ def test_only_the_last_journeys_stay_in_memory():
 
 
 def test_an_overlong_journey_is_cut_and_counted_but_the_file_holds_it(tmp_path):
-    store = JournalStore(tmp_path / "journal.ndjson", max_records_per_journey=2)
+    store = JournalStore(tmp_path, max_records_per_journey=2)
     for t_ns in range(5):
         store.add(record(t_ns))
     store.close()
@@ -46,7 +46,7 @@ def test_events_of_the_world_are_kept_apart_and_bounded():
 
 def test_the_file_is_written_in_blocks_and_on_demand(tmp_path):
     file = tmp_path / "journal.ndjson"
-    store = JournalStore(file)
+    store = JournalStore(tmp_path)
     store.add(record(1))
     assert file.read_text() == ""
     store.flush()
