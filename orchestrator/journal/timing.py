@@ -1,0 +1,137 @@
+"""Where a journey's time went: every nanosecond between the click and the last byte, attributed once.
+
+How this works. We walk backwards from the end: the browser was done because a packet had arrived; that packet was on
+a wire, before that in a router, before that it left a host because another packet had arrived there, and so on to the
+click. The stretches of that chain are laid end to end, so they add up to the total whatever happened beside it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from orchestrator.journal.flights import Flight
+
+Record = dict[str, Any]
+
+PROPAGATION, QUEUEING, PROCESSING, SERVICE, RESENDING = (
+    "propagation", "queueing", "processing", "service", "retransmission",
+)  # fmt: skip
+WAYS = (PROPAGATION, QUEUEING, PROCESSING, SERVICE, RESENDING)
+
+
+class Part(NamedTuple):
+    """A stretch of time: on a link, or inside an element; `what` is one of `WAYS`. Serialisation is propagation."""
+
+    where: str
+    ends: tuple[str, ...]
+    what: str
+    ns: int
+
+
+class Tier(NamedTuple):
+    """The time spent in one tier, by what it was spent on; in ms."""
+
+    name: str
+    ms: float
+    ways: dict[str, float]
+
+
+TIER_OF_KIND = {
+    "laptop": "home",
+    "home_router": "home",
+    "isp_as": "Internet",
+    "dns_server": "DNS servers",
+    "aws_edge": "AWS network",
+    "vpc": "AWS network",
+    "alb": "load balancer",
+    "eks_node": "node",
+    "nginx_pod": "pod",
+}
+LINK_GOES_TO = ("Internet", "AWS network", "home", "node")
+"""A link between two tiers counts as the first of these that it touches."""
+
+
+def parts_of(
+    flights: Sequence[Flight], records: Sequence[Record], origin: str, start_ns: int, end_ns: int
+) -> list[Part]:
+    """The stretches between start and end, in the order in which they happened."""
+    walk = _Walk(records, start_ns)
+    element, moment = origin, end_ns
+    unused = list(flights)
+    while (flight := _cause(unused, element, moment)) is not None:
+        unused.remove(flight)
+        walk.inside(element, flight.last.arrive_ns, moment)
+        element, moment = walk.back_along(flight)
+        if moment <= start_ns:
+            return walk.parts[::-1]
+    walk.inside(element, start_ns, moment)
+    return walk.parts[::-1]
+
+
+def _cause(flights: list[Flight], element: str, moment: int) -> Flight | None:
+    """The arrival that made `element` act at this moment. A bare ACK counts only if it was acted upon at once."""
+    arrived = [
+        flight
+        for flight in flights
+        if flight.last.to == element
+        and (flight.last.arrive_ns == moment
+             or (flight.last.arrive_ns < moment and not flight.packet.only_acknowledges))
+    ]  # fmt: skip
+    return max(arrived, key=lambda flight: flight.last.arrive_ns, default=None)
+
+
+class _Walk:
+    def __init__(self, records: Sequence[Record], start_ns: int) -> None:
+        self.parts: list[Part] = []
+        self._start_ns = start_ns
+        self._telling = [r for r in records if r["kind"] in ("nginx.answer", "tcp.retransmit")]
+
+    def back_along(self, flight: Flight) -> tuple[str, int]:
+        """From where the packet arrived to where it was sent; gives the sender and the moment of sending."""
+        for step, before in zip(flight.steps[::-1], [*flight.steps[-2::-1], None], strict=True):
+            on_wire_ns = step.depart_ns + step.queued_ns
+            self._add(step.link, (step.element, step.to), PROPAGATION, on_wire_ns, step.arrive_ns)
+            self._add(step.link, (step.element, step.to), QUEUEING, step.depart_ns, on_wire_ns)
+            if before is not None:
+                self._add(step.element, (step.element,), PROCESSING, before.arrive_ns, step.depart_ns)
+        return flight.first.element, flight.first.depart_ns
+
+    def inside(self, element: str, since_ns: int, until_ns: int) -> None:
+        """A host had what it needed at `since_ns`, and acted at `until_ns`."""
+        left_ns = until_ns - max(since_ns, self._start_ns)
+        for record in self._telling:
+            if record["element"] == element and since_ns <= record["t_ns"] <= until_ns:
+                for what, ns in _told(record, left_ns):
+                    ns = min(ns, left_ns)
+                    left_ns -= ns
+                    self._put(element, (element,), what, ns)
+        self._put(element, (element,), PROCESSING, left_ns)
+
+    def _add(self, where: str, ends: tuple[str, ...], what: str, since_ns: int, until_ns: int) -> None:
+        self._put(where, ends, what, until_ns - max(since_ns, self._start_ns))
+
+    def _put(self, where: str, ends: tuple[str, ...], what: str, ns: int) -> None:
+        if ns > 0:
+            self.parts.append(Part(where, ends, what, ns))
+
+
+def _told(record: Record, gap_ns: int) -> list[tuple[str, int]]:
+    if record["kind"] == "tcp.retransmit":
+        return [(RESENDING, gap_ns)]
+    return [(SERVICE, round(record["service_ms"] * 1e6)), (QUEUEING, round(record["queued_ms"] * 1e6))]
+
+
+def tiers_of(parts: Sequence[Part], kinds: Mapping[str, str]) -> list[Tier]:
+    """The parts by tier, in the order in which the journey came to them. An unknown kind is a tier of its own."""
+    sums: dict[str, dict[str, int]] = {}
+    for part in parts:
+        ways = sums.setdefault(_tier(part, kinds), {})
+        ways[part.what] = ways.get(part.what, 0) + part.ns
+    return [
+        Tier(name, sum(ways.values()) / 1e6, {way: ways[way] / 1e6 for way in WAYS if way in ways})
+        for name, ways in sums.items()
+    ]
+
+
+def _tier(part: Part, kinds: Mapping[str, str]) -> str:
+    tiers = [TIER_OF_KIND.get(kinds.get(element, ""), element) for element in part.ends]
+    return next((tier for tier in LINK_GOES_TO if tier in tiers), tiers[0])

@@ -1,0 +1,6 @@
+"""A file that does not load."""
+
+import actors.nowhere
+
+
+class Config(actors.nowhere.Config): ...
