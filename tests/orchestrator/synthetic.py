@@ -1,5 +1,6 @@
 """A journey as the default world would record it, written by hand: what the story-teller is tested with."""
 
+from itertools import pairwise
 from typing import Any
 
 from orchestrator.journal.journey import Journey
@@ -78,7 +79,7 @@ class Script:
 
     def send(self, path: list[str], packet: str, told: Any = None, size: int = 74) -> None:
         """A packet goes along the path; `told(element, packet)` may record decisions and gives the packet onwards."""
-        for element, to in zip(path, path[1:], strict=False):
+        for element, to in pairwise(path):
             if told is not None:
                 packet = told(element, packet) or packet
             link, delay_us = DELAY_US.get((element, to)) or DELAY_US[(to, element)]

@@ -1,9 +1,9 @@
 import pytest
-from synthetic import EXPECTED_HOPS, KINDS, Script, first_journey
 
 from orchestrator.journal.flights import Packet
 from orchestrator.journal.journey import Journey, UnknownJourney
 from orchestrator.journal.timing import PROCESSING, PROPAGATION, RESENDING, SERVICE
+from tests.orchestrator.synthetic import EXPECTED_HOPS, KINDS, Script, first_journey
 
 
 @pytest.fixture(scope="module")
