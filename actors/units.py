@@ -1,5 +1,6 @@
 """Quantities as people write them in a config: `800us`, `300mbit`, `1%`, `64kB`; one parser for all rooms."""
 
+import difflib
 import re
 from typing import Annotated, Any
 
@@ -24,7 +25,9 @@ def _quantity(value: Any, units: dict[str, int], what: str, example: str) -> int
     total = 0.0
     for number, unit in parts:
         if unit not in units:
-            raise ValueError(f"{value!r}: unit {unit!r} is unknown, use one of {', '.join(units)}")
+            near = difflib.get_close_matches(unit.lower(), units, n=1)
+            meant = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(units)}"
+            raise ValueError(f"{value!r}: unit {unit!r} is unknown, {meant}")
         total += float(number) * units[unit]
     return round(total)
 

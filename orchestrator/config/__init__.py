@@ -1,0 +1,7 @@
+"""World files: read, checked, and explained when they are wrong."""
+
+from orchestrator.config.errors import ConfigError, ConfigErrors
+from orchestrator.config.loader import load_world, read_world
+from orchestrator.config.models import ElementSpec, World
+
+__all__ = ["ConfigError", "ConfigErrors", "ElementSpec", "World", "load_world", "read_world"]

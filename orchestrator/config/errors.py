@@ -1,0 +1,59 @@
+"""What is wrong with a config, said so that it can be mended: `file:line:col: path: what, did you mean ...?`"""
+
+import difflib
+from collections.abc import Iterable
+from typing import NamedTuple
+
+Path = tuple[str | int, ...]
+"""Where something stands inside a file: keys and list indices, from the top."""
+
+
+class Position(NamedTuple):
+    """A place in a file; both count from 1, as editors do."""
+
+    line: int
+    column: int
+
+
+class ConfigError(NamedTuple):
+    """One fault. `position` and `path` are absent when the file as a whole is at fault."""
+
+    file: str
+    position: Position | None
+    path: Path
+    what: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.position.line}:{self.position.column}" if self.position else self.file
+        return ": ".join(part for part in (place, path_text(self.path), self.what) if part)
+
+
+class ConfigErrors(Exception):
+    """A file that cannot be used: `errors` are all its faults in the order of the file; as text, a line for each."""
+
+    def __init__(self, errors: Iterable[ConfigError]) -> None:
+        self.errors = sorted(errors, key=lambda error: (error.position or (0, 0), error.path == ()))
+        super().__init__("\n".join(map(str, self.errors)))
+
+
+def path_text(path: Path) -> str:
+    """`("elements", "alb-1a", "listeners", 0)` as `elements.alb-1a.listeners[0]`."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".").replace("\n", "\\n")
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant, if any comes near."""
+    names = sorted(known)
+    folded = {candidate.casefold(): candidate for candidate in reversed(names)}
+    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    return folded[close[0]] if close else None
+
+
+def suggestion(name: str, known: Iterable[str], *, otherwise: str) -> str:
+    """`, did you mean 'wifi'?`, or what is known when nothing comes near: `; its ports are eth0, eth1`."""
+    names = sorted(known)
+    near = nearest(name, names)
+    if near is not None:
+        return f", did you mean {near!r}?"
+    return f"; {otherwise} {', '.join(names[:12])}{', ...' if len(names) > 12 else ''}" if names else ""

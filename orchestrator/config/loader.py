@@ -1,0 +1,164 @@
+"""From a file to a `World`, or to all that is wrong with the file.
+
+How this works. The text becomes a tree of values that know their places (`tree`); pydantic validates the values
+(`models`), and its findings are put into words (`explain`). Parts that are right in themselves are then checked
+against each other (`checks`, `addresses`), also when other parts are not, so that one reading finds every fault.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from actors.element import FileName, load_kind
+from actors.links.impairments import LinkConfig
+from orchestrator.config.addresses import check_addresses
+from orchestrator.config.checks import Draft, check
+from orchestrator.config.errors import ConfigError, ConfigErrors, Position, suggestion
+from orchestrator.config.errors import Path as ConfigPath
+from orchestrator.config.explain import explain, keys_at
+from orchestrator.config.models import ElementSpec, World, plain_name
+from orchestrator.config.tree import Entry, NotYaml, read_tree
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def load_world(path: Path | str) -> World:
+    """Read and check a world file; raises `ConfigErrors` with every fault that it has."""
+    path = Path(path)
+    return read_world(_read_text(path), path)
+
+
+def read_world(text: str, path: Path) -> World:
+    """The same for a text; `path` is what faults are reported under, and files are looked for beside it."""
+    try:
+        tree, unreadable = read_tree(text)
+    except NotYaml as error:
+        raise ConfigErrors([ConfigError(str(path), error.position, (), error.what)]) from None
+    report = _Report(str(path), tree)
+    for position, where, what in unreadable:
+        report.add(where, what, position)
+    world, draft = _validate(report, path.parent)
+    for fault in (*check(draft), *check_addresses(draft)):
+        other = f" (line {tree.position(fault.other).line})" if fault.other else ""
+        report.add(fault.path, fault.what + other, tree.position(fault.path, of_key=fault.of_key))
+    if world is None or report.errors:
+        raise ConfigErrors(report.errors)
+    return world.model_copy(update={"elements": dict(_with_absolute_files(world, path.parent))})
+
+
+class _Report:
+    """Faults so far. A place is reported once: what follows from its first fault would only distract."""
+
+    def __init__(self, file: str, tree: Entry) -> None:
+        self.tree = tree
+        self.errors: list[ConfigError] = []
+        self._file = file
+        self._places: set[Position] = set()
+
+    def add(self, path: ConfigPath, what: str, position: Position) -> None:
+        if position not in self._places:
+            self.errors.append(ConfigError(self._file, position, path, what))
+
+    def close_places(self) -> None:
+        """Later checks stay silent about the places that have a fault by now."""
+        self._places = {error.position for error in self.errors if error.position}
+
+
+def _validate(report: _Report, directory: Path) -> tuple[World | None, Draft]:
+    report.close_places()
+    value = report.tree.value
+    try:
+        world = World.model_validate(value)
+        ends = {name: list(link.between) for name, link in world.links.items()}
+        return world, Draft(world.elements, world.links, set(world.elements), directory, ends)
+    except ValidationError as error:
+        said: set[tuple[Position, str]] = set()
+        for path, of_key, what in explain(error, report.tree, _keys_at(value)):
+            position = report.tree.position(path, of_key=of_key)
+            if (position, what) not in said:  # a fault behind an anchor shows wherever the anchor is used
+                report.add(path, what, position)
+            said.add((position, what))
+        report.close_places()
+        return None, _sound_parts(value, directory)
+
+
+def _keys_at(value: Any) -> Callable[[ConfigPath], set[str]]:
+    """The keys that may stand at a path of this file."""
+
+    def keys(path: ConfigPath) -> set[str]:
+        match path:
+            case ("elements", str() as name, *inside):
+                config, _ = load_kind(value["elements"][name]["kind"])
+                return keys_at(config, tuple(inside)) | (set() if inside else {"kind"})
+            case _:
+                return keys_at(World, path)
+
+    return keys
+
+
+def _sound_parts(value: Any, directory: Path) -> Draft:
+    elements = value.get("elements") if isinstance(value, dict) else None
+    links = value.get("links") if isinstance(value, dict) else None
+    ends = {
+        name: [str(end) for end in link["between"]]
+        for name, link in (links if isinstance(links, dict) else {}).items()
+        if isinstance(link, dict) and isinstance(link.get("between"), list)
+    }
+    declared = {name for name in elements if isinstance(name, str)} if isinstance(elements, dict) else set()
+    declared |= {plain_name(name) for name in declared}
+    return Draft(_valid(ElementSpec, elements), _valid(LinkConfig, links), declared, directory, ends)
+
+
+def _valid(model: type[Model], values: Any) -> dict[str, Model]:
+    valid = {}
+    for name, value in values.items() if isinstance(values, dict) else ():
+        try:
+            valid[name] = model.model_validate(value)
+        except ValidationError:
+            continue
+    return valid
+
+
+def _with_absolute_files(world: World, directory: Path) -> Iterator[tuple[str, ElementSpec]]:
+    """Elements run in processes of their own, which do not know where the world file lies."""
+    for name, spec in world.elements.items():
+        files = [
+            (path, reference) for path, reference in spec.references() if isinstance(reference, FileName)
+        ]
+        if files:
+            raw = copy.deepcopy(spec.raw)
+            for path, file in files:
+                _put(raw, path, str((directory / file).resolve()))
+            spec = ElementSpec.model_validate({"kind": spec.kind, **raw})
+        yield name, spec
+
+
+def _put(value: Any, path: ConfigPath, new: str) -> None:
+    for part in path[:-1]:
+        value = value[part]
+    value[path[-1]] = new
+
+
+def _read_text(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        near = [beside.name for beside in path.parent.glob("*") if beside.suffix in (".yaml", ".yml")]
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigErrors(
+            [
+                ConfigError(
+                    str(path), None, (), reason + suggestion(path.name, near, otherwise="beside it are")
+                )
+            ]
+        ) from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+        position = Position(before.count(b"\n") + 1, column)
+        raise ConfigErrors([ConfigError(str(path), position, (), "this is not UTF-8 text")]) from None
