@@ -142,12 +142,31 @@ def test_any_text_is_read_or_explained(text: str):
     read_or_explain(text)
 
 
-YAML_PIECES = st.sampled_from(
-    ["version", "url", "elements", "links", "kind", "host", "router", "cloud", "a", "a.eth0", "between", "delay"]
-    + ["1ms", "1:30", "017", "0x1f", "on", "~", "1e3", ".inf", "'", '"', "<<", "*a", "&a", "!!binary", "!!int x", "!!float"]
-    + [": ", ":\n  ", ":\n    ", "\n", "\n  ", "\n    ", "- ", "[", "]", "{", "}", ", ", "? ", "| ", "> ", "#", "\t", "%", "---\n"]
-    + ["interfaces", "address", "10.0.0.1/24", "10.0.0.1/33", "subnets", "cidr", "zones", "neighbour", "\\U00110000"]
-)  # fmt: skip
+WORDS = "version url elements links kind host router cloud a a.eth0 between delay interfaces address subnets zones"
+SCALARS = (
+    "1ms 1:30 017 0x1f on ~ 1e3 .inf 10.0.0.1/24 10.0.0.1/33 neighbour \\U00110000 !!binary !!int !!float <<"
+)
+MARKS = [
+    ": ",
+    ":\n  ",
+    ":\n    ",
+    "\n",
+    "\n  ",
+    "\n    ",
+    "- ",
+    "[",
+    "]",
+    "{",
+    "}",
+    ", ",
+    "? ",
+    "| ",
+    "> ",
+    "#",
+    "\t",
+]
+MORE_MARKS = ["%", "---\n", "'", '"', "*a", "&a"]
+YAML_PIECES = st.sampled_from([*WORDS.split(), *SCALARS.split(), *MARKS, *MORE_MARKS])
 
 
 @given(st.lists(YAML_PIECES, max_size=40).map("".join))
