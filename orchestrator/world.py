@@ -3,10 +3,7 @@
 import asyncio
 import contextlib
 import logging
-import os
-import secrets
 import signal
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -18,6 +15,7 @@ from actors.element import CallFailed
 from orchestrator import pki
 from orchestrator.config import World as WorldConfig
 from orchestrator.control.registry import Member, Registry
+from orchestrator.directory import WorldFailed, new_directory
 from orchestrator.hosts.local import HostFailed, LocalHost
 from orchestrator.journal.store import JournalStore
 from orchestrator.metrics.ledger import Ledger
@@ -30,30 +28,6 @@ LONGEST_PAUSE_S = 5.0
 
 Frame = tuple[str, str, int, bytes, str | None]
 """A captured frame: `(link, sending element, departure in ns, frame, journey)`."""
-
-
-class WorldFailed(RuntimeError):
-    """The world could not be started, or has fallen apart; says what and where to look."""
-
-
-def home() -> Path:
-    """Where run directories lie: short, because the paths of Unix sockets may have 107 bytes only."""
-    chosen = os.environ.get("JOURNEY_HOME")
-    path = Path(chosen) if chosen else Path(tempfile.gettempdir()) / f"packet-journey-{os.getuid()}"
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if path.stat().st_uid != os.getuid():
-        raise WorldFailed(f"{path} belongs to somebody else; set JOURNEY_HOME to a directory of yours")
-    path.chmod(0o700)
-    return path
-
-
-def new_directory() -> Path:
-    """A fresh run directory. It is removed when the world ends, however it ends."""
-    directory = home() / secrets.token_hex(3)
-    directory.mkdir(mode=0o700)
-    for name in ("certs", "links", "logs"):
-        (directory / name).mkdir(mode=0o700)
-    return directory
 
 
 class World:

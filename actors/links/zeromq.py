@@ -10,13 +10,16 @@ that is gone, or that does not keep up, are dropped and counted; and it finds it
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import zmq
 
 from actors.links.port import LinkPort
-from actors.wire.envelope import pack
+from actors.wire.envelope import encode_batch, pack
+
+log = logging.getLogger("actors")
 
 DRAIN = 64
 """Messages handled in one turn of the event loop, so that timers get theirs."""
@@ -45,6 +48,8 @@ class DrainedSocket:
                 on_message(receive(zmq.NOBLOCK))
         except zmq.Again:
             pass
+        except Exception:  # a pump that dies in silence makes an element deaf
+            log.exception("a message was dropped")
         self.after_drain()
         if not self.socket.closed and self._again is None and self.socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
             self._again = self._loop.call_soon(self._drain)
@@ -69,7 +74,7 @@ class Neighbour:
     def flush(self) -> None:
         waiting = self.waiting
         try:
-            self.socket.send(waiting[0] if len(waiting) == 1 else b"".join(waiting), zmq.NOBLOCK)
+            self.socket.send(encode_batch(waiting), zmq.NOBLOCK)
         except zmq.Again:
             self.lost += len(waiting)
         self.waiting = []

@@ -12,10 +12,7 @@ from actors.element import JOURNEY, CallFailed, Context, Element, TimerHandle
 from actors.links.impairments import Impairments, LinkConfig
 from actors.links.port import Carrier, LinkPort
 from actors.runtime.metrics import MetricStore
-
-def summary(frame: bytes) -> str:
-    return frame[:1].hex()
-
+from actors.wire.summary import summary
 
 log = logging.getLogger("actors")
 

@@ -11,11 +11,10 @@ import contextlib
 import heapq
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import msgpack
 import zmq
 
 from actors.element import JOURNEY
@@ -23,7 +22,8 @@ from actors.links.port import LinkPort
 from actors.links.zeromq import DrainedSocket, ZeroMQCarrier
 from actors.runtime.host import Host
 from actors.units import MILLISECOND, SECOND
-from actors.wire.envelope import MAX_FRAME
+from actors.wire.envelope import MAX_FRAME, decode_batch
+from actors.wire.malformed import Malformed
 
 log = logging.getLogger("actors")
 
@@ -65,7 +65,6 @@ class ProcessHost(Host):
         self._unix_offset_ns = unix_offset_ns
         self._ports_by_link: dict[str, str] = {}
         self._inbox: DrainedSocket | None = None
-        self._unpacker, self._unpacked = self._fresh_unpacker(), 0
         self._frame_ns = 0
         self._floor_ns = 0
         self._held: list[Held] = []
@@ -109,31 +108,21 @@ class ProcessHost(Host):
         self._carrier.draining = False
         self._carrier.flush()
 
-    @staticmethod
-    def _fresh_unpacker() -> msgpack.Unpacker:
-        return msgpack.Unpacker(use_list=False, max_buffer_size=256 << 20)
-
     def _take_batch(self, message: bytes) -> None:
         self._carrier.draining = True
         try:
-            self._unpacker.feed(message)
-            batch = list(self._unpacker)
-            self._unpacked += len(message)
-            whole = self._unpacker.tell() == self._unpacked
-        except Exception:
-            whole = False
-        if not whole:
-            self._unpacker, self._unpacked = self._fresh_unpacker(), 0
+            batch = decode_batch(message)
+        except Malformed:
             self.malformed += 1
-            return
-        self._handle(batch)
+        else:
+            self._handle(batch)
 
-    def _handle(self, batch: list[Any]) -> None:
+    def _handle(self, batch: Sequence[Any]) -> None:
         now_ns = time.monotonic_ns()
         horizon_ns = now_ns + SLACK_NS
         ports = self._ports_by_link
         on_frame = self._on_frame
-        due_ns = 0
+        last_ns = 0
         for envelope in batch:
             try:
                 link, due_ns, journey, frame = envelope
@@ -146,7 +135,7 @@ class ProcessHost(Host):
             elif due_ns > horizon_ns:
                 self._hold(due_ns, port, journey, frame)
             elif journey is None:
-                self._frame_ns = due_ns
+                self._frame_ns = last_ns = due_ns
                 try:
                     on_frame(port, frame)
                 except Exception as error:
@@ -157,8 +146,8 @@ class ProcessHost(Host):
                 self._deliver_marked(due_ns, port, journey, frame)
         self._frame_ns = 0
         self.frames += len(batch)
-        if now_ns - due_ns > self.worst_lag_ns and due_ns:
-            self.worst_lag_ns = now_ns - due_ns
+        if last_ns and now_ns - last_ns > self.worst_lag_ns:
+            self.worst_lag_ns = now_ns - last_ns
 
     def _deliver_marked(self, due_ns: int, port: str, journey: Any, frame: bytes) -> None:
         if type(journey) is not str:

@@ -1,10 +1,12 @@
-"""What travels in a ZeroMQ message: a batch of msgpack arrays, one after another, each a frame on a link.
+"""What travels in a ZeroMQ message: a batch, which is a msgpack array of envelopes, each a frame on a link.
 
-    [link: str, due_ns: int, journey: str | nil, frame: bin]
+    [[link: str, due_ns: int, journey: str | nil, frame: bin], ...]
 
 `due_ns` is the model time at which the frame's last bit arrives; `journey` marks packets whose story is recorded.
+An array (not arrays one after another) lets one call to `unpackb` take the whole message or refuse all of it.
 """
 
+import struct
 from typing import Any
 
 import msgpack
@@ -15,23 +17,27 @@ Envelope = tuple[str, int, str | None, bytes]
 
 MAX_FRAME = 65_535 + 18
 
+_array_header = struct.Struct(">BI").pack
+_unpackb = msgpack.unpackb
+
 pack = msgpack.Packer(use_bin_type=True, autoreset=True).pack
+"""One envelope as bytes, to be joined with others by `encode_batch`."""
 
 
-def decode_batch(message: bytes) -> list[Envelope]:
-    """All envelopes of one message; raises `Malformed` if any of it is not one, so that a batch is all or nothing."""
-    unpacker = msgpack.Unpacker(use_list=False, max_buffer_size=max(len(message), 1))
+def encode_batch(packed: list[bytes]) -> bytes:
+    """The message that carries these packed envelopes."""
+    return b"".join((_array_header(0xDD, len(packed)), *packed))
+
+
+def decode_batch(message: bytes) -> tuple[Any, ...]:
+    """The envelopes of a message, not yet checked one by one (`check` does); raises `Malformed`."""
     try:
-        unpacker.feed(message)
-        envelopes: list[Any] = list(unpacker)
-        consumed = unpacker.tell()
+        batch = _unpackb(message, use_list=False)
     except Exception as error:
         raise Malformed(f"not a batch of envelopes: {error}") from None
-    if consumed != len(message):
-        raise Malformed("a batch ends in the middle of an envelope")
-    for envelope in envelopes:
-        check(envelope)
-    return envelopes
+    if type(batch) is not tuple:
+        raise Malformed("a batch is an array of envelopes")
+    return batch
 
 
 def check(envelope: Any) -> None:

@@ -1,0 +1,34 @@
+"""What a benchmark says: a figure, what it is measured against, and the bar that the ratio must reach."""
+
+import statistics
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Figure(NamedTuple):
+    """One measured figure. `ratio` is figure over reference; `bar` is what it must reach, or stay under when `most`."""
+
+    key: str
+    title: str
+    unit: str
+    value: float
+    reference: float | None
+    reference_title: str
+    bar: float
+    most: bool = False
+
+    @property
+    def ratio(self) -> float:
+        """The figure as a multiple of its reference, or itself where it has none."""
+        return self.value / self.reference if self.reference else self.value
+
+    @property
+    def reached(self) -> bool:
+        return self.ratio <= self.bar if self.most else self.ratio >= self.bar
+
+
+def in_turn(rounds: int, figure: Callable[[], float], reference: Callable[[], float]) -> tuple[float, float]:
+    """Measures both in turn, so that a machine whose speed drifts treats them alike; gives the pair of median ratio."""
+    pairs = [(figure(), reference()) for _ in range(rounds)]
+    middle = statistics.median_low([one / other for one, other in pairs])
+    return next((one, other) for one, other in pairs if one / other == middle)

@@ -1,0 +1,30 @@
+"""Run directories: where a world keeps its sockets, certificates, logs and journal while it runs."""
+
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+
+class WorldFailed(RuntimeError):
+    """The world could not be started, or has fallen apart; says what and where to look."""
+
+
+def home() -> Path:
+    """Where run directories lie: short, because the paths of Unix sockets may have 107 bytes only."""
+    chosen = os.environ.get("JOURNEY_HOME")
+    path = Path(chosen) if chosen else Path(tempfile.gettempdir()) / f"packet-journey-{os.getuid()}"
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.stat().st_uid != os.getuid():
+        raise WorldFailed(f"{path} belongs to somebody else; set JOURNEY_HOME to a directory of yours")
+    path.chmod(0o700)
+    return path
+
+
+def new_directory() -> Path:
+    """A fresh run directory. It is removed when the world ends, however it ends."""
+    directory = home() / secrets.token_hex(3)
+    directory.mkdir(mode=0o700)
+    for name in ("certs", "links", "logs"):
+        (directory / name).mkdir(mode=0o700)
+    return directory
