@@ -27,8 +27,15 @@ class Figure(NamedTuple):
         return self.ratio <= self.bar if self.most else self.ratio >= self.bar
 
 
-def in_turn(rounds: int, figure: Callable[[], float], reference: Callable[[], float]) -> tuple[float, float]:
-    """Measures both in turn, so that a machine whose speed drifts treats them alike; gives the pair of median ratio."""
-    pairs = [(figure(), reference()) for _ in range(rounds)]
+Pair = tuple[float, float]
+
+
+def middle_pair(pairs: list[Pair]) -> Pair:
+    """The pair of the median ratio."""
     middle = statistics.median_low([one / other for one, other in pairs])
     return next((one, other) for one, other in pairs if one / other == middle)
+
+
+def in_turn(rounds: int, figure: Callable[[], float], reference: Callable[[], float]) -> Pair:
+    """Measures both in turn, so that a machine whose speed drifts treats them alike; gives the middle pair."""
+    return middle_pair([(figure(), reference()) for _ in range(rounds)])

@@ -18,8 +18,8 @@ from actors.wire.addresses import ip_bytes, mac_for
 from actors.wire.envelope import decode_batch, encode_batch, pack
 from orchestrator.bench.figures import Figure, in_turn
 from orchestrator.control.registry import Registry
-from orchestrator.hosts.local import LocalHost
 from orchestrator.directory import new_directory
+from orchestrator.hosts.local import LocalHost
 
 ROUTERS = 10
 IN_FLIGHT = 40
@@ -173,13 +173,21 @@ class RouterChain:
             "bind": self._endpoint(name),
             "links": [
                 self._link(f"link-{number}", "left", (left, "right" if number else "eth0")),
-                self._link(f"link-{number + 1}", "right", (right, "left" if number < ROUTERS - 1 else "eth0")),
+                self._link(
+                    f"link-{number + 1}", "right", (right, "left" if number < ROUTERS - 1 else "eth0")
+                ),
             ],
         }
 
     def _link(self, name: str, port: str, peer: tuple[str, str]) -> dict[str, Any]:
         config = LinkConfig(between=("one.end", "other.end")).model_dump()
-        return {"port": port, "link": name, "config": config, "peer": list(peer), "endpoint": self._endpoint(peer[0])}
+        return {
+            "port": port,
+            "link": name,
+            "config": config,
+            "peer": list(peer),
+            "endpoint": self._endpoint(peer[0]),
+        }
 
     def _wait_until_warm(self, driver: Driver) -> None:
         """Send single packets until one comes out: every router asks for its neighbour's address first."""
@@ -230,5 +238,3 @@ def measure(seconds: float, rounds: int) -> Figure:
     return Figure(
         "router_hops_per_s", "packet hops/s, 10 routers", "hop/s", value, reference, "10 bare relays", 0.5
     )
-
-

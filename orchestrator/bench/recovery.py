@@ -1,0 +1,30 @@
+"""How long no packet passes after a router's process was killed."""
+
+import asyncio
+import time
+
+from actors.element import CallFailed
+from orchestrator.bench.figures import Figure
+from orchestrator.world import World
+
+PROBE_TIMEOUT_S = 0.03
+GIVE_UP_S = 20.0
+
+
+async def measure(world: World, victim: str, target: str) -> Figure:
+    """Kill `victim`, then ping `target`, which lies behind it, from the laptop until an answer comes back."""
+    for _ in range(3):
+        await world.call("laptop", "ping", host=target, timeout_s=1.0)
+    world.kill(victim)
+    began = time.perf_counter()
+    while time.perf_counter() - began < GIVE_UP_S:
+        try:
+            await world.call("laptop", "ping", host=target, timeout_s=PROBE_TIMEOUT_S)
+        except CallFailed:
+            await asyncio.sleep(0.001)
+            continue
+        break
+    took_s = time.perf_counter() - began
+    await world.until_up(victim)
+    title = "killed router: first packet through again"
+    return Figure("router_recovery_s", title, "s", took_s, None, "", 1.0, most=True)
