@@ -120,7 +120,7 @@ class World(BaseModel):
     elements: dict[Name, ElementSpec] = Field(min_length=1, description="network elements by name")
     links: dict[Name, LinkConfig] = Field(default={}, description="links by name")
 
-    def certificates(self) -> list[str]:
+    def certificate_names(self) -> list[str]:
         """The domains that elements show certificates for."""
         named = {reference for spec in self.elements.values() for _, reference in spec.references()}
         return sorted(str(name) for name in named if isinstance(name, CertificateName))

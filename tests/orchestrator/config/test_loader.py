@@ -77,7 +77,7 @@ def test_files_become_absolute_so_that_a_process_anywhere_finds_them(tmp_path: P
 
 def test_certificates_are_those_that_elements_name():
     text = TWO_HOSTS.replace("wait: 1m30s", "certificates: [b.test, a.test]")
-    assert read_world(text, Path("w.yaml")).certificates() == ["a.test", "b.test"]
+    assert read_world(text, Path("w.yaml")).certificate_names() == ["a.test", "b.test"]
 
 
 def test_two_hosts_on_a_router_that_bridges_them_share_its_subnet():
