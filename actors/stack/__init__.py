@@ -1,0 +1,110 @@
+"""A host's network stack: interfaces, ARP, routes, ICMP, UDP and TCP, with asyncio's own transports on top.
+
+How this works. `IpLayer` (ip.py) owns interfaces and routes and decides where packets go; `IcmpLayer` and `UdpLayer`
+sit on it, and so does TCP. `Stack` puts them together and is all that an element sees. A host's element hands its
+frames to `stack.on_frame`; a router's hands them to a `Forwarder` (see `actors.forwarding`) made on the stack.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from actors.element import Context, Port
+from actors.protocols.routes import PolicyRoutes, Route, RouteTable
+from actors.stack.icmp import Answer, IcmpLayer
+from actors.stack.interfaces import Interface
+from actors.stack.ip import IpLayer
+from actors.stack.udp import Address, AnyProtocol, UdpLayer
+from actors.wire.addresses import Prefix, ip_bytes, ip_text, mac_text
+
+__all__ = ["Answer", "Interface", "Stack"]
+
+
+class Stack:
+    """The stack of one host or router. Names of interfaces are those of ports, unless a `port` is given."""
+
+    def __init__(self, context: Context, *, routes: RouteTable | PolicyRoutes | None = None) -> None:
+        self.routes = RouteTable() if routes is None else routes
+        self.ip = IpLayer(context, self.routes)
+        self.icmp = IcmpLayer(context, self.ip)
+        self._udp = UdpLayer(context, self.ip)
+        self.on_frame = self.ip.on_frame
+        self.output = self.ip.output
+        self.ping = self.icmp.ping
+        self.traceroute = self.icmp.traceroute
+
+    # ---- interfaces ----------------------------------------------------------------------------------------
+
+    def add_interface(
+        self, name: str, address: str | None = None, *, mac: bytes | None = None, port: Port | None = None
+    ) -> Interface:
+        """Add an interface with an address such as `10.0.0.5/24` (None until DHCP gives one).
+
+        `port` is what it sends through, if not the element's port of that name (a bridge, say)."""
+        return self.ip.add_interface(name, address, mac, port)
+
+    def set_address(self, name: str, address: str | None) -> None:
+        """Give an interface its address, with the connected route, and announce it; None takes it away."""
+        self.ip.set_address(name, address)
+
+    def add_route(
+        self, to: str, port: str, via: str | None = None, *, metric: int = 0, origin: str = "static"
+    ) -> None:
+        """`ip route add TO via VIA dev PORT`; `to` is a prefix or `default`."""
+        prefix = Prefix.parse("0.0.0.0/0" if to == "default" else to)
+        self.routes.add(Route(prefix, port, None if via is None else ip_bytes(via), metric, origin))
+
+    def set_neighbour(self, name: str, address: str, mac: bytes) -> None:
+        """A static ARP entry (`ip neigh replace ADDRESS lladdr MAC dev NAME nud permanent`)."""
+        interface = self.ip.interfaces[name]
+        interface.carry_out(interface.neighbours.set_permanent(ip_bytes(address), mac))
+
+    def on_link(self, name: str, up: bool) -> None:
+        """The link of this interface has gained or lost its carrier."""
+        if name in self.ip.interfaces:
+            self.ip.set_link(name, up)
+
+    # ---- sockets -------------------------------------------------------------------------------------------
+
+    async def create_datagram_endpoint(
+        self,
+        protocol_factory: Callable[[], AnyProtocol],
+        *,
+        local_port: int = 0,
+        local_host: str = "0.0.0.0",
+        remote: Address | None = None,
+        interface: str | None = None,
+    ) -> tuple[asyncio.DatagramTransport, AnyProtocol]:
+        """A UDP socket, as `loop.create_datagram_endpoint` would make it; raises OSError.
+
+        With `interface` it works on that interface alone, also before that has an address: then it can send to
+        255.255.255.255 (from 0.0.0.0) and hears whatever is sent to the interface's MAC address, as DHCP needs."""
+        return self._udp.open(protocol_factory, local_port, local_host, remote, interface)
+
+    # ---- looking in ----------------------------------------------------------------------------------------
+
+    def inspect(self) -> dict[str, Any]:
+        """Interfaces, routes and neighbours as plain values."""
+        return {
+            "interfaces": {
+                name: {
+                    "address": None if each.address is None else str(each.address),
+                    "mac": mac_text(each.mac),
+                    "mtu": each.mtu,
+                }
+                for name, each in self.ip.interfaces.items()
+            },
+            "routes": [
+                {**route.described(), "metric": route.metric, "origin": route.origin} for route in self.routes
+            ],
+            "neighbours": [
+                {
+                    "address": ip_text(address),
+                    "port": interface.name,
+                    "state": type(state).__name__.lower(),
+                    "mac": mac_text(mac) if (mac := getattr(state, "mac", None)) else None,
+                }
+                for interface in self.ip.interfaces.values()
+                for address, state in interface.neighbours
+            ],
+        }
