@@ -70,14 +70,15 @@ class ElementConfig(BaseModel):
 
 class Port(Protocol):
     """One end of a link. `send` stamps the frame with the current model time and journey, and never blocks:
-    what the link cannot take is dropped and counted, as on a wire."""
+    what the link cannot take is dropped and counted, as on a wire. `after_ns` is the model time that the element
+    spends on it before it departs."""
 
     name: str
     link: str
     mtu: int
     up: bool
 
-    def send(self, frame: bytes) -> None: ...
+    def send(self, frame: bytes, after_ns: int = 0) -> None: ...
 
 
 class TimerHandle(Protocol):
@@ -188,7 +189,9 @@ class Element(ABC):
         method = getattr(self, f"call_{verb}", None)
         if method is None:
             known = sorted(name.removeprefix("call_") for name in dir(self) if name.startswith("call_"))
-            raise CallFailed(f"{self.context.name} does not know {verb!r}; it knows {', '.join(known) or 'no calls'}")
+            raise CallFailed(
+                f"{self.context.name} does not know {verb!r}; it knows {', '.join(known) or 'no calls'}"
+            )
         try:
             bound = inspect.signature(method).bind(**arguments)
         except TypeError as error:
