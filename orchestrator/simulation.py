@@ -76,7 +76,9 @@ def simulate(
         async def story() -> dict[str, Any]:
             host = network.host(laptop)
             await watch()
-            await host.answer("load_start", {"url": target, "concurrency": concurrency, "duration_s": duration_s})
+            await host.answer(
+                "load_start", {"url": target, "concurrency": concurrency, "duration_s": duration_s}
+            )
             while (status := await host.answer("load_status", {}))["running"]:
                 await host.sleep(WATCHED_EVERY_S)
                 await watch()

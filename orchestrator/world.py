@@ -159,7 +159,11 @@ class World:
         if member is None or self._stopping:
             return
         assert self._registry is not None
-        how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with exit code {status}"
+        how = (
+            f"was killed by {signal.Signals(-status).name}"
+            if status < 0
+            else f"ended with exit code {status}"
+        )
         was_failed, lived_s = member.state == "failed", time.monotonic() - member.started_at
         self._registry.gone(member, how)
         self.journal.extend([self._event("element.exit", element=member.name, how=how)])

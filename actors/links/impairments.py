@@ -23,7 +23,9 @@ class LinkConfig(BaseModel):
     jitter: Duration = Field(default=0, description="the delay varies by up to this much, evenly, both ways")
     loss: Share = Field(default=0.0, description="share of frames that never arrive")
     rate: Rate | None = Field(default=None, description="bandwidth; without it a frame takes no time to send")
-    queue: int = Field(default=1000, gt=0, description="frames that wait for a busy link; one more is dropped")
+    queue: int = Field(
+        default=1000, gt=0, description="frames that wait for a busy link; one more is dropped"
+    )
     mtu: int = Field(default=1500, ge=68, le=65_535, description="largest IP packet in bytes")
 
 
@@ -34,7 +36,17 @@ class Lost(Exception):
 class Impairments:
     """One direction of a link: turns a departure time and a length into an arrival time, or raises `Lost`."""
 
-    __slots__ = ("_busy_until_ns", "_dice", "_leaving_ns", "cut", "delay_ns", "jitter_ns", "loss", "queue", "rate")
+    __slots__ = (
+        "_busy_until_ns",
+        "_dice",
+        "_leaving_ns",
+        "cut",
+        "delay_ns",
+        "jitter_ns",
+        "loss",
+        "queue",
+        "rate",
+    )
 
     def __init__(self, config: LinkConfig, dice: Random) -> None:
         self.delay_ns = config.delay

@@ -25,6 +25,11 @@ DRAIN = 64
 """Messages handled in one turn of the event loop, so that timers get theirs."""
 
 
+def descriptor(socket: "zmq.Socket[bytes]") -> int:
+    """The file descriptor that tells of news from a socket."""
+    return int(socket.getsockopt(zmq.FD))
+
+
 class DrainedSocket:
     """A ZeroMQ socket whose messages are handed to a function from the running event loop."""
 
@@ -36,7 +41,7 @@ class DrainedSocket:
         self._on_message = on_message
         self.after_drain: Callable[[], None] = lambda: None
         self._loop = asyncio.get_running_loop()
-        self._descriptor = socket.getsockopt(zmq.FD)
+        self._descriptor = descriptor(socket)
         self._loop.add_reader(self._descriptor, self._drain)
         self._again: asyncio.Handle | None = self._loop.call_soon(self._drain)
 
@@ -51,14 +56,19 @@ class DrainedSocket:
         except Exception:  # a pump that dies in silence makes an element deaf
             log.exception("a message was dropped")
         self.after_drain()
-        if not self.socket.closed and self._again is None and self.socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
+        if (
+            not self.socket.closed
+            and self._again is None
+            and int(self.socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN
+        ):
             self._again = self._loop.call_soon(self._drain)
 
-    def close(self) -> None:
+    def close(self, linger_ms: int = 0) -> None:
+        """Let go of the socket; what waits to be sent has `linger_ms` to leave."""
         if self._again is not None:
             self._again.cancel()
         self._loop.remove_reader(self._descriptor)
-        self.socket.close(linger=0)
+        self.socket.close(linger=linger_ms)
 
 
 class Neighbour:

@@ -26,6 +26,7 @@ class Host(Context):
     """The `Context` of one element, and the runtime's handle on it."""
 
     ports: dict[str, LinkPort]
+    metrics: MetricStore
 
     def __init__(self, name: str, seed: int, directory: Path) -> None:
         self.name = name
@@ -164,7 +165,11 @@ class Host(Context):
         counter = self.metrics.counter
         for port in self.ports.values():
             direction = f"{port.element}>{port.peer}"
-            counter("journey_link_transmit_packets_total", link=port.link, direction=direction).value = port.packets
-            counter("journey_link_transmit_bytes_total", link=port.link, direction=direction).value = port.octets
+            counter(
+                "journey_link_transmit_packets_total", link=port.link, direction=direction
+            ).value = port.packets
+            counter(
+                "journey_link_transmit_bytes_total", link=port.link, direction=direction
+            ).value = port.octets
             for reason, drops in port.drops.items():
                 counter("journey_link_dropped_packets_total", link=port.link, reason=reason).value = drops

@@ -134,9 +134,7 @@ class Member:
             task.cancel()
         self._post_now()
         self._send({"t": "left"})
-        self._line.socket.set(zmq.LINGER, 200)
-        self._loop.remove_reader(self._socket.getsockopt(zmq.FD))
-        self._socket.close()
+        self._line.close(linger_ms=200)
         self._context.term()
         return code
 

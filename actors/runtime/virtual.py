@@ -63,7 +63,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self.now_ns / 1e9
 
     def arrive_at(
-        self, when_ns: int, deliver: Callable[[str, bytes], None], port: str, frame: bytes, journey: str | None
+        self,
+        when_ns: int,
+        deliver: Callable[[str, bytes], None],
+        port: str,
+        frame: bytes,
+        journey: str | None,
     ) -> None:
         """Call `deliver(port, frame)` at that model time, as part of the journey."""
         self._sent += 1

@@ -1,6 +1,7 @@
 """Packet hops a second on the virtual clock, in one process, against SimPy moving packets through the same chain."""
 
 import asyncio
+import itertools
 import time
 from typing import Any
 
@@ -98,7 +99,7 @@ def simpy_hops_per_s(packets: int) -> float:
             yield stores[-1].get()
             taken += 1
 
-    for one, other in zip(stores, stores[1:], strict=False):
+    for one, other in itertools.pairwise(stores):
         env.process(hop(one, other))
     env.process(source())
     env.process(sink())

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import shutil
 import struct
 import subprocess
@@ -96,7 +97,7 @@ def relay_chain(context: "zmq.Context[Any]") -> Iterator[Driver]:
     ends = [f"ipc://{directory}/relay-{number}" for number in range(ROUTERS + 1)]
     relays = [
         subprocess.Popen([sys.executable, "-m", "orchestrator.bench.relay", source, target])
-        for source, target in zip(ends, ends[1:], strict=False)
+        for source, target in itertools.pairwise(ends)
     ]
     driver = Driver(context, ends[0], ends[-1])
     try:

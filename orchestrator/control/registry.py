@@ -125,7 +125,9 @@ class Registry:
             with contextlib.suppress(zmq.ZMQError):
                 self._line.socket.send_multipart([member.identity, msgpack.packb(message)], zmq.NOBLOCK)
 
-    async def call(self, element: str, verb: str, arguments: dict[str, Any], timeout_s: float = CALL_TIMEOUT_S) -> Any:
+    async def call(
+        self, element: str, verb: str, arguments: dict[str, Any], timeout_s: float = CALL_TIMEOUT_S
+    ) -> Any:
         """Ask an element; raises `CallFailed`."""
         member = self.member(element)
         if member.state != "up":
@@ -134,10 +136,12 @@ class Registry:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._calls[number] = (member, future)
         self.send(member, t="call", id=number, verb=verb, arguments=arguments)
-        return await self._answer(number, future, f"{element}: no answer to {verb!r} within {timeout_s:g} s", timeout_s)
+        return await self._answer(
+            number, future, f"{element}: no answer to {verb!r} within {timeout_s:g} s", timeout_s
+        )
 
     async def flush(self, timeout_s: float = 2.0) -> None:
-        """Wait until everything that elements have recorded so far is here. A dead or busy one is not waited for long."""
+        """Wait until everything that elements have recorded so far is here, but not long for a busy one."""
         waits = []
         for member in self.members.values():
             if member.state == "up":

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -45,15 +45,20 @@ class Desk:
         self.records.append(record)
 
 
+async def until(true: Callable[[], bool]) -> None:
+    """Wait, in real time, for what other processes and threads bring about."""
+    async with asyncio.timeout(10):
+        while not true():
+            await asyncio.sleep(0.001)
+
+
 class Rig:
     def __init__(self, a: ProcessHost, b: ProcessHost, context: Any, desk: Desk, directory: Path) -> None:
         self.a, self.b, self.context, self.desk, self.directory = a, b, context, desk, directory
 
     async def until_seen(self, host: ProcessHost, count: int) -> list[tuple[bytes, int, str | None]]:
-        async with asyncio.timeout(10):
-            while len(host.element.seen) < count:  # type: ignore[union-attr]
-                await asyncio.sleep(0.001)
-        return host.element.seen  # type: ignore[union-attr]
+        await until(lambda: len(host.element.seen) >= count)
+        return host.element.seen
 
     def junk(self) -> "zmq.Socket[bytes]":
         socket = self.context.socket(zmq.PUSH)
@@ -98,9 +103,13 @@ async def test_a_frame_is_handled_as_of_its_due_time(tmp_path: Path):
         r.a.ports["eth0"].send(b"?x")
         _, back_ns, _ = (await r.until_seen(r.a, 1))[0]
         _, there_ns, _ = r.b.element.seen[0]
-        assert back_ns - there_ns == 20_000_000, "what is sent while a frame is handled leaves when it was due"
+        assert back_ns - there_ns == 20_000_000, (
+            "what is sent while a frame is handled leaves when it was due"
+        )
         assert 0 <= there_ns - sent_ns - 20_000_000 < 1_000_000_000
-        assert time.monotonic_ns() >= back_ns - 1_000_000, "it was not handled before its time, but for the slack"
+        assert time.monotonic_ns() >= back_ns - 1_000_000, (
+            "it was not handled before its time, but for the slack"
+        )
 
 
 async def test_the_clock_does_not_run_backwards_after_an_early_frame(tmp_path: Path):
@@ -161,7 +170,9 @@ async def test_junk_is_counted_and_kills_nothing(tmp_path: Path):
         assert [frame for frame, _, _ in r.b.element.seen] == [b"still alive"]
 
 
-async def test_an_element_that_raises_loses_the_frame_and_lives(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+async def test_an_element_that_raises_loses_the_frame_and_lives(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
     async with rig(tmp_path) as r:
         r.a.ports["eth0"].send(b"bad")
         r.a.ports["eth0"].send(b"good")
