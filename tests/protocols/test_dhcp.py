@@ -1,5 +1,6 @@
 """Client and server, each by itself and joined by a pretend wire."""
 
+import itertools
 from random import Random
 
 import pytest
@@ -188,7 +189,7 @@ def test_a_renewal_is_repeated_after_half_of_the_time_left_and_at_least_a_minute
         client.on_deadline(client.deadline_ns())
         deadlines_s.append(client.deadline_ns() / SECOND / HOUR)
     assert deadlines_s[:3] == [16.5, 18.75, 19.875]
-    gaps = [later - sooner for sooner, later in zip(deadlines_s, deadlines_s[1:-2], strict=False)]
+    gaps = [later - sooner for sooner, later in itertools.pairwise(deadlines_s[:-2])]
     assert min(gaps) >= 1 / 60 - 1e-6
 
 

@@ -6,7 +6,7 @@ from actors.wire.dhcp import Message
 
 
 class Send(NamedTuple):
-    """A message to be sent to port 67 (by a client) or 68 (by a server) of `destination`, which may be 255.255.255.255."""
+    """A message for port 67 (from a client) or 68 (from a server) of `destination`, often 255.255.255.255."""
 
     message: Message
     destination: bytes

@@ -1,12 +1,12 @@
 """A DHCP server with one pool of addresses, the only one on its link (RFC 2131 section 4.3).
 
-How a router uses it: bind UDP port 67, give every decoded message to `handle(message, now_ns)`, and carry out what comes
-back: a `Send` goes to port 68 of its destination (255.255.255.255 for clients that have no address yet), a `Note` goes
-into the journal. Nothing needs to be done at deadlines: a lease that has run out is simply free again.
+How a router uses it: bind UDP port 67, give every decoded message to `handle(message, now_ns)`, and carry out what
+comes back: a `Send` goes to port 68 of its destination (255.255.255.255 for clients that have no address yet), a
+`Note` goes into the journal. Nothing needs to be done at deadlines: a lease that has run out is simply free again.
 
-A client keeps its address as long as nobody else needs it. An offer holds its address for a minute. As the only server
-("authoritative", as dnsmasq says) it also takes a request for a free address of the pool from a client it does not know:
-that is how leases come back after the router has lost its memory. A request for any other address gets a NAK.
+A client keeps its address as long as nobody else needs it. An offer holds its address for a minute. As the only
+server ("authoritative", as dnsmasq says) it also takes a request for a free address of the pool from a client it does
+not know: that is how leases come back after the router has lost its memory. Any other request gets a NAK.
 
 Left out: relays (messages with giaddr are passed over), and probing an address before it is offered.
 """
@@ -201,7 +201,7 @@ class DhcpServer:
         self._address_of[client] = address
 
     def _send(self, message: Message, kind: int, address: bytes) -> Send:
-        """A client without an address is told by broadcast, which RFC 2131 section 4.1 allows whatever its flag says."""
+        """A client without an address is told by broadcast, as section 4.1 allows whatever its flag says."""
         destination = message.client_ip if message.client_ip != ANY_IP else BROADCAST_IP
         return Send(self._reply(message, kind, address), destination)
 
