@@ -1,0 +1,400 @@
+"""One TCP connection (RFC 9293), without sockets, clocks or tasks.
+
+How this works
+--------------
+
+A `Connection` holds the RFC's variables under the RFC's names (`snd_una`, `rcv_nxt`, ...), and its host (the
+`ConnectionHost` it was made with: a transport, or a test) holds everything else. The host calls the verbs below and
+says what time it is; the connection answers through the host: `transmit` this segment, here is data, wake me then.
+That is the one liberty taken with "events in, list of outputs out": a list per segment, and somebody to walk it,
+would cost as much as the segment itself.
+
+The room has these corners:
+
+    states.py      every move between states; `move` below asks it, nobody else sets `state`
+    connection.py  the verbs of the user, and the fast path of both directions
+    arrival.py     a segment arrives, in full (RFC 9293 section 3.10.7)
+    output.py      what may be sent now, and how segments are put together
+    timers.py      what happens when a deadline passes
+    reassembly.py, send_buffer.py, rtt.py, congestion.py, listener.py, sequence.py, settings.py: parts
+
+**The fast path.** Most segments are expected: the connection is established, the segment is the next in order, and
+carries no flag but ACK and PSH. `on_segment` tells them by two comparisons ("header prediction", Van Jacobson) and
+handles them there; everything else is decoded in full and goes to `arrival.py`, which could handle the others, too.
+`predictable` is true while the connection's own side of that bargain holds: ESTABLISHED, nothing out of order, nothing
+unread, nothing being sent again. Likewise `send` sends small data at once when nothing is in its way.
+
+**Acknowledgments** wait for data to ride on: until two full segments are unacknowledged, or 40 ms. What must be
+answered now sets `unacknowledged_bytes` to the threshold, and the segment's handling ends with `flush`.
+
+**Deadlines.** Each timer is a number (`NEVER` when off). `host.wake_at` is called only for a deadline that is earlier
+than the last one asked for (`wake_at_ns`); a timer that moves into the future costs nothing: when the host wakes the
+connection too early, `on_deadline` finds nothing to do and asks again.
+
+**Losses** are repaired by the timer alone, going back to the first unacknowledged byte: `snd_nxt` is pulled back below
+`snd_max`, the end of what was ever sent. Fast retransmit and SACK have their place in `arrival.py` where duplicate
+acknowledgments fall through.
+"""
+
+from struct import Struct
+from typing import Protocol
+
+from actors.protocols.tcp import arrival, output, timers
+from actors.protocols.tcp.congestion import CongestionControl, FixedWindow
+from actors.protocols.tcp.reassembly import Reassembly
+from actors.protocols.tcp.rtt import RoundTrip
+from actors.protocols.tcp.send_buffer import SendBuffer
+from actors.protocols.tcp.sequence import HALF, MASK
+from actors.protocols.tcp.settings import DEFAULTS, TcpSettings
+from actors.protocols.tcp.states import MOVES, Event, LocalProtocolError, State, next_state
+from actors.wire import tcp as wire
+
+NEVER = 1 << 62
+"""The deadline of a timer that is off."""
+
+_ARRIVED = Struct("!4xIIHH4x").unpack_from
+"""sequence, acknowledgment, header length and flags, window."""
+_PLAIN_ACK = 5 << 12 | wire.ACK
+_ALL_BUT_PUSH = 0xFFFF ^ wire.PSH
+_DATA = 5 << 12 | wire.ACK | wire.PSH
+
+_ESTABLISHED = State.ESTABLISHED
+_MAY_SEND = (State.ESTABLISHED, State.CLOSE_WAIT)
+_OPENING = (State.SYN_SENT, State.SYN_RECEIVED)
+
+
+class ConnectionHost(Protocol):
+    """What a connection needs of whoever holds it."""
+
+    def transmit(self, segment: bytes) -> None:
+        """Send a TCP segment (checksum offloaded) to the peer."""
+
+    def wake_at(self, when_ns: int) -> None:
+        """Call `on_deadline` at that time; earlier wishes stand."""
+
+    def admit(self) -> bool:
+        """The handshake of a passively opened connection ends: may it? False as if its last ACK was lost."""
+
+    def on_established(self) -> None:
+        """The handshake is over."""
+
+    def on_data(self, data: bytes) -> None:
+        """The next bytes of the peer's stream; never empty."""
+
+    def on_end(self) -> None:
+        """The peer has ended its stream."""
+
+    def on_room(self) -> None:
+        """No more than `room_below_bytes` of what was written are still unsent."""
+
+    def on_fin_sent(self) -> None:
+        """All that was written, and the end of it, has been sent once."""
+
+    def on_closed(self, error: OSError | None) -> None:
+        """The connection is CLOSED, in order or for this reason. Comes once, and last."""
+
+    def on_retransmit(self, what: str, size_bytes: int) -> None:
+        """A segment (SYN, data, ...) is sent again."""
+
+    def on_reset(self, direction: str, reason: str) -> None:
+        """A RST was "sent" or "received"."""
+
+    def on_protocol_error(self, reason: str) -> None:
+        """The peer sent what this state does not allow; it was answered as the RFC demands."""
+
+    def on_successor(self, segment: wire.Segment) -> None:
+        """This SYN has ended the TIME_WAIT: it opens the next connection between the same ports."""
+
+
+class Connection:
+    """A connection to one peer; see the head of this file. `ports` are the first 4 bytes of what it sends."""
+
+    __slots__ = (
+        "ack_at_ns", "ack_threshold_bytes", "advertised_mss_bytes", "attempts", "challenged_at_ns", "congestion",
+        "end_unread", "fin_pending", "freed_bytes", "host", "irs", "iss", "linger_at_ns", "maximum_snd_wnd",
+        "mss_bytes", "opened_at_ns", "orphaned", "out_of_order", "passive", "paused", "peer_fin", "persist_at_ns",
+        "persist_interval_ns", "ports", "predictable", "probes", "rcv_nxt", "rcv_shift", "retransmit_at_ns",
+        "retransmits", "room_below_bytes", "round_trip", "scaling", "send_buffer", "settings", "snd_max", "snd_nxt",
+        "snd_shift", "snd_una", "snd_wl1", "snd_wl2", "snd_wnd", "state", "syn_acknowledged", "timed_at_ns",
+        "timed_sequence", "unacknowledged_bytes", "unread", "unread_bytes", "wake_at_ns", "window_field",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        host: ConnectionHost,
+        ports: bytes,
+        initial_sequence: int,
+        mss_bytes: int,
+        settings: TcpSettings = DEFAULTS,
+        congestion: CongestionControl | None = None,
+    ) -> None:
+        """`mss_bytes` is what we can take in a segment: the path's MTU less 40."""
+        self.host = host
+        self.ports = ports
+        self.settings = settings
+        self.state = State.CLOSED
+        self.passive = self.orphaned = self.fin_pending = self.syn_acknowledged = self.predictable = False
+        self.scaling = True
+        # sending
+        self.iss = self.snd_una = self.snd_nxt = self.snd_max = self.snd_wl2 = initial_sequence
+        self.snd_wnd = self.maximum_snd_wnd = self.snd_wl1 = self.snd_shift = 0
+        self.advertised_mss_bytes = self.mss_bytes = mss_bytes
+        self.ack_threshold_bytes = 2 * mss_bytes
+        self.send_buffer = SendBuffer()
+        self.room_below_bytes = -1
+        self.congestion: CongestionControl = congestion or FixedWindow()
+        self.round_trip = RoundTrip(settings)
+        self.timed_at_ns, self.timed_sequence = NEVER, 0
+        self.attempts = self.probes = self.retransmits = 0
+        # receiving
+        self.irs = self.rcv_nxt = self.rcv_shift = self.unacknowledged_bytes = 0
+        self.window_field = min(settings.receive_buffer_bytes, 0xFFFF)
+        self.out_of_order = Reassembly()
+        self.peer_fin: int | None = None
+        self.paused = self.end_unread = False
+        self.unread: list[bytes] = []
+        self.unread_bytes = self.freed_bytes = 0
+        # deadlines
+        self.retransmit_at_ns = self.ack_at_ns = self.persist_at_ns = self.linger_at_ns = NEVER
+        self.wake_at_ns = NEVER
+        self.persist_interval_ns = 0
+        self.challenged_at_ns = -NEVER
+        self.opened_at_ns = 0
+
+    # ---- the user's verbs ---------------------------------------------------------------------------------
+
+    def listen(self) -> None:
+        """Passive open: wait for the SYN that is given to `on_segment` next."""
+        self.move(Event.PASSIVE_OPEN)
+        self.passive = True
+
+    def connect(self, now_ns: int) -> None:
+        """Active open: send a SYN."""
+        self.move(Event.ACTIVE_OPEN)
+        self.opened_at_ns = now_ns
+        output.send_syn(self, now_ns)
+
+    def send(self, data: bytes | bytearray | memoryview, now_ns: int) -> None:
+        """Queue data and send what may be sent; before the handshake's end it waits for that.
+
+        Raises `LocalProtocolError` when our stream has ended."""
+        if self.state not in _MAY_SEND:
+            if self.state not in _OPENING:
+                raise LocalProtocolError(f"send in {self.state.name}")
+            self.send_buffer.data += data
+            return
+        buffer = self.send_buffer.data
+        in_flight = (self.snd_nxt - self.snd_una) & MASK
+        size = len(data)
+        ahead = in_flight + size
+        if (
+            in_flight != len(buffer)
+            or size > self.mss_bytes
+            or ahead > self.snd_wnd
+            or ahead > self.congestion.window_bytes
+        ):
+            buffer += data
+            output.send_pending(self, now_ns)
+            return
+        buffer += data
+        sequence = self.snd_nxt
+        self.snd_nxt = self.snd_max = (sequence + size) & MASK
+        self.unacknowledged_bytes = 0
+        self.ack_at_ns = NEVER
+        if self.timed_at_ns == NEVER:
+            self.timed_at_ns, self.timed_sequence = now_ns, self.snd_nxt
+        if self.retransmit_at_ns == NEVER:
+            at_ns = self.retransmit_at_ns = now_ns + self.round_trip.rto_ns
+            if at_ns < self.wake_at_ns:
+                self.wake(at_ns)
+        self.host.transmit(
+            output.HEADER(self.ports, sequence, self.rcv_nxt, _DATA, self.window_field, 0) + data
+        )
+
+    def shut_writing(self, now_ns: int) -> None:
+        """End our stream after what was written; the peer's goes on (half-close)."""
+        self.move(Event.CLOSE)
+        if self.state is State.CLOSED:
+            self.finish(None)
+            return
+        self.fin_pending = True
+        self.predictable = False
+        output.send_pending(self, now_ns)
+
+    def close(self, now_ns: int) -> None:
+        """End both streams: what was written is still delivered, what arrives from now on is refused.
+
+        With data that nobody has read the peer gets a RST, as from Linux (RFC 2525 section 2.17)."""
+        if self.unread_bytes:
+            self.abort("closed with unread data")
+            return
+        self.orphaned = True
+        if Event.CLOSE in MOVES[self.state]:
+            self.shut_writing(now_ns)
+        elif self.state is State.FIN_WAIT_2:
+            self.linger(now_ns)
+
+    def abort(self, reason: str = "aborted") -> None:
+        """Forget everything; a peer that knows of the connection is told by RST."""
+        known = self.state not in (State.LISTEN, State.SYN_SENT, State.TIME_WAIT)
+        self.move(Event.ABORT)
+        if known:
+            output.send_reset(self)
+            self.host.on_reset("sent", reason)
+        self.finish(None)
+
+    def give_up(self, error: OSError) -> None:
+        """Nobody answers, or nobody can be reached: CLOSED, and the peer is not told."""
+        self.move(Event.GIVE_UP)
+        self.finish(error)
+
+    def limit_mss(self, mss_bytes: int, now_ns: int) -> None:
+        """The path takes smaller packets than thought (RFC 1191): what did not fit is sent again in pieces."""
+        if mss_bytes < self.mss_bytes and self.syn_acknowledged:
+            self.mss_bytes = mss_bytes
+            if self.snd_nxt != self.snd_una:
+                self.timed_at_ns = NEVER
+                output.send_again(self, now_ns)
+                output.send_pending(self, now_ns)
+
+    def pause_reading(self) -> None:
+        """Keep what arrives; the window offered shrinks by it."""
+        self.paused = True
+        self.predictable = False
+
+    def resume_reading(self, now_ns: int) -> None:
+        """Hand over what was kept, until paused again; tells the peer when that opens the window well."""
+        self.paused = False
+        while self.unread and not self.paused:
+            data = self.unread.pop(0)
+            self.unread_bytes -= len(data)
+            self.freed_bytes += len(data)
+            self.host.on_data(data)
+        if self.state is State.CLOSED:
+            return
+        if self.end_unread and not self.unread and not self.paused:
+            self.end_unread = False
+            self.host.on_end()
+        self.update_window()
+        self.predict()
+        # RFC 9293 section 3.8.6.2.2: no silly little steps
+        if self.freed_bytes >= min(self.settings.receive_buffer_bytes // 2, self.ack_threshold_bytes):
+            self.freed_bytes = 0
+            self.unacknowledged_bytes = self.ack_threshold_bytes
+            self.flush(now_ns)
+
+    # ---- events -------------------------------------------------------------------------------------------
+
+    def on_segment(self, data: bytes, now_ns: int) -> None:
+        """A segment of at least 20 bytes with a right (or offloaded) checksum. Raises `Malformed` for bad options."""
+        sequence, acknowledgment, control, window = _ARRIVED(data)
+        if sequence != self.rcv_nxt or control & _ALL_BUT_PUSH != _PLAIN_ACK or not self.predictable:
+            arrival.segment_arrives(self, wire.decode(data), now_ns)
+            return
+        acknowledged = (acknowledgment - self.snd_una) & MASK
+        if acknowledged > (self.snd_nxt - self.snd_una) & MASK:
+            arrival.segment_arrives(self, wire.decode(data), now_ns)
+            return
+        self.snd_wnd = window << self.snd_shift
+        self.snd_wl1, self.snd_wl2 = sequence, acknowledgment
+        self.probes = 0
+        if acknowledged:
+            self.acknowledge(acknowledgment, acknowledged, now_ns)
+        size = len(data) - 20
+        if size:
+            self.rcv_nxt = (sequence + size) & MASK
+            self.unacknowledged_bytes += size
+            if self.ack_at_ns == NEVER:
+                at_ns = self.ack_at_ns = now_ns + self.settings.delayed_ack_ns
+                if at_ns < self.wake_at_ns:
+                    self.wake(at_ns)
+            self.host.on_data(data[20:])
+            if self.unacknowledged_bytes >= self.ack_threshold_bytes:
+                self.flush(now_ns)
+                return
+        if len(self.send_buffer.data) > (self.snd_nxt - self.snd_una) & MASK:
+            output.send_pending(self, now_ns)
+
+    def deadline_ns(self) -> int:
+        """The earliest moment at which `on_deadline` has something to do, or `NEVER`."""
+        return min(self.retransmit_at_ns, self.ack_at_ns, self.persist_at_ns, self.linger_at_ns)
+
+    def on_deadline(self, now_ns: int) -> None:
+        """A moment asked for with `wake_at` has come; it may be too early."""
+        self.wake_at_ns = NEVER
+        timers.expire(self, now_ns)
+        if (at_ns := self.deadline_ns()) < self.wake_at_ns:
+            self.wake(at_ns)
+
+    # ---- what the corners of the room share ---------------------------------------------------------------
+
+    def move(self, event: Event) -> None:
+        """Change the state as the table says; raises `LocalProtocolError` or `RemoteProtocolError`."""
+        self.state = next_state(self.state, event)
+
+    def predict(self) -> None:
+        """Find out whether the fast path may be taken."""
+        self.predictable = (
+            self.state is _ESTABLISHED
+            and not self.paused
+            and not self.unread
+            and not self.out_of_order
+            and self.peer_fin is None
+            and self.snd_nxt == self.snd_max
+        )
+
+    def acknowledge(self, acknowledgment: int, data_bytes: int, now_ns: int) -> None:
+        """The peer has all before `acknowledgment`, `data_bytes` of them new from the send buffer."""
+        self.snd_una = acknowledgment
+        del self.send_buffer.data[:data_bytes]
+        if self.timed_at_ns != NEVER and (acknowledgment - self.timed_sequence) & MASK < HALF:
+            self.round_trip.sample(now_ns - self.timed_at_ns)
+            self.timed_at_ns = NEVER
+        self.congestion.on_acknowledged(data_bytes)
+        self.attempts = 0
+        if acknowledgment == self.snd_nxt:
+            self.retransmit_at_ns = NEVER
+        else:
+            at_ns = self.retransmit_at_ns = now_ns + self.round_trip.rto_ns
+            if at_ns < self.wake_at_ns:
+                self.wake(at_ns)
+
+    def flush(self, now_ns: int) -> None:
+        """Send what may be sent, and an acknowledgment if one is due and nothing carried it."""
+        if self.state is State.CLOSED:
+            return
+        output.send_pending(self, now_ns)
+        if self.unacknowledged_bytes >= self.ack_threshold_bytes:
+            output.send_ack(self)
+
+    def update_window(self) -> None:
+        """The window offered is what the receive buffer still has room for."""
+        self.window_field = min(self.receive_room_bytes() >> self.rcv_shift, 0xFFFF)
+
+    def receive_room_bytes(self) -> int:
+        return self.settings.receive_buffer_bytes - self.unread_bytes
+
+    def unsent_bytes(self) -> int:
+        """How much of what was written was never sent."""
+        if not self.syn_acknowledged:
+            return len(self.send_buffer.data)
+        return max(len(self.send_buffer.data) - ((self.snd_max - self.snd_una) & MASK), 0)
+
+    def linger(self, now_ns: int) -> None:
+        """Wait for what may still come: 2 MSL in TIME_WAIT, the peer's FIN in an abandoned FIN_WAIT_2."""
+        at_ns = self.linger_at_ns = now_ns + self.settings.time_wait_ns
+        if at_ns < self.wake_at_ns:
+            self.wake(at_ns)
+
+    def wake(self, at_ns: int) -> None:
+        self.wake_at_ns = at_ns
+        self.host.wake_at(at_ns)
+
+    def finish(self, error: OSError | None) -> None:
+        """CLOSED: let go of everything and say so."""
+        self.predictable = False
+        self.send_buffer = SendBuffer()
+        self.out_of_order = Reassembly()
+        self.unacknowledged_bytes = 0
+        self.retransmit_at_ns = self.ack_at_ns = self.persist_at_ns = self.linger_at_ns = NEVER
+        self.host.on_closed(error)

@@ -1,0 +1,58 @@
+"""Segments that came before their turn, kept until the gap in front of them is filled."""
+
+from bisect import bisect_left
+
+from actors.protocols.tcp.sequence import MASK
+
+MAXIMUM_PIECES = 1024
+"""A peer that sends every second byte must not make us hold a list without end."""
+
+
+class Reassembly:
+    """The out-of-order queue: pieces in order, not overlapping, none empty.
+
+    Positions are counted from the sequence number that was expected when the queue was last empty. The receive window
+    bounds the bytes, `MAXIMUM_PIECES` the pieces; what does not fit is dropped and will be sent again."""
+
+    __slots__ = ("_origin", "_pieces", "_starts")
+
+    def __init__(self) -> None:
+        self._origin = 0
+        self._starts: list[int] = []
+        self._pieces: list[bytes] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._pieces)
+
+    @property
+    def held_bytes(self) -> int:
+        return sum(map(len, self._pieces))
+
+    def put(self, sequence: int, payload: bytes, expected: int) -> None:
+        """Keep a payload that starts after `expected`; of an overlap one copy is kept."""
+        starts, pieces = self._starts, self._pieces
+        if not pieces:
+            self._origin = expected
+        start = (sequence - self._origin) & MASK
+        end = start + len(payload)
+        at = bisect_left(starts, start)
+        if at > 0 and (known := starts[at - 1] + len(pieces[at - 1])) > start:
+            payload, start = payload[known - start :], known
+        while at < len(starts) and starts[at] < end:
+            if starts[at] + len(pieces[at]) > end:
+                payload = payload[: starts[at] - start]
+                break
+            del starts[at], pieces[at]  # wholly covered by the new one
+        if payload and len(pieces) < MAXIMUM_PIECES:
+            starts.insert(at, start)
+            pieces.insert(at, payload)
+
+    def take(self, expected: int) -> bytes:
+        """All that is in order from `expected` on, joined; empty while the gap is open."""
+        position = (expected - self._origin) & MASK
+        ready: list[bytes] = []
+        while self._starts and self._starts[0] <= position:
+            fresh = self._pieces.pop(0)[position - self._starts.pop(0) :]
+            ready.append(fresh)
+            position += len(fresh)
+        return b"".join(ready)
