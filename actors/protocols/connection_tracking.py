@@ -9,7 +9,7 @@ long-closed connections whose timeout was five days.
 
 import heapq
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -73,18 +73,22 @@ _LONGEST_LOOK_NS = 60 * SECOND
 class ConnectionTracker:
     """Connections of any number of owners (an ENI, a node), each with room for `limit`.
 
-    Time is an argument; `deadline_ns` says when `on_deadline` next has something to do."""
+    Time is an argument; `deadline_ns` says when `on_deadline` next has something to do. `on_close(connection)` is
+    called for each connection that ends, however it does."""
 
-    def __init__(self, limit: int, timeouts: Timeouts) -> None:
+    def __init__(
+        self, limit: int, timeouts: Timeouts, on_close: Callable[[Connection], None] | None = None
+    ) -> None:
         self.limit = limit
         self.timeouts = timeouts
+        self._on_close = on_close
         self._connections: dict[tuple[Hashable, bytes], Connection] = {}
         self._owned: Counter[Hashable] = Counter()
         self._looks: list[tuple[int, int, Connection]] = []
-        self._opened = 0
+        self._opened = self._count = 0
 
     def __len__(self) -> int:
-        return sum(self._owned.values())
+        return self._count
 
     def owned(self, owner: Hashable) -> int:
         """How many connections this owner has."""
@@ -107,6 +111,7 @@ class ConnectionTracker:
         self._connections[owner, key] = connection
         self._connections.setdefault((owner, connection.reply_key), connection)
         self._owned[owner] += 1
+        self._count += 1
         self._enter(connection, State.NEW, now_ns)
         return connection
 
@@ -131,6 +136,9 @@ class ConnectionTracker:
         if self._connections.get((owner, connection.reply_key)) is connection:
             del self._connections[owner, connection.reply_key]
         self._owned[owner] -= 1
+        self._count -= 1
+        if self._on_close is not None:
+            self._on_close(connection)
 
     def close_all(self, owner: Hashable) -> list[Connection]:
         """Forget all connections of an owner; returns them."""

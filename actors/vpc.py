@@ -1,0 +1,356 @@
+"""The VPC: its implicit router, the mapping of private addresses to network interfaces, and its security groups.
+
+How this works. `VpcFabric` (protocols) decides about packets; this file carries frames. Once both security groups have
+seen a connection established, what was decided about its packets is kept as an Ethernet header and a port, by the
+bytes that name the flow: all that a packet then costs is one look-up. FIN, SYN and RST still take the long way, and a
+change of interfaces, routes or groups empties the cache. A journey's first packet has the kept decision's story told.
+"""
+
+from struct import Struct
+from struct import error as TooShort
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from actors.config_fields import Cidr, fault, unknown
+from actors.element import JOURNEY, Claim, Context, Element, ElementConfig
+from actors.protocols.connection_tracking import Connection, ConnectionTracker, Timeouts
+from actors.protocols.eni_map import Eni, EniError
+from actors.protocols.flows import FIN_SYN_RST
+from actors.protocols.security_groups import Group, SecurityGroups
+from actors.protocols.vpc_fabric import Decision, Note, VpcFabric
+from actors.protocols.vpc_routes import Route, VpcRouteTable
+from actors.stack.alarm import Alarm
+from actors.stack.interfaces import Interface
+from actors.vpc_config import (
+    ConnectionTracking,
+    InternetGateway,
+    NetworkInterface,
+    RouteConfig,
+    SecurityGroupConfig,
+    SubnetConfig,
+    eni_map,
+    eni_of,
+    is_prefix,
+    rule_of,
+    subnet_of,
+)
+from actors.wire import arp, ethernet, ipv4
+from actors.wire.addresses import InterfaceAddress, Prefix, ip_bytes, ip_text, mac_for, mac_text
+from actors.wire.malformed import Malformed
+
+_TCP_FLAGS = 47
+"""Where the TCP flags stand in a frame whose IPv4 header has no options."""
+_flow_bytes = Struct(">15s5xHxBxx12s").unpack_from
+"""MACs, EtherType and IP version; fragment word; protocol; addresses and ports: what a kept decision depends on."""
+
+
+class Config(ElementConfig):
+    """A VPC with its subnets, route tables, security groups and network interfaces."""
+
+    cidr: Cidr
+    internet_gateway: InternetGateway | None = None
+    subnets: dict[str, SubnetConfig] = Field(min_length=1)
+    route_tables: dict[str, tuple[RouteConfig, ...]]
+    security_groups: dict[str, SecurityGroupConfig]
+    network_interfaces: dict[Annotated[str, Field(pattern="^eni-[0-9a-z]+$")], NetworkInterface] = {}
+    connection_tracking: ConnectionTracking = ConnectionTracking()
+
+    def port_names(self) -> list[str]:
+        gateway = [self.internet_gateway.port] if self.internet_gateway else []
+        return list(dict.fromkeys([*gateway, *(eni.port for eni in self.network_interfaces.values())]))
+
+    def claims(self) -> list[Claim]:
+        """Private addresses of interfaces are claimed by those that they are attached to."""
+        claims = [Claim("subnet", self.cidr, ("cidr",))]
+        for name, subnet in self.subnets.items():
+            where = ("subnets", name, "cidr")
+            claims.append(Claim("subnet", subnet.cidr, where))
+            claims.append(Claim("address", ip_text(subnet_of(name, subnet, "").gateway), where))
+        if self.internet_gateway:
+            address, path = self.internet_gateway.address, ("internet_gateway", "address")
+            claims += [Claim("address", address.partition("/")[0], path), Claim("subnet", address, path)]
+        return claims
+
+    @model_validator(mode="after")
+    def _check_references(self) -> "Config":
+        self._check_subnets()
+        self._check_routes()
+        self._check_rules()
+        self._check_interfaces()
+        return self
+
+    def _check_subnets(self) -> None:
+        vpc = Prefix.parse(self.cidr)
+        for name, subnet in self.subnets.items():
+            prefix, where = Prefix.parse(subnet.cidr), ("subnets", name)
+            if not 16 <= prefix.length <= 28:
+                raise fault(
+                    (*where, "cidr"), f"a subnet is a /16 to /28, not a /{prefix.length}", subnet.cidr
+                )
+            if prefix.length < vpc.length or prefix.network.to_bytes(4) not in vpc:
+                raise fault((*where, "cidr"), f"{prefix} does not lie in the VPC's {vpc}", subnet.cidr)
+            if subnet.route_table not in self.route_tables:
+                what = unknown("route table", subnet.route_table, self.route_tables)
+                raise fault((*where, "route_table"), what, subnet.route_table)
+
+    def _check_routes(self) -> None:
+        for name, routes in self.route_tables.items():
+            if not any(route.target == "local" for route in routes):
+                raise fault(("route_tables", name), f"every route table has {self.cidr} as local")
+            seen: set[str] = set()
+            for index, route in enumerate(routes):
+                where = ("route_tables", name, index)
+                if route.target == "local" and route.destination != self.cidr:
+                    raise fault((*where, "target"), f"only the VPC's own {self.cidr} is local", route.target)
+                if route.target == "igw" and self.internet_gateway is None:
+                    raise fault((*where, "target"), "this VPC has no internet_gateway", route.target)
+                if route.destination in seen:
+                    raise fault((*where, "destination"), "there are two routes to it", route.destination)
+                seen.add(route.destination)
+
+    def _check_rules(self) -> None:
+        for name, group in self.security_groups.items():
+            for direction, rules in (("ingress", group.ingress), ("egress", group.egress)):
+                for index, rule in enumerate(rules):
+                    if is_prefix(rule.peer) or rule.peer in self.security_groups:
+                        continue
+                    field = "source" if direction == "ingress" else "destination"
+                    what = unknown("security group", rule.peer, self.security_groups)
+                    where = ("security_groups", name, direction, index, field)
+                    raise fault(where, f"{rule.peer!r} is no CIDR block, and {what}", rule.peer)
+
+    def _check_interfaces(self) -> None:
+        interfaces = eni_map(self.subnets, "")
+        for eni_id, eni in self.network_interfaces.items():
+            where = ("network_interfaces", eni_id)
+            if eni.subnet not in self.subnets:
+                raise fault((*where, "subnet"), unknown("subnet", eni.subnet, self.subnets), eni.subnet)
+            for index, group in enumerate(eni.security_groups):
+                if group not in self.security_groups:
+                    what = unknown("security group", group, self.security_groups)
+                    raise fault((*where, "security_groups", index), what, group)
+            if self.internet_gateway and eni.port == self.internet_gateway.port:
+                raise fault((*where, "port"), f"port {eni.port!r} is the internet gateway's", eni.port)
+            try:
+                interfaces.attach(eni_of(eni_id, eni))
+            except EniError as error:
+                raise fault((*where, "private_ips"), str(error), eni.private_ips) from None
+
+
+def _fabric(config: Config, name: str, tracker: ConnectionTracker, now_ns: int) -> VpcFabric:
+    interfaces = eni_map(config.subnets, name)
+    for eni_id, eni in config.network_interfaces.items():
+        interfaces.attach(eni_of(eni_id, eni))
+    tables = {
+        name: VpcRouteTable(Route(Prefix.parse(route.destination), route.target) for route in routes)
+        for name, routes in config.route_tables.items()
+    }
+    groups = {
+        name: Group(tuple(map(rule_of, group.ingress)), tuple(map(rule_of, group.egress)))
+        for name, group in config.security_groups.items()
+    }
+    filters = SecurityGroups(groups, interfaces.groups_of, tracker, now_ns)
+    return VpcFabric(Prefix.parse(config.cidr), interfaces, tables, filters)
+
+
+class _Kept:
+    """A decision about an established flow, ready for its next packet; `told` is the journey that has its story."""
+
+    __slots__ = ("connections", "header", "notes", "send", "tcp", "told")
+
+    def __init__(self, decision: Decision, header: bytes, send: Any, tcp: bool) -> None:
+        self.connections = decision.connections
+        self.notes = decision.notes
+        self.header = header
+        self.send = send
+        self.tcp = tcp
+        self.told = JOURNEY.get()
+
+
+_Cache = dict[tuple[Any, ...], _Kept]
+
+
+class Vpc(Element):
+    """The implicit router of a VPC and its mapping service."""
+
+    config: Config
+
+    def __init__(self, config: Config, context: Context) -> None:
+        super().__init__(config, context)
+        tracking = config.connection_tracking
+        timeouts = Timeouts(
+            tcp_established_ns=tracking.tcp_established_timeout,
+            udp_ns=tracking.udp_timeout,
+            udp_stream_ns=tracking.udp_stream_timeout,
+        )
+        self.tracker = ConnectionTracker(tracking.max_connections, timeouts, self._forget)
+        self.fabric = _fabric(config, context.name, self.tracker, context.now_ns())
+        self._caches: dict[str, _Cache] = {port: {} for port in config.port_names()}
+        self._alarm = Alarm(context, self._deadline_ns, self._on_deadline)
+        self._gateway: Interface | None = None
+        self._tracked = context.metrics.gauge("journey_vpc_tracked_connections")
+
+    async def start(self) -> None:
+        if gateway := self.config.internet_gateway:
+            self._gateway = Interface(
+                gateway.port,
+                self.context.ports[gateway.port],
+                mac_for(self.context.name, gateway.port),
+                self.context,
+                changed=self.forget_decisions,
+                undeliverable=lambda packet: self._drop("gateway_unreachable"),
+                arm=self._alarm.arm,
+            )
+            self._gateway.address = InterfaceAddress.parse(gateway.address)
+            self._gateway.neighbours.addresses.add(self._gateway.address.address)
+            self._peer = ip_bytes(gateway.peer)
+
+    def on_link(self, port: str, up: bool) -> None:
+        if self._gateway is not None and port == self._gateway.name and not up:
+            self._gateway.carry_out(self._gateway.neighbours.flush())
+
+    def forget_decisions(self) -> None:
+        """Interfaces, routes or groups have changed: every flow is decided again. Tracked connections stay."""
+        for cache in self._caches.values():
+            cache.clear()
+
+    # ---- frames --------------------------------------------------------------------------------------------
+
+    def on_frame(self, port: str, frame: bytes) -> None:
+        try:
+            kept = self._caches[port].get(_flow_bytes(frame))
+            if kept is None or (kept.tcp and frame[_TCP_FLAGS] & FIN_SYN_RST):
+                self._decide(port, frame)
+                return
+        except (TooShort, IndexError):
+            self._drop("malformed")
+            return
+        now_ns = self.context.now_ns()
+        for connection in kept.connections:
+            connection.seen_ns = now_ns
+        journey = JOURNEY.get()
+        if journey is not None and kept.told != journey:
+            kept.told = journey
+            self._tell(kept.notes)
+        kept.send(kept.header + frame[14:])
+
+    def _decide(self, port: str, frame: bytes) -> None:
+        try:
+            _, mac, ethertype, payload = ethernet.decode(frame)
+            if self._gateway is not None and port == self._gateway.name:
+                self._from_gateway(port, frame, ethertype, payload)
+                return
+            sender = self.fabric.interfaces.by_mac.get(mac)
+            if sender is None or sender.port != port:
+                self._drop("unknown_source_mac")
+            elif ethertype == ethernet.ARP:
+                self._on_arp(sender, arp.decode(payload))
+            elif ethertype == ethernet.IPV4:
+                packet = ipv4.decode(payload)
+                decision = self.fabric.from_interface(sender, frame[:6], packet, self.context.now_ns())
+                self._carry_out(decision, port, frame, payload, packet)
+            else:
+                self._drop("ethertype")
+        except Malformed:
+            self._drop("malformed")
+
+    def _from_gateway(self, port: str, frame: bytes, ethertype: int, payload: bytes) -> None:
+        assert self._gateway is not None
+        if ethertype == ethernet.ARP:
+            self._gateway.on_arp(payload)
+        elif ethertype != ethernet.IPV4 or frame[:6] != self._gateway.mac:
+            self._drop("not_for_us")
+        else:
+            packet = ipv4.decode(payload)
+            decision = self.fabric.from_internet_gateway(packet, self.context.now_ns())
+            self._carry_out(decision, port, frame, payload, packet)
+
+    def _on_arp(self, sender: Eni, request: arp.Packet) -> None:
+        mac = self.fabric.answer_arp(request, sender)
+        if mac is None:
+            return
+        reply = arp.Packet(arp.REPLY, mac, request.target_ip, request.sender_mac, request.sender_ip)
+        self.context.record("arp.reply", address=ip_text(request.target_ip), mac=mac_text(mac))
+        frame = ethernet.Frame(sender.mac, mac, ethernet.ARP, arp.encode(reply))
+        self.context.ports[sender.port].send(ethernet.encode(frame))
+
+    def _carry_out(
+        self, decision: Decision, port: str, frame: bytes, payload: bytes, packet: ipv4.Packet
+    ) -> None:
+        self._alarm.arm()
+        self._tracked.value = len(self.tracker)
+        self._tell(decision.notes)
+        if decision.drop is not None:
+            self._count_drop(decision.drop)
+            return
+        if decision.eni is not None:
+            receiver = decision.eni
+            router = self.fabric.interfaces.subnets[receiver.subnet].gateway_mac
+            header = receiver.mac + router + frame[12:14]
+            send = self.context.ports[receiver.port].send
+            send(header + payload)
+        else:
+            assert self._gateway is not None, "only an internet gateway is a target that is no interface"
+            mac = self._gateway.send(self._peer, payload)
+            if mac is None:
+                return
+            header = mac + self._gateway.mac + frame[12:14]
+            send = self.context.ports[self._gateway.name].send
+        if decision.settled and packet.protocol in (ipv4.TCP, ipv4.UDP) and not packet.options:
+            self._keep(decision, port, frame, _Kept(decision, header, send, packet.protocol == ipv4.TCP))
+
+    def _keep(self, decision: Decision, port: str, frame: bytes, kept: _Kept) -> None:
+        cache, key = self._caches[port], _flow_bytes(frame)
+        cache[key] = kept
+        for connection in decision.connections:
+            connection.note = [*(connection.note or ()), (cache, key)]
+
+    def _forget(self, connection: Connection) -> None:
+        """A tracked connection is over, and so is what was decided about its packets."""
+        for cache, key in connection.note or ():
+            cache.pop(key, None)
+
+    def _tell(self, notes: tuple[Note, ...]) -> None:
+        if self.context.recording():
+            for note in notes:
+                self.context.record(note.kind, **note.fields)
+
+    def _drop(self, reason: str) -> None:
+        self._count_drop(reason)
+        self.context.record("vpc.drop", reason=reason)
+
+    def _count_drop(self, reason: str) -> None:
+        self.context.metrics.counter("journey_vpc_dropped_packets_total", reason=reason).value += 1
+
+    def inspect(self) -> dict[str, Any]:
+        return {
+            "network_interfaces": [self._described(eni) for eni in self.fabric.interfaces.by_id.values()],
+            "kept_decisions": sum(map(len, self._caches.values())),
+        }
+
+    def _described(self, eni: Eni) -> dict[str, Any]:
+        return {
+            "id": eni.id,
+            "mac": mac_text(eni.mac),
+            "port": eni.port,
+            "subnet": eni.subnet,
+            "availability_zone": self.config.subnets[eni.subnet].availability_zone,
+            "private_ips": [ip_text(address) for address in eni.addresses],
+            "security_groups": list(eni.groups),
+            "tracked_connections": self.tracker.owned(eni.id),
+        }
+
+    # ---- time ----------------------------------------------------------------------------------------------
+
+    def _deadline_ns(self) -> int | None:
+        deadlines = [self.tracker.deadline_ns()]
+        if self._gateway is not None:
+            deadlines.append(self._gateway.neighbours.deadline_ns())
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def _on_deadline(self, now_ns: int) -> None:
+        self.tracker.on_deadline(now_ns)
+        if self._gateway is not None:
+            self._gateway.on_deadline(now_ns)
+        self._tracked.value = len(self.tracker)

@@ -1,0 +1,146 @@
+"""The parts of a VPC's config, and what each becomes in the engines."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from actors.config_fields import Address, AddressWithMask, Cidr, Part, fault
+from actors.protocols.eni_map import Eni, EniMap, Subnet
+from actors.protocols.security_groups import ALL_PORTS, Rule, parse_ports
+from actors.units import SECOND, Duration
+from actors.wire.addresses import Prefix, ip_bytes, mac_for
+from actors.wire.malformed import Malformed
+
+
+def _check_ports(ports: int | str | None) -> int | str | None:
+    if ports is not None:
+        parse_ports(ports)
+    return ports
+
+
+Ports = Annotated[int | str | None, AfterValidator(_check_ports)]
+
+
+class RuleConfig(Part):
+    """What is allowed; the peer is a CIDR block or a security group of this VPC."""
+
+    protocol: Literal["tcp", "udp", "icmp", "all"]
+    ports: Ports = Field(default=None, description="80, 1024-65535 or all; for tcp and udp only")
+
+    @property
+    def peer(self) -> str:
+        raise NotImplementedError
+
+    @model_validator(mode="after")
+    def _check_ports(self) -> "RuleConfig":
+        needs_ports = self.protocol in ("tcp", "udp")
+        if needs_ports and self.ports is None:
+            raise ValueError(f"{self.protocol} needs ports, such as 443, 1024-65535 or all")
+        if not needs_ports and self.ports is not None:
+            raise fault(("ports",), f"{self.protocol} has no ports", self.ports)
+        return self
+
+
+class IngressRule(RuleConfig):
+    """What may enter."""
+
+    source: str = Field(description="a CIDR block, or a security group of this VPC")
+
+    @property
+    def peer(self) -> str:
+        return self.source
+
+
+class EgressRule(RuleConfig):
+    """What may leave."""
+
+    destination: str = Field(description="a CIDR block, or a security group of this VPC")
+
+    @property
+    def peer(self) -> str:
+        return self.destination
+
+
+class SecurityGroupConfig(Part):
+    """What may enter and leave the interfaces in this group; what no rule allows is dropped."""
+
+    ingress: tuple[IngressRule, ...] = ()
+    egress: tuple[EgressRule, ...] = ()
+
+
+class SubnetConfig(Part):
+    """A subnet; AWS keeps its first four addresses and its last."""
+
+    cidr: Cidr
+    availability_zone: str
+    route_table: str
+
+
+class RouteConfig(Part):
+    """A route: inside the VPC (`local`) or to its internet gateway (`igw`)."""
+
+    destination: Cidr
+    target: Literal["local", "igw"]
+
+
+class InternetGateway(Part):
+    """Where the VPC meets AWS's edge: a port, our address on that link, and the edge's."""
+
+    port: str = "igw"
+    address: AddressWithMask
+    peer: Address
+
+
+class NetworkInterface(Part):
+    """An elastic network interface (ENI); the first private address is the primary one."""
+
+    port: str
+    subnet: str
+    private_ips: tuple[Address, ...] = Field(min_length=1)
+    security_groups: tuple[str, ...] = Field(min_length=1, max_length=16)
+    source_dest_check: bool = True
+
+
+def _between(low_s: int, high_s: int) -> AfterValidator:
+    def check(duration_ns: int) -> int:
+        if not low_s * SECOND <= duration_ns <= high_s * SECOND:
+            raise ValueError(f"AWS takes {low_s}s to {high_s}s here")
+        return duration_ns
+
+    return AfterValidator(check)
+
+
+class ConnectionTracking(Part):
+    """How long tracked connections may stay silent (EC2's ConnectionTrackingConfiguration), and how many an ENI has."""
+
+    tcp_established_timeout: Annotated[Duration, _between(60, 432_000)] = 432_000 * SECOND
+    udp_stream_timeout: Annotated[Duration, _between(60, 180)] = 180 * SECOND
+    udp_timeout: Annotated[Duration, _between(30, 60)] = 30 * SECOND
+    max_connections: int = Field(default=100_000, gt=0, description="per interface; AWS publishes no figure")
+
+
+def is_prefix(text: str) -> bool:
+    try:
+        Prefix.parse(text)
+    except Malformed:
+        return False
+    return True
+
+
+def subnet_of(name: str, subnet: SubnetConfig, vpc: str) -> Subnet:
+    return Subnet(name, Prefix.parse(subnet.cidr), subnet.route_table, mac_for(vpc, name, "router"))
+
+
+def eni_of(eni_id: str, eni: NetworkInterface) -> Eni:
+    addresses = tuple(ip_bytes(address) for address in eni.private_ips)
+    return Eni(eni_id, eni.port, eni.subnet, addresses, eni.security_groups, eni.source_dest_check)
+
+
+def eni_map(subnets: dict[str, SubnetConfig], vpc: str) -> EniMap:
+    """The mapping service of the VPC with this name, with no interfaces attached yet."""
+    return EniMap({name: subnet_of(name, subnet, vpc) for name, subnet in subnets.items()})
+
+
+def rule_of(rule: RuleConfig) -> Rule:
+    ports = ALL_PORTS if rule.ports is None else parse_ports(rule.ports)
+    return Rule(rule.protocol, ports, Prefix.parse(rule.peer) if is_prefix(rule.peer) else rule.peer)
