@@ -6,18 +6,23 @@ frames to `stack.on_frame`; a router's hands them to a `Forwarder` (see `actors.
 """
 
 import asyncio
+import ssl as tls
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from actors.element import Context, Port
 from actors.protocols.routes import PolicyRoutes, Route, RouteTable
 from actors.stack.icmp import Answer, IcmpLayer
 from actors.stack.interfaces import Interface
-from actors.stack.ip import IpLayer
+from actors.stack.ip import IpLayer, host_bytes
+from actors.stack.tcp import TcpLayer
+from actors.stack.tcp_server import TcpServer
 from actors.stack.udp import Address, AnyProtocol, UdpLayer
 from actors.wire.addresses import Prefix, ip_bytes, ip_text, mac_text
 
-__all__ = ["Answer", "Interface", "Stack"]
+__all__ = ["Answer", "Interface", "Stack", "TcpServer"]
+
+AnyStream = TypeVar("AnyStream", bound=asyncio.BaseProtocol)
 
 
 class Stack:
@@ -28,6 +33,7 @@ class Stack:
         self.ip = IpLayer(context, self.routes)
         self.icmp = IcmpLayer(context, self.ip)
         self._udp = UdpLayer(context, self.ip)
+        self.tcp = self.ip.tcp = TcpLayer(context, self.ip)
         self.on_frame = self.ip.on_frame
         self.output = self.ip.output
         self.ping = self.icmp.ping
@@ -65,6 +71,42 @@ class Stack:
             self.ip.set_link(name, up)
 
     # ---- sockets -------------------------------------------------------------------------------------------
+
+    async def create_connection(
+        self,
+        protocol_factory: Callable[[], AnyStream],
+        host: str,
+        port: int,
+        *,
+        timeout_s: float | None = None,
+        ssl: tls.SSLContext | None = None,
+        server_hostname: str | None = None,
+    ) -> tuple[asyncio.Transport, AnyStream]:
+        """A TCP connection, as `loop.create_connection` would make it; `host` is an address.
+
+        Raises ConnectionRefusedError, TimeoutError (after 127 s unless told), or OSError (EHOSTUNREACH, ...)."""
+        return await self.tcp.create_connection(
+            protocol_factory,
+            host_bytes(host),
+            port,
+            timeout_s=timeout_s,
+            ssl=ssl,
+            server_hostname=server_hostname,
+        )
+
+    async def create_server(
+        self,
+        protocol_factory: Callable[[], asyncio.BaseProtocol],
+        port: int,
+        *,
+        host: str = "0.0.0.0",
+        backlog: int = 511,
+        ssl: tls.SSLContext | None = None,
+    ) -> TcpServer:
+        """A listening TCP socket, as `loop.create_server` would make it; raises OSError (EADDRINUSE)."""
+        return self.tcp.create_server(
+            protocol_factory, port, address=host_bytes(host), backlog=backlog, ssl=ssl
+        )
 
     async def create_datagram_endpoint(
         self,

@@ -12,7 +12,7 @@ import os
 import ssl as tls
 from collections.abc import Callable
 from heapq import heappop, heappush
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from actors.element import JOURNEY, Context
 from actors.protocols.tcp import DEFAULTS, NEVER, Connection, State, TcpSettings
@@ -27,6 +27,8 @@ FIRST_EPHEMERAL_PORT, LAST_EPHEMERAL_PORT = 32768, 60999
 """net.ipv4.ip_local_port_range."""
 _HEADERS_BYTES = 40
 """An IPv4 and a TCP header without options: the MTU less these is the MSS."""
+
+AnyStream = TypeVar("AnyStream", bound=asyncio.BaseProtocol)
 
 
 class SegmentPath(Protocol):
@@ -157,14 +159,14 @@ class TcpLayer:
 
     async def create_connection(
         self,
-        protocol_factory: Callable[[], asyncio.BaseProtocol],
+        protocol_factory: Callable[[], AnyStream],
         address: bytes,
         port: int,
         *,
         timeout_s: float | None = None,
         ssl: tls.SSLContext | None = None,
         server_hostname: str | None = None,
-    ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
+    ) -> tuple[asyncio.Transport, AnyStream]:
         """Connect and, with `ssl`, shake hands. Raises ConnectionRefusedError, TimeoutError or another OSError."""
         source = self.ip.source_for(address)
         transport = self._make(source, address, self._free_port(source, address, port), port)
