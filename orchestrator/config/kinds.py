@@ -1,5 +1,6 @@
 """Which kinds of elements there are: the files of `actors/` that define one."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ def kind_names() -> list[str]:
         path.stem
         for folder in actors.__path__
         for path in Path(folder).glob("*.py")
-        if "\nclass Config(" in path.read_text(encoding="utf-8")
+        if re.search(r"^class \w+\(Element\):", path.read_text(encoding="utf-8"), re.MULTILINE)
     )
 
 

@@ -1,6 +1,6 @@
-"""A file that does not load."""
+"""An element whose file does not load."""
 
-import actors.nowhere
+from actors.nowhere import Element
 
 
-class Config(actors.nowhere.Config): ...
+class Broken(Element): ...
