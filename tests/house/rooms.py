@@ -33,32 +33,19 @@ LOOKS_AT = {
 MAY_INSTALL = {"wire": {"msgpack", "dns"}, "protocols": {"dns", "httptools"}, "units": {"pydantic"}}
 """Distributions that the innermost rooms may use; the others are not held to a list."""
 
-_CLOCKS = {
-    "time": "take now_ns as an argument",
-    "datetime.datetime.now": "take now_ns as an argument",
-    "datetime.datetime.utcnow": "take now_ns as an argument",
-    "datetime.date.today": "take now_ns as an argument",
-}
-_DICE = {
-    "random": "take a random.Random as an argument",
-    "secrets": "take a random.Random as an argument",
-    "os.urandom": "take a random.Random as an argument",
-    "uuid.uuid1": "draw it from a random.Random",
-    "uuid.uuid4": "draw it from a random.Random",
-}
-_INPUT_AND_OUTPUT = {
+_CLOCKS = ("time", "datetime.datetime.now", "datetime.datetime.utcnow", "datetime.date.today")
+_DICE = ("random", "secrets", "os.urandom", "uuid.uuid1", "uuid.uuid4")
+_SANS_IO = {
+    **dict.fromkeys(_CLOCKS, "take now_ns as an argument"),
+    **dict.fromkeys(_DICE, "take a random.Random as an argument"),
     "asyncio": "engines do not wait: return outputs, and name the next deadline",
     "threading": "engines run in one thread",
     "socket": "engines touch no network: return what to send",
     "subprocess": "engines touch no process",
 }
-_SANS_IO = _CLOCKS | _DICE | _INPUT_AND_OUTPUT
 _ELEMENT = {
-    **{
-        name: advice.replace("take now_ns as an argument", "ask context.now_ns()")
-        for name, advice in _CLOCKS.items()
-    },
-    **{name: "throw context.random" for name in _DICE},
+    **dict.fromkeys(_CLOCKS, "ask context.now_ns()"),
+    **dict.fromkeys(_DICE, "throw context.random"),
     "asyncio.sleep": "wait with context.sleep()",
     "asyncio.create_task": "start it with context.spawn()",
     "asyncio.ensure_future": "start it with context.spawn()",
@@ -77,7 +64,7 @@ NEVER = {
     "shared": _ELEMENT,
     "an element": _ELEMENT,
 }
-ALLOWED = {"random.Random", "socket.gaierror"}
+ALLOWED = {"random.Random"}
 
 
 class Use(NamedTuple):

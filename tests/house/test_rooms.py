@@ -34,7 +34,11 @@ def test_every_room_has_files():
 @pytest.mark.parametrize(
     ("path", "source", "complaint"),
     [
-        ("protocols/dns.py", "\n\nimport time", "actors/protocols/dns.py:3 imports time; take now_ns as an argument"),
+        (
+            "protocols/dns.py",
+            "\n\nimport time",
+            "actors/protocols/dns.py:3 imports time; take now_ns as an argument",
+        ),
         (
             "protocols/dns.py",
             "from time import monotonic_ns",
@@ -48,14 +52,19 @@ def test_every_room_has_files():
         (
             "protocols/tcp/states.py",
             "import asyncio",
-            "actors/protocols/tcp/states.py:1 imports asyncio; engines do not wait: return outputs, and name the next deadline",
+            "actors/protocols/tcp/states.py:1 imports asyncio; "
+            "engines do not wait: return outputs, and name the next deadline",
         ),
         (
             "protocols/arp.py",
             "from actors.element import Context",
             "actors/protocols/arp.py:1 imports actors.element.Context; protocols may look at protocols, units, wire",
         ),
-        ("wire/arp.py", "import zmq", "actors/wire/arp.py:1 imports zmq; wire has dns, msgpack and the standard library only"),
+        (
+            "wire/arp.py",
+            "import zmq",
+            "actors/wire/arp.py:1 imports zmq; wire has dns, msgpack and the standard library only",
+        ),
         (
             "laptop.py",
             "from actors.alb import Alb\nclass Laptop(Element): ...",
@@ -67,18 +76,29 @@ def test_every_room_has_files():
             "actors/laptop.py:1 imports actors.links.port.LinkPort; an element may look at "
             "element, protocols, shared, stack, units, wire",
         ),
-        ("laptop.py", "import asyncio as a\na.sleep(1)", "actors/laptop.py:2 uses asyncio.sleep; wait with context.sleep()"),
+        (
+            "laptop.py",
+            "import asyncio as a\na.sleep(1)",
+            "actors/laptop.py:2 uses asyncio.sleep; wait with context.sleep()",
+        ),
         (
             "access_log.py",
             "from datetime import datetime\ndatetime.now()",
             "actors/access_log.py:2 uses datetime.datetime.now; ask context.now_ns()",
         ),
-        ("links/zeromq.py", "from actors.stack import Stack", "actors/links/zeromq.py:1 imports actors.stack.Stack; "
-         "links may look at element, links, units, wire"),
-        ("runtime/join.py", "import orchestrator.world", "actors/runtime/join.py:1 imports orchestrator.world; "
-         "actors know no orchestrator"),
+        (
+            "links/zeromq.py",
+            "from actors.stack import Stack",
+            "actors/links/zeromq.py:1 imports actors.stack.Stack; "
+            "links may look at element, links, units, wire",
+        ),
+        (
+            "runtime/join.py",
+            "import orchestrator.world",
+            "actors/runtime/join.py:1 imports orchestrator.world; actors know no orchestrator",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_trespass_is_told_with_what_to_do_instead(path: str, source: str, complaint: str):
     assert told(path, source) == [complaint]
 
