@@ -5,7 +5,7 @@ don't-fragment and leave the identification 0), and leave with the same 34 bytes
 checks that RFC 1812 asks for, its header before and after is remembered, and the rest cost one dictionary lookup:
 equal bytes have an equal checksum, TTL and destination. Frames whose identification counts up take a second cache,
 by addresses, and have their headers verified and rewritten (RFC 1624). Both are emptied when routes or
-neighbours change. Frames of a recorded journey always go the slow way, so that it can be told.
+neighbours change. Frames of a recorded journey always go the careful way, so that it can be told.
 
 Elements that translate addresses (home router, AWS edge, EKS node) put the translation before or behind: they rewrite
 the frame and give it to `forward`, which never takes it for their own. `expires` tells them beforehand whether
@@ -51,35 +51,42 @@ class Forwarder:
     def on_frame(self, port: str, frame: bytes) -> None:
         """A frame has arrived: for this router, or for others."""
         flow = self._flows.get(frame[:34])
-        if flow is not None and JOURNEY.get() is None:
+        if flow is not None and JOURNEY.get() is None:  # what `_forward_known` would do, without calling it
             transmit, head, frame_bytes = flow
             if len(frame) == frame_bytes:
                 transmit(head + frame[34:], self._delay_ns)
                 return
-        self._ip.on_frame(port, frame)
+        if not self._forward_known(frame):
+            self._ip.on_frame(port, frame)
 
     def forward(self, port: str, frame: bytes) -> None:
         """Forward an IPv4 frame that came in by this port, whoever its addresses belong to."""
-        flow = self._flows.get(frame[:34])
-        if flow is not None and JOURNEY.get() is None:
-            transmit, head, frame_bytes = flow
-            if len(frame) == frame_bytes:
-                transmit(head + frame[34:], self._delay_ns)
-                return
-        header = frame[14:34]
-        total = int.from_bytes(frame[16:18])
-        hop = self._hops.get(frame[26:34])
-        if (
-            hop is None or JOURNEY.get() is not None or header[0] != _PLAIN or header[8] < 2
-            or not 20 <= total <= min(len(frame) - 14, hop[2]) or word_sum(header)
-        ):  # fmt: skip
+        if not self._forward_known(frame):
             self._forward_carefully(port, frame)
-            return
-        transmit, ethernet, _ = hop
+
+    def _forward_known(self, frame: bytes) -> bool:
+        """Forward a frame whose way is known already; False when that cannot be done without a closer look."""
+        if JOURNEY.get() is not None:
+            return False
+        flow = self._flows.get(frame[:34])
+        if flow is not None and len(frame) == flow[2]:
+            flow[0](flow[1] + frame[34:], self._delay_ns)
+            return True
+        hop = self._hops.get(_hop_key(frame))
+        if hop is None:
+            return False
+        transmit, ethernet, mtu = hop
+        header = frame[14:34]
+        total = int.from_bytes(header[2:4])
+        if header[8] < 2 or not 20 <= total <= len(frame) - 14 or total > mtu or word_sum(header):
+            return False
         head = ethernet + _next_header(header)
         if header[4:6] == b"\0\0":
-            self._remember(frame[:34], (transmit, head, 14 + total))
+            if len(self._flows) >= MAX_FLOWS:
+                self._flows.clear()
+            self._flows[frame[:34]] = (transmit, head, 14 + total)
         transmit(head + frame[34 : 14 + total], self._delay_ns)
+        return True
 
     def expires(self, port: str, frame: bytes) -> bool:
         """Whether the frame's TTL ends here; then its sender has been told, and the frame goes no further."""
@@ -139,7 +146,8 @@ class Forwarder:
                 ethernet = mac + out.mac + IPV4_TYPE
                 if len(self._hops) >= MAX_FLOWS:
                     self._hops.clear()
-                self._hops[packet.source + packet.destination] = (out.transmit, ethernet, out.mtu)
+                if frame[14] == _PLAIN:
+                    self._hops[_hop_key(frame)] = (out.transmit, ethernet, out.mtu)
         elif packet.dont_fragment:
             self._ip.drop("mtu", f"{len(raw)} bytes on a link of {out.mtu}")
             message = rules.unreachable(frame[14:], FRAGMENTATION_NEEDED, out.mtu)
@@ -155,10 +163,10 @@ class Forwarder:
         )
         self._icmp.complain(frame[14:], rules.time_exceeded(frame[14:]), interface)
 
-    def _remember(self, header: bytes, flow: tuple[Transmit, bytes, int]) -> None:
-        if len(self._flows) >= MAX_FLOWS:
-            self._flows.clear()
-        self._flows[header] = flow
+
+def _hop_key(frame: bytes) -> bytes:
+    """What the way of a packet without options hangs on: its MAC addresses, EtherType and version, its addresses."""
+    return frame[:15] + frame[26:34]
 
 
 def _next_header(header: bytes) -> bytes:

@@ -74,10 +74,14 @@ def quoted(original: bytes) -> ipv4.Packet:
     return ipv4.Packet(original[12:16], original[16:20], original[9], original[header:], original[8])
 
 
+class TimeToLiveExceeded(OSError):
+    """A packet of ours was on its way, and a router ended it."""
+
+
 def as_error(message: Unreachable | TimeExceeded, reporter: str) -> OSError:
     """What the error message means to a socket: Linux's errno for it."""
     if isinstance(message, TimeExceeded):
-        return OSError(errno.EHOSTUNREACH, f"time to live exceeded, says {reporter}")
+        return TimeToLiveExceeded(errno.EHOSTUNREACH, f"time to live exceeded, says {reporter}")
     number = _ERRNO.get(message.code, errno.EHOSTUNREACH)
     text = f"unreachable (ICMP code {message.code}), says {reporter}"
     return ConnectionRefusedError(number, text) if number == errno.ECONNREFUSED else OSError(number, text)

@@ -1,7 +1,6 @@
 """ICMP of a host: answers echo requests, sends errors, hears of errors, and asks (`ping`, `traceroute`)."""
 
 import asyncio
-import errno
 from typing import NamedTuple
 
 from actors.element import Context
@@ -10,7 +9,7 @@ from actors.stack.interfaces import Interface
 from actors.stack.ip import Arrival, IpLayer, host_bytes
 from actors.units import SECOND
 from actors.wire import icmp, ipv4
-from actors.wire.addresses import ANY_IP, ip_text
+from actors.wire.addresses import ip_text
 from actors.wire.icmp import Echo, TimeExceeded, Unreachable
 
 _FRAGMENT_TIME_EXCEEDED = 1
@@ -145,9 +144,10 @@ class IcmpLayer:
         for ttl in range(1, max_hops + 1):
             try:
                 answer = await self.probe(host, ttl=ttl, timeout_s=timeout_s)
-            except TimeoutError as error:
-                answer = Answer("*", timeout_s, OSError(errno.ETIMEDOUT, str(error) or "no answer"))
+            except TimeoutError:
+                hops.append(Answer("*", timeout_s, TimeoutError("no answer")))
+                continue
             hops.append(answer)
-            if answer.error is None or answer.address == ip_text(ANY_IP):
+            if not isinstance(answer.error, rules.TimeToLiveExceeded):
                 break
         return hops
