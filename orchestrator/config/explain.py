@@ -38,6 +38,8 @@ def explain(
     details = error.errors(include_url=False)
     for detail in sorted(details, key=lambda detail: detail["type"] != "extra_forbidden"):
         path, of_key = _real_path(detail["loc"], tree)
+        if detail["type"].startswith("union_tag_"):
+            path = (*path, detail["ctx"]["discriminator"].strip("'"))
         if detail["type"] == "missing":
             if isinstance(detail["loc"][-1], str):
                 path = (*path, detail["loc"][-1])
@@ -89,13 +91,15 @@ def _what(detail: ErrorDetails, entry: Entry | None) -> str:
     match kind:
         case "missing" if isinstance(detail["loc"][-1], int):
             return "this list needs more entries"
-        case "missing":
+        case "missing" | "union_tag_not_found":
             return "this key is required"
         case "literal_error" | "enum":
             return _one_of(context["expected"], detail["input"])
         case "too_short" | "too_long":
             limit = context.get("min_length", context.get("max_length"))
             return f"must have {limit} or {'more' if kind == 'too_short' else 'fewer'} entries"
+        case "union_tag_invalid":
+            return _one_of(context["expected_tags"].replace(", ", " or "), context["tag"])
         case "greater_than":
             return f"must be more than {context['gt']}"
         case "greater_than_equal":

@@ -95,7 +95,7 @@ def _config_class(value: dict[str, Any]) -> type[ElementConfig]:
         return load_kind(kind)[0]
     except UnknownKind as error:
         what = f"unknown kind {kind!r}: {error}{suggestion(kind, kind_names(), otherwise='the kinds are')}"
-    except (ImportError, SyntaxError) as error:
+    except Exception as error:  # whatever an element's file may do when it is imported
         what = f"actors/{kind}.py does not load: {error}"
     raise _kind_error(PydanticCustomError("kind", "{what}", {"what": what}), kind)
 

@@ -1,7 +1,7 @@
 """A host with one port, for tests of world files."""
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,7 +22,23 @@ class Attributes(BaseModel):
     idle_timeout: int = Field(default=60, alias="idle_timeout.timeout_seconds")
 
 
+class Forward(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["forward"]
+    to: str
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["fixed-response"]
+    status: int
+
+
 class Config(ElementConfig):
+    """A host."""
+
     address: str | None = None
     hostname: str = "host"
     wait: Duration = 0
@@ -30,6 +46,7 @@ class Config(ElementConfig):
     keep_alive: bool = True
     listeners: tuple[Listener, ...] = ()
     attributes: Attributes = Attributes()
+    action: Annotated[Forward | Answer, Field(discriminator="type")] | None = None
     neighbour: ElementName | None = None
     zones: tuple[FileName, ...] = ()
     certificates: tuple[CertificateName, ...] = ()
