@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, NamedTuple
 
-from dns.rdatatype import CNAME, SOA
+from dns.rdatatype import CNAME, SOA, A
 
 from actors.wire import dns
 
@@ -57,9 +57,8 @@ def texts(records: tuple[dns.RRset, ...] | list[dns.RRset]) -> list[str]:
     """Records as the journal has them: addresses bare, others after their type; names without their last dot."""
     found = []
     for rrset in records:
-        for rdata in rrset:
-            bare = rdata.to_text(omit_final_dot=True) if rrset.rdtype == CNAME else rdata.to_text()
-            found.append(bare if rrset.rdtype == dns.Type.A else f"{rrset.rdtype.name} {bare}")
+        kind = "" if rrset.rdtype == A else f"{rrset.rdtype.name} "
+        found += [kind + rdata.to_text(omit_final_dot=True) for rdata in rrset]
     return found
 
 

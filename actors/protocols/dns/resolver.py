@@ -96,7 +96,7 @@ class Resolver:
         try:
             return await self._resolve(name, rdtype, _Errand(self._now_ns() + PATIENCE_NS))
         except GaveUp as reason:
-            self._record("dns.failed", **story.question(name, rdtype), error=str(reason))
+            self._record("dns.failed", **story.question(name, rdtype), why=str(reason))
             return failed(name, rdtype, str(reason))
 
     async def _resolve(self, name: wire.Name, rdtype: wire.Type, errand: _Errand) -> Answer:
