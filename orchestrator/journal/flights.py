@@ -47,6 +47,11 @@ class Packet(NamedTuple):
         return "SYN" in self.flags and "ACK" not in self.flags
 
     @property
+    def application(self) -> str:
+        """What a TCP segment's payload begins with: `TLS ClientHello`, `HTTP GET / HTTP/1.1`; else nothing."""
+        return self.rest.partition(f"len {self.length} ")[2]
+
+    @property
     def carries_data(self) -> bool:
         return self.length > 0
 
@@ -73,9 +78,11 @@ class Step(NamedTuple):
     queued_ns: int
     packet: Packet
     bytes: int
+    place: int
+    """Which of the journey's records told it."""
 
     @classmethod
-    def of(cls, record: Record) -> "Step":
+    def of(cls, record: Record, place: int) -> "Step":
         return cls(
             record["element"],
             record["to"],
@@ -86,6 +93,7 @@ class Step(NamedTuple):
             round(record["queued_us"] * 1000),
             Packet.parse(record["packet"]),
             record["bytes"],
+            place,
         )
 
 
@@ -122,8 +130,10 @@ def follow(records: Iterable[Record]) -> list[Flight]:
     """The flights of a journey's packets, in the order in which they were sent."""
     flights: list[Flight] = []
     arriving: dict[str, list[Flight]] = {}
-    transmissions = (record for record in records if record["kind"] == "link.transmit")
-    for step in sorted(map(Step.of, transmissions), key=lambda step: step.sent_ns):
+    steps = (
+        Step.of(record, place) for place, record in enumerate(records) if record["kind"] == "link.transmit"
+    )
+    for step in sorted(steps, key=lambda step: step.sent_ns):
         waiting = arriving.setdefault(step.element, [])
         flight = next((flight for flight in waiting if _continues(step, flight.last)), None)
         if flight is None:

@@ -253,7 +253,7 @@ def open_the_connection(s: Script) -> None:
     s.tell("laptop", "tcp.connect", remote=PUBLIC)
     started_us = s.now_us
     there(s, "[SYN] len 0")
-    back(s, "[SYN ACK] len 0")
+    back(s, "[SYN,ACK] len 0")
     established = {"mss_bytes": 1460, "window_scale": 7}
     handshake_ms = (s.now_us - started_us) / 1000
     s.tell(
@@ -271,9 +271,9 @@ def open_the_connection(s: Script) -> None:
 
 def greet(s: Script) -> None:
     started_us = s.now_us
-    there(s, "[PSH ACK] len 517", 583)
+    there(s, "[PSH,ACK] len 517 TLS ClientHello", 583)
     s.wait(300)
-    back(s, "[PSH ACK] len 1400", 1466)
+    back(s, "[PSH,ACK] len 1400 TLS ServerHello", 1466)
     s.wait(250)
     common = {"version": "TLSv1.3", "cipher": "TLS_AES_128_GCM_SHA256", "server_name": "packet-journey.com"}
     s.tell(
@@ -285,12 +285,12 @@ def greet(s: Script) -> None:
 def choose_a_target(s: Script) -> None:
     url = "https://packet-journey.com/"
     s.tell("laptop", "http.request", method="GET", url=url)
-    there(s, "[PSH ACK] len 180", 246)
+    there(s, "[PSH,ACK] len 180 TLS ApplicationData", 246)
     s.wait(100)
     s.tell(
         "alb-1a", "alb.rule", listener="HTTPS:443", priority=1,
-        conditions=[{"field": "path-pattern", "values": ["/*"]}],
-        action={"type": "forward", "target_group": "nginx"}, evaluated=[1],
+        conditions=["path-pattern is /*"],
+        action="forward to nginx", evaluated=[{"priority": 1, "conditions": [], "matched": True}],
     )  # fmt: skip
     candidates = [
         {"target": "10.0.10.20:80", "outstanding": 0, "state": "healthy"},
@@ -316,21 +316,21 @@ def serve(s: Script) -> None:
 
     started_us = s.now_us
     s.send(TO_POD, f"TCP {ALB_SIDE} > {POD} [SYN] len 0", told)
-    s.send(TO_POD[::-1], f"TCP {POD} > {ALB_SIDE} [SYN ACK] len 0")
+    s.send(TO_POD[::-1], f"TCP {POD} > {ALB_SIDE} [SYN,ACK] len 0")
     established = {"mss_bytes": 8961, "window_scale": 7, "handshake_ms": (s.now_us - started_us) / 1000}
     s.tell("alb-1a", "tcp.established", local=ALB_SIDE, remote=POD, role="client", **established)
-    s.send(TO_POD, f"TCP {ALB_SIDE} > {POD} [PSH ACK] len 320", told, 386)
+    s.send(TO_POD, f"TCP {ALB_SIDE} > {POD} [PSH,ACK] len 320 HTTP GET / HTTP/1.1", told, 386)
     s.tell("nginx-0", "tcp.established", local=POD, remote=ALB_SIDE, role="server", **established)
     s.tell("nginx-0", "nginx.accept", queue=0, backlog=511, worker=0)
     s.wait(430)
     s.tell("nginx-0", "nginx.answer", status=200, bytes=615, service_ms=0.4, queued_ms=0.01, worker=0)
-    s.send(TO_POD[::-1], f"TCP {POD} > {ALB_SIDE} [PSH ACK] len 850", None, 916)
+    s.send(TO_POD[::-1], f"TCP {POD} > {ALB_SIDE} [PSH,ACK] len 850 HTTP/1.1 200 OK", None, 916)
     s.tell("alb-1a", "alb.response", status=200, target_status=200, source="target", target_ms=0.86)
 
 
 def come_back(s: Script, phases: dict[str, float]) -> None:
     began_us = s.now_us
-    back(s, "[PSH ACK] len 900", 966)
+    back(s, "[PSH,ACK] len 900 TLS ApplicationData", 966)
     s.tell("laptop", "http.response", status=200, bytes=615)
     phases["first_byte"] += (s.now_us - began_us) / 1000
     s.wait(50)

@@ -1,0 +1,71 @@
+"""HTTP: the request at the load balancer, in the pod, and the answer."""
+
+from orchestrator.journal.sentences.table import Record, Told, sentence
+from orchestrator.journal.wording import listed, milliseconds, plural
+
+
+@sentence("http.request")
+def http_request(r: Record) -> Told:
+    if "client" in r:
+        return Told(f"Has read the request: {r['method']} {r['url']}", f"from {r['client']}")
+    return Told(f"Sends the request: {r['method']} {r['url']}")
+
+
+@sentence("http.response")
+def http_response(r: Record) -> Told:
+    if "source" in r:
+        return Told(f"Has the head of the answer from {r['source']}: status {r['status']}")
+    return Told(f"The answer is here: status {r['status']}, {plural(r['bytes'], 'byte')}")
+
+
+@sentence("alb.rule")
+def alb_rule(r: Record) -> Told:
+    conditions = listed(r["conditions"], nothing="no condition")
+    which = "default rule" if r["priority"] == "default" else f"rule {r['priority']} ({conditions})"
+    passed_over = [str(rule["priority"]) for rule in r["evaluated"] if not rule["matched"]]
+    why = f"rules that did not match: {listed(passed_over)}" if passed_over else "the first rule that matched"
+    return Told(f"Listener {r['listener']}, {which}: {r['action']}", why)
+
+
+@sentence("alb.target")
+def alb_target(r: Record) -> Told:
+    width = max((len(c["target"]) for c in r["candidates"]), default=0)
+    candidates = tuple(_candidate(c, width, chosen=c["target"] == r["chosen"]) for c in r["candidates"])
+    chosen = f"chose {r['chosen']}" if r["chosen"] else "found no target"
+    return Told(f"Target group {r['target_group']}, {r['algorithm']}: {chosen}", r["why"], candidates)
+
+
+def _candidate(candidate: Record, width: int, *, chosen: bool) -> str:
+    mark = "▸" if chosen else " "
+    return f"{mark} {candidate['target']:<{width}}  {candidate['outstanding']:>3} outstanding  {candidate['state']}"
+
+
+@sentence("alb.connection")
+def alb_connection(r: Record) -> Told:
+    if r["reused"]:
+        return Told(f"Uses an open connection to {r['target']} again", f"{r['idle_connections']} were idle")
+    return Told(f"Opens a connection to {r['target']}", "none was idle")
+
+
+@sentence("alb.response")
+def alb_response(r: Record) -> Told:
+    if r["source"] == "elb":
+        return Told(
+            f"The load balancer itself answers {r['status']}", f"target: {r.get('target_status') or 'none'}"
+        )
+    return Told(f"The target has answered {r['target_status']}: passes {r['status']} on",
+                f"{milliseconds(r['target_ms'])} after it was asked")  # fmt: skip
+
+
+@sentence("nginx.accept")
+def nginx_accept(r: Record) -> Told:
+    queue = f"{r['queue']} of {r['backlog']} places taken in the accept queue"
+    return Told(f"Worker {r['worker']} accepts the connection", queue)
+
+
+@sentence("nginx.answer")
+def nginx_answer(r: Record) -> Told:
+    return Told(
+        f"Worker {r['worker']} answers {r['status']}, {plural(r['bytes'], 'byte')}",
+        f"service {milliseconds(r['service_ms'])}, queued before that {milliseconds(r['queued_ms'])}",
+    )

@@ -1,0 +1,41 @@
+"""The table that the sentences enter themselves into."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from orchestrator.journal.wording import plain
+
+Record = dict[str, Any]
+
+
+class Told(NamedTuple):
+    """A record in words: what was decided; why, or from what; and lines that want columns of their own."""
+
+    what: str
+    why: str = ""
+    details: tuple[str, ...] = ()
+
+
+Sentence = Callable[[Record], Told]
+
+SENTENCES: dict[str, Sentence] = {}
+
+
+def sentence(*kinds: str) -> Callable[[Sentence], Sentence]:
+    """Enters a function into `SENTENCES` under these kinds."""
+
+    def enter(function: Sentence) -> Sentence:
+        SENTENCES.update(dict.fromkeys(kinds, function))
+        return function
+
+    return enter
+
+
+def as_it_is(record: Record) -> Told:
+    """A record that nobody has a sentence for: its kind and its fields."""
+    fields = {
+        key: value
+        for key, value in record.items()
+        if key not in ("t_ns", "element", "kind", "journey", "seq")
+    }
+    return Told(record["kind"], " ".join(f"{key}={plain(value)}" for key, value in fields.items()))

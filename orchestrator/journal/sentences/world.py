@@ -1,0 +1,75 @@
+"""What happens to elements and links, and the two ends of a journey."""
+
+from orchestrator.journal.sentences.table import Record, Told, sentence
+from orchestrator.journal.wording import listed, milliseconds, plural
+
+
+@sentence("journey.start")
+def journey_start(r: Record) -> Told:
+    return Told(f"The click: GET {r['url']}")
+
+
+@sentence("journey.end")
+def journey_end(r: Record) -> Told:
+    return Told(f"The last byte is here: status {r['status']}, {plural(r['body_bytes'], 'byte')} of body")
+
+
+@sentence("journey.failed")
+def journey_failed(r: Record) -> Told:
+    return Told(f"Gave up: {r['error']}", f"while busy with {r['phase']}")
+
+
+@sentence("link.transmit")
+def link_transmit(r: Record) -> Told:
+    queued = f", {milliseconds(r['queued_us'] / 1000)} of it queued" if r["queued_us"] else ""
+    took_ms = (r["arrive_ns"] - r["depart_ns"]) / 1e6
+    return Told(f"{r['packet']}", f"over {r['link']} to {r['to']}, {milliseconds(took_ms)}{queued}")
+
+
+@sentence("link.receive")
+def link_receive(r: Record) -> Told:
+    lag = f"{milliseconds(r['lag_us'] / 1000)} of real time after it was due"
+    return Told(f"Takes {plural(r['bytes'], 'byte')} from {r['link']}", lag)
+
+
+@sentence("link.drop")
+def link_drop(r: Record) -> Told:
+    return Told(f"The packet was lost on {r['link']}: {r['reason']}", r.get("packet", ""))
+
+
+@sentence("link.up", "link.down")
+def link_state(r: Record) -> Told:
+    state = "has its carrier back" if r["kind"] == "link.up" else "has lost its carrier"
+    return Told(f"Link {r.get('link') or r.get('port')} {state}")
+
+
+@sentence("element.exit")
+def element_exit(r: Record) -> Told:
+    return Told(f"The process {r['how']}")
+
+
+@sentence("element.restart")
+def element_restart(r: Record) -> Told:
+    return Told(f"Started again, for the {r['restarts']}. time")
+
+
+@sentence("target.state")
+def target_state(r: Record) -> Told:
+    return Told(f"Target {r['target']} is {r['to']}, was {r['from']}", r.get("reason") or "")
+
+
+@sentence("pod.sandbox")
+def pod_sandbox(r: Record) -> Told:
+    return Told(f"Network sandbox of pod {r['pod']} is ready", f"address {r['address']}")
+
+
+@sentence("cni.add")
+def cni_add(r: Record) -> Told:
+    route = f", veth {r['veth']}" if "veth" in r else ""
+    return Told(f"CNI ADD: pod {r['pod']} gets {r['address']}{route}", r.get("why", ""))
+
+
+@sentence("load.end")
+def load_end(r: Record) -> Told:
+    pods = (f"{pod} {count}" for pod, count in r["per_pod"].items())
+    return Told(f"The load is over: {plural(r['requests'], 'request')}", f"served by {listed(pods)}")
