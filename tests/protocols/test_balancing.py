@@ -1,0 +1,240 @@
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actors.protocols.balancing import Changed, Reason, State, Target, TargetGroup, TargetId
+
+SECOND = 1_000_000_000
+
+
+def target_id(number: int) -> TargetId:
+    return TargetId(bytes([10, 0, number // 256, number % 256]), 80)
+
+
+def healthy_group(size: int, algorithm: str = "round_robin", **options: int) -> TargetGroup:
+    group = TargetGroup(algorithm, **options)
+    group.set_targets([target_id(number) for number in range(size)], now_ns=0)
+    for target in list(group.targets.values()):
+        group.set_health(target, State.HEALTHY)
+    return group
+
+
+def member(group: TargetGroup, number: int) -> Target:
+    return group.targets[target_id(number)]
+
+
+def chosen(group: TargetGroup) -> str:
+    choice = group.choose()
+    assert choice is not None
+    return choice.target.text
+
+
+# ---- states ------------------------------------------------------------------------------------------------
+
+
+def test_a_new_target_is_initial_and_gets_no_requests():
+    group = TargetGroup()
+    changes = group.set_targets([target_id(1)], now_ns=0)
+    assert changes == [
+        Changed(member(group, 1), State.UNUSED, State.INITIAL, Reason.REGISTRATION_IN_PROGRESS)
+    ]
+    assert group.choose() is None
+
+
+def test_a_healthy_target_gets_requests_until_it_is_unhealthy():
+    group = healthy_group(2)
+    assert {chosen(group), chosen(group)} == {"10.0.0.0:80", "10.0.0.1:80"}
+    group.set_health(member(group, 0), State.UNHEALTHY, Reason.TIMEOUT)
+    assert {chosen(group) for _ in range(4)} == {"10.0.0.1:80"}
+
+
+def test_the_same_health_again_is_no_change():
+    group = healthy_group(1)
+    assert group.set_health(member(group, 0), State.HEALTHY) == []
+
+
+def test_when_all_are_unhealthy_all_get_requests():
+    group = healthy_group(2)
+    for number in range(2):
+        group.set_health(member(group, number), State.UNHEALTHY, Reason.FAILED_HEALTH_CHECKS)
+    assert group.fail_open
+    assert {chosen(group) for _ in range(2)} == {"10.0.0.0:80", "10.0.0.1:80"}
+    choice = group.choose(explain=True)
+    assert choice is not None
+    assert choice.why.startswith("fail-open, 0 healthy")
+    group.set_health(member(group, 1), State.HEALTHY)
+    assert not group.fail_open
+    assert {chosen(group) for _ in range(4)} == {"10.0.0.1:80"}
+
+
+def test_targets_that_are_all_initial_are_no_reason_to_fail_open():
+    group = TargetGroup()
+    group.set_targets([target_id(1), target_id(2)], now_ns=0)
+    assert not group.fail_open
+    assert group.choose() is None
+
+
+def test_fail_open_also_below_a_share_of_healthy_targets():
+    group = healthy_group(4, minimum_healthy_percentage=50)
+    for number in range(2):
+        group.set_health(member(group, number), State.UNHEALTHY, Reason.TIMEOUT)
+    assert len({chosen(group) for _ in range(4)}) == 2
+    group.set_health(member(group, 2), State.UNHEALTHY, Reason.TIMEOUT)
+    assert len({chosen(group) for _ in range(4)}) == 4
+
+
+def test_a_deregistered_target_drains_and_is_gone_after_the_delay():
+    group = healthy_group(2, deregistration_delay_ns=300 * SECOND)
+    gone = member(group, 0)
+    [change] = group.set_targets([target_id(1)], now_ns=5 * SECOND)
+    assert (change.state, change.reason) == (State.DRAINING, Reason.DEREGISTRATION_IN_PROGRESS)
+    assert {chosen(group) for _ in range(3)} == {"10.0.0.1:80"}
+    assert group.deadline_ns() == 305 * SECOND
+    assert group.on_deadline(304 * SECOND) == []
+    assert group.on_deadline(305 * SECOND) == [
+        Changed(gone, State.DRAINING, State.UNUSED, Reason.NOT_REGISTERED)
+    ]
+    assert group.deadline_ns() is None
+    assert group.set_targets([target_id(1)], now_ns=306 * SECOND) == []
+
+
+def test_without_delay_it_is_gone_at_once():
+    group = healthy_group(1, deregistration_delay_ns=0)
+    [change] = group.set_targets([], now_ns=0)
+    assert change.state is State.UNUSED
+    assert group.targets == {}
+    assert group.choose() is None
+
+
+def test_registering_a_draining_target_again_makes_it_initial():
+    group = healthy_group(1)
+    group.set_targets([], now_ns=0)
+    [change] = group.set_targets([target_id(0)], now_ns=SECOND)
+    assert (change.previous, change.state) == (State.DRAINING, State.INITIAL)
+    assert group.deadline_ns() is None
+
+
+def test_health_of_a_draining_target_changes_nothing():
+    group = healthy_group(1)
+    target = member(group, 0)
+    group.set_targets([], now_ns=0)
+    assert group.set_health(target, State.HEALTHY) == []
+    assert group.choose() is None
+
+
+# ---- algorithms --------------------------------------------------------------------------------------------
+
+
+def test_round_robin_goes_round_in_order_of_registration():
+    group = healthy_group(3)
+    assert [chosen(group)[-4:] for _ in range(4)] == ["0:80", "1:80", "2:80", "0:80"]
+
+
+def test_round_robin_goes_on_where_it_was_when_targets_come_and_go():
+    group = healthy_group(4)
+    assert [chosen(group)[-4:] for _ in range(2)] == ["0:80", "1:80"]
+    group.set_health(member(group, 0), State.UNHEALTHY, Reason.TIMEOUT)
+    assert chosen(group)[-4:] == "2:80"
+    group.set_health(member(group, 0), State.HEALTHY)
+    assert [chosen(group)[-4:] for _ in range(2)] == ["3:80", "0:80"]
+
+
+def test_least_outstanding_takes_the_idle_one():
+    group = healthy_group(3, "least_outstanding_requests")
+    first, second = group.choose(), group.choose()
+    assert first is not None and second is not None
+    assert chosen(group)[-4:] == "2:80"
+    group.finished(second.target)
+    assert chosen(group) == second.target.text
+
+
+def test_the_choice_tells_every_candidate():
+    group = healthy_group(2, "least_outstanding_requests")
+    group.choose()
+    choice = group.choose(explain=True)
+    assert choice is not None
+    assert choice.candidates == [
+        {"target": "10.0.0.0:80", "outstanding": 1, "state": "healthy"},
+        {"target": "10.0.0.1:80", "outstanding": 0, "state": "healthy"},
+    ]
+    assert choice.why == "fewest outstanding requests (0)"
+    choice = group.choose(explain=True)
+    assert choice is not None
+    assert choice.why == "fewest outstanding requests (1), first of 2 that tie"
+
+
+class Model:
+    """Least outstanding requests by looking at every target: who has had the lowest count longest."""
+
+    def __init__(self) -> None:
+        self.moment = 0
+        self.since: dict[Target, int] = {}
+
+    def stamp(self, target: Target) -> None:
+        self.moment += 1
+        self.since[target] = self.moment
+
+    def best(self) -> Target | None:
+        return min(self.since, key=lambda target: (target.outstanding, self.since[target]), default=None)
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["choose", "choose", "finish", "healthy", "unhealthy", "in", "out"]),
+        st.integers(0, 7),
+    ),
+    max_size=120,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(STEPS)
+def test_least_outstanding_chooses_as_brute_force_does(steps):
+    group, model, busy = TargetGroup("least_outstanding_requests", deregistration_delay_ns=0), Model(), []
+    wanted: set[TargetId] = set()
+    for step, number in steps:
+        target = group.targets.get(target_id(number))
+        before = dict(group.targets)
+        match step:
+            case "choose":
+                best = model.best()
+                choice = group.choose()
+                assert (choice.target if choice else None) is best
+                if best is not None:
+                    busy.append(best)
+                    model.stamp(best)
+            case "finish" if busy:
+                done = busy.pop(number % len(busy))
+                group.finished(done)
+                if done in model.since:
+                    model.stamp(done)
+            case "healthy" | "unhealthy" if target is not None:
+                group.set_health(target, State(step), Reason.NONE)
+            case "in" | "out":
+                (wanted.add if step == "in" else wanted.discard)(target_id(number))
+                group.set_targets(sorted(wanted), now_ns=0)
+        follow(group, model, before)
+    assert all(target.outstanding == busy.count(target) for target in group.targets.values())
+
+
+def follow(group: TargetGroup, model: Model, before: dict[TargetId, Target]) -> None:
+    """Let the model know who may be chosen now: the healthy, or without any the unhealthy."""
+    everybody = group.targets.values()
+    healthy = [target for target in everybody if target.state is State.HEALTHY]
+    routable = healthy or [target for target in everybody if target.state is State.UNHEALTHY]
+    for target in list(model.since):
+        if target not in routable:
+            del model.since[target]
+    for target in routable:
+        if target not in model.since:
+            model.stamp(target)
+
+
+@given(st.integers(1, 20), st.integers(1, 200))
+def test_round_robin_is_even(size, requests):
+    group = healthy_group(size)
+    counts = [0] * size
+    for _ in range(requests):
+        choice = group.choose()
+        assert choice is not None
+        counts[choice.target.sequence] += 1
+    assert max(counts) - min(counts) <= 1
