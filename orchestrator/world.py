@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import shutil
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
@@ -76,7 +77,7 @@ class World:
 
     async def _start(self) -> None:
         self._host.on_exit, self._host.on_loss = self._exited, self._lost_host
-        self._host.launch()
+        self._host.launch(sorted({element.kind for element in self.config.elements.values()}))
         await asyncio.to_thread(pki.make_authority, self.directory, self.config.certificate_names())
         self._zmq = zmq.Context()
         self._registry = Registry(self._zmq, f"ipc://{self.directory}/control.sock")
@@ -146,6 +147,7 @@ class World:
         if self._zmq is not None:
             self._zmq.term()
         self.journal.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
         self.ended.set()
 
     async def wait(self) -> None:
@@ -243,6 +245,11 @@ class World:
             "addresses": self.addresses,
             "directory": str(self.directory),
         }
+
+    def malformed_control(self) -> int:
+        """Messages on the control socket that were junk."""
+        assert self._registry is not None
+        return self._registry.malformed
 
     async def settle(self, journey: str | None = None) -> None:
         """Wait until everything that has been recorded so far is in the journal."""

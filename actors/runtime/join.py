@@ -187,12 +187,13 @@ class Member:
 
     def _on_message(self, data: bytes) -> None:
         try:
-            message = msgpack.unpackb(data, max_buffer_size=64 << 20)
+            message = msgpack.unpackb(data)
             handler: Callable[[dict[str, Any]], None] = getattr(self, f"_on_{message['t']}")
             handler(message)
         except Exception as error:
             self.malformed += 1
-            log.warning("%s: a control message was dropped: %s: %s", self.name, type(error).__name__, error)
+            if self.malformed.bit_count() == 1:  # the 1st, 2nd, 4th, 8th ...: a flood of junk is not a flood of log
+                log.warning("%d control messages dropped: %s: %s", self.malformed, type(error).__name__, error)
 
     def _on_welcome(self, message: dict[str, Any]) -> None:
         if not self._welcome.done():

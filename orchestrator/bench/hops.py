@@ -139,7 +139,7 @@ class RouterChain:
 
     async def _start(self) -> None:
         self._host = LocalHost(self._directory)
-        self._host.launch()
+        self._host.launch(["isp_as"])
         self._registry = Registry(self._zmq, f"ipc://{self._directory}/control.sock")
         for number in range(ROUTERS):
             name = f"router-{number}"
@@ -157,6 +157,7 @@ class RouterChain:
         self._registry.close()
         if self.driver is not None:
             self.driver.close()
+        shutil.rmtree(self._directory, ignore_errors=True)
 
     def _endpoint(self, name: str) -> str:
         return f"ipc://{self._directory}/links/{name}"

@@ -7,7 +7,6 @@ side: prints the median PSS of its forks in bytes.
 
 import asyncio
 import contextlib
-import gc
 import os
 import re
 import signal
@@ -21,7 +20,7 @@ from typing import Any
 import zmq
 
 from orchestrator.bench.figures import Figure
-from orchestrator.hosts.forkserver import import_everything
+from orchestrator.hosts.forkserver import warm_up
 from orchestrator.world import World
 
 
@@ -37,8 +36,9 @@ def measure(world: World) -> Figure:
     """Pods of a running, idle world against bare forks."""
     elements = world.ps()["elements"]
     pods = [pss_bytes(element["pid"]) for element in elements if element["kind"] == "nginx_pod"]
+    kinds = {element["kind"] for element in elements}
     bare = subprocess.run(
-        [sys.executable, "-m", "orchestrator.bench.memory", str(len(elements))],
+        [sys.executable, "-m", "orchestrator.bench.memory", str(len(elements)), *sorted(kinds)],
         capture_output=True,
         text=True,
         check=True,
@@ -63,10 +63,8 @@ async def _idle() -> None:
     await asyncio.Event().wait()
 
 
-def _bare_forks(count: int) -> float:
-    import_everything()
-    gc.collect()
-    gc.freeze()
+def _bare_forks(count: int, kinds: list[str]) -> float:
+    warm_up(kinds)
     pids = []
     for _ in range(count):
         pid = os.fork()
@@ -84,4 +82,4 @@ def _bare_forks(count: int) -> float:
 
 
 if __name__ == "__main__":
-    print(_bare_forks(int(sys.argv[1])))
+    print(_bare_forks(int(sys.argv[1]), sys.argv[2:]))

@@ -171,7 +171,7 @@ class Registry:
     def _on_message(self, parts: list[bytes]) -> None:
         try:
             identity, data = parts
-            message = msgpack.unpackb(data, max_buffer_size=256 << 20)
+            message = msgpack.unpackb(data)
             kind = message["t"]
             if kind == "hello":
                 self._on_hello(identity, message)
@@ -179,7 +179,8 @@ class Registry:
                 getattr(self, f"_on_{kind}")(self._by_identity[identity], message)
         except Exception as error:
             self.malformed += 1
-            log.warning("a control message was dropped: %s: %s", type(error).__name__, error)
+            if self.malformed.bit_count() == 1:  # the 1st, 2nd, 4th, 8th ...: a flood of junk is not a flood of log
+                log.warning("%d control messages dropped: %s: %s", self.malformed, type(error).__name__, error)
 
     def _on_hello(self, identity: bytes, message: dict[str, Any]) -> None:
         member = self.members[message["name"]]

@@ -1,7 +1,7 @@
-"""The fork server: imports everything once, then forks an element whenever it is asked to.
+"""The fork server: imports what the world's elements need once, then forks an element whenever it is asked to.
 
-Run as `python -m orchestrator.hosts.forkserver FD`, FD being a connected Unix socket. Lines of JSON come in, `{"spawn":
-NAME, "control": ADDRESS, "log": FILE}`, and go out, `{"spawned": NAME, "pid": N}` and `{"exited": PID, "status": N}`.
+Run as `python -m orchestrator.hosts.forkserver FD KIND...`, FD being a connected Unix socket. Lines of JSON come in,
+`{"spawn": NAME, "control": ADDRESS, "log": FILE}`, and go out, `{"spawned": NAME, "pid": N}`, `{"exited": PID, ...}`.
 When the other end is closed, however that came about, all elements are ended and the run directory is removed if it
 was named in a `{"owns": DIRECTORY}`: nothing outlives the orchestrator. Elements ask the kernel to end them should the
 fork server itself be killed.
@@ -12,19 +12,18 @@ It has one thread and no event loop, ZeroMQ context or open file besides that so
 import contextlib
 import ctypes
 import gc
-import importlib
 import json
 import os
-import pkgutil
 import selectors
 import shutil
 import signal
 import socket
 import sys
 import time
+from collections.abc import Iterable
 from typing import Any
 
-import actors
+from actors.element import load_kind
 from actors.runtime.join import run_element
 
 PR_SET_PDEATHSIG = 1
@@ -155,18 +154,17 @@ def set_process_name(libc: ctypes.CDLL | None, name: str) -> None:
         libc.prctl(15, name.encode()[:15], 0, 0, 0)
 
 
-def import_everything() -> None:
-    """Load every element and what it needs, so that a forked one starts with all of it."""
-    for module in pkgutil.iter_modules(actors.__path__, "actors."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
+def warm_up(kinds: Iterable[str]) -> None:
+    """Load these kinds of elements and all that they need, so that a forked one starts with everything there."""
+    for kind in kinds:
+        load_kind(kind)
+    gc.collect()
+    gc.freeze()
 
 
 def main() -> None:
     line = socket.socket(fileno=int(sys.argv[1]))
-    import_everything()
-    gc.collect()
-    gc.freeze()
+    warm_up(sys.argv[2:])
     ForkServer(line).serve()
 
 

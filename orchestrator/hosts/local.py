@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 
@@ -30,12 +30,12 @@ class LocalHost:
         self.on_loss: Callable[[], None] = lambda: None
         """Called when the fork server itself has died, and every element with it."""
 
-    def launch(self) -> None:
-        """Start the fork server; it warms up while its owner does other things."""
+    def launch(self, kinds: Iterable[str]) -> None:
+        """Start the fork server for these kinds of elements; it warms up while its owner does other things."""
         ours, theirs = socket.socketpair()
         with theirs, open(self._directory / "logs" / "forkserver.log", "ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "orchestrator.hosts.forkserver", str(theirs.fileno())],
+                [sys.executable, "-m", "orchestrator.hosts.forkserver", str(theirs.fileno()), *kinds],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -50,8 +50,13 @@ class LocalHost:
         assert self._ours is not None
         self._reader, self._writer = await asyncio.open_unix_connection(sock=self._ours)
         self._say(owns=str(self._directory))
-        if not await self._reader.readline():
-            raise HostFailed(f"the fork server did not start: see {self._directory}/logs/forkserver.log")
+        try:
+            hello = await self._reader.readline()
+        except ConnectionError:
+            hello = b""
+        if not hello:
+            words = (self._directory / "logs" / "forkserver.log").read_text(errors="replace").strip()
+            raise HostFailed(f"the fork server did not start: {words.rpartition(chr(10))[2]}")
         self._watch = asyncio.create_task(self._listen(), name="fork server")
 
     @property
