@@ -1,0 +1,46 @@
+# Works with Python 3.11 or newer and make alone: the first target that needs it makes .venv and installs into it.
+
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+TEST_PROCESSES ?= auto
+FIND_PYTHON := for python in $(PYTHON) python3.11 python3.12 python3.13 python3.14 python3 python; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && exit; done; \
+	echo "packet-journey needs Python 3.11 or newer; say where: make PYTHON=/path/to/python3.11" >&2; exit 1
+
+.PHONY: help run test lint format bench wheel clean
+.DEFAULT_GOAL := help
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(INSTALLED) ## bring the world up, tell the first journey, send requests for ten seconds
+	@$(BIN)/journey up
+
+test: $(INSTALLED) ## all tests
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES)
+
+lint: $(INSTALLED) ## style, types, and who may import whom
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(INSTALLED) ## put all files into the common style
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(INSTALLED) ## the figures of this machine, each beside its reference
+	@$(BIN)/journey bench
+
+wheel: $(INSTALLED) ## the package, into dist/
+	@rm -rf build && $(BIN)/python -m build --wheel && rm -rf build
+
+clean: ## remove everything that was made here
+	@rm -rf $(VENV) build dist runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(INSTALLED): pyproject.toml
+	@python=$$($(FIND_PYTHON)) && echo "Setting up $(VENV) with $$("$$python" --version) (once)" && \
+		"$$python" -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
