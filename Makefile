@@ -1,5 +1,6 @@
 # Works with Python 3.11 or newer and make alone: the first target that needs it makes .venv and installs into it.
 
+VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 TEST_PROCESSES ?= auto
