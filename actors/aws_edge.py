@@ -1,0 +1,229 @@
+"""AWS's border router (AS 16509) with the VPC's internet gateway behind it: public addresses outside, private inside.
+
+How this works. It routes as any border router does; what passes between the Internet and the port of the internet
+gateway has its Elastic IP exchanged on the way, one address for one, without state. Frames of one flow and length begin
+with the same 34 bytes, so what these become is kept, and the next such frame costs a look-up and a concatenation before
+it is forwarded. Kept rewrites are for offloaded checksums (0); a packet that carries a real one takes the long way.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from actors.config_fields import Address, AddressWithMask, Cidr, Part, fault, unknown
+from actors.element import JOURNEY, Claim, Context, Element, ElementConfig
+from actors.forwarding import Forwarder
+from actors.protocols.elastic_ips import ElasticIps, Refusal, Translation
+from actors.protocols.icmp import is_martian
+from actors.protocols.translation import translated
+from actors.stack import Stack
+from actors.stack.interfaces import IPV4_TYPE
+from actors.units import Duration
+from actors.wire import ipv4
+from actors.wire.addresses import InterfaceAddress, Prefix, ip_bytes, ip_text
+from actors.wire.malformed import Malformed
+
+STATIC_DISTANCE = 1
+MAX_REWRITES = 16_384
+_CHECKSUM_AT = {ipv4.TCP: 50, ipv4.UDP: 40}
+"""Where the transport checksum stands in a frame whose IPv4 header has no options."""
+
+
+class RouteConfig(Part):
+    """A static route: packets to the prefix go to the neighbour."""
+
+    to: Cidr
+    via: Address
+
+
+class Config(ElementConfig):
+    """AWS's edge: a border router and an internet gateway."""
+
+    asn: int = Field(ge=1, le=4_294_967_295, description="its autonomous system's number")
+    interfaces: dict[str, AddressWithMask] = Field(
+        min_length=1, description="each port with its address, such as 100.64.3.1/31"
+    )
+    internet_gateway: str = Field(description="the port that leads to the VPC; its addresses are private")
+    routes: tuple[RouteConfig, ...] = Field(default=(), description="static routes, until BGP finds its own")
+    announces: tuple[Cidr, ...] = Field(
+        description="AWS's public addresses: what is sent to one that is associated with nothing ends here"
+    )
+    elastic_ips: dict[Address, Address] = Field(
+        default={}, description="public addresses and the private one that each stands for"
+    )
+    forwarding_delay: Duration = Field(
+        default=0, description="model time from a packet's arrival to its departure"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> "Config":
+        for index, route in enumerate(self.routes):
+            if self.port_towards(route.via) is None:
+                networks = ", ".join(
+                    str(InterfaceAddress.parse(text).prefix) for text in self.interfaces.values()
+                )
+                what = f"{route.via} is in none of its networks: {networks}"
+                raise fault(("routes", index, "via"), what, route.via)
+        if self.internet_gateway not in self.interfaces:
+            what = unknown("interface", self.internet_gateway, self.interfaces)
+            raise fault(("internet_gateway",), what, self.internet_gateway)
+        self._check_elastic_ips()
+        return self
+
+    def _check_elastic_ips(self) -> None:
+        public_prefixes = [Prefix.parse(text) for text in self.announces]
+        holders: dict[str, str] = {}
+        for public, private in self.elastic_ips.items():
+            where = ("elastic_ips", public)
+            if not any(ip_bytes(public) in prefix for prefix in public_prefixes):
+                raise fault(
+                    where, f"{public} is in none of the announced {', '.join(self.announces)}", public
+                )
+            if private in holders:
+                raise fault(where, f"{private} has the public address {holders[private]} already", private)
+            holders[private] = public
+
+    def port_towards(self, neighbour: str) -> str | None:
+        """The port in whose network this address lies, if any: a next hop must be a neighbour."""
+        address = ip_bytes(neighbour)
+        for port, text in self.interfaces.items():
+            own = InterfaceAddress.parse(text)
+            if address in own.prefix and address != own.address:
+                return port
+        return None
+
+    def port_names(self) -> Iterable[str]:
+        return self.interfaces
+
+    def claims(self) -> Iterable[Claim]:
+        """Private addresses are claimed by those who hold them."""
+        for port, text in self.interfaces.items():
+            yield Claim("address", text, ("interfaces", port))
+            yield Claim("subnet", text, ("interfaces", port))
+        for public in self.elastic_ips:
+            yield Claim("address", public, ("elastic_ips", public))
+
+
+class AwsEdge(Element):
+    """Routes between the Internet and a VPC, exchanging public for private addresses."""
+
+    config: Config
+
+    def __init__(self, config: Config, context: Context) -> None:
+        super().__init__(config, context)
+        self.stack = Stack(context)
+        self.forwarder = Forwarder(context, self.stack, config.forwarding_delay)
+        self.elastic_ips = ElasticIps(
+            {ip_bytes(public): ip_bytes(private) for public, private in config.elastic_ips.items()}
+        )
+        self._announced = [Prefix.parse(text) for text in config.announces]
+        self._rewrites: dict[bytes, tuple[bytes, int]] = {}
+
+    async def start(self) -> None:
+        for port, address in self.config.interfaces.items():
+            self.stack.add_interface(port, address)
+        for route in self.config.routes:
+            port = self.config.port_towards(route.via)
+            assert port is not None, "the config was checked"
+            self.stack.add_route(route.to, port, route.via, metric=STATIC_DISTANCE)
+
+    def on_link(self, port: str, up: bool) -> None:
+        self.stack.on_link(port, up)
+
+    def on_frame(self, port: str, frame: bytes) -> None:
+        rewrite = self._rewrites.get(frame[:34])
+        if rewrite is not None and JOURNEY.get() is None:
+            head, checksum_at = rewrite
+            if frame[checksum_at : checksum_at + 2] == b"\0\0":
+                self.forwarder.forward(port, head + frame[34:])
+                return
+        try:
+            self._look_at(port, frame)
+        except Malformed as error:
+            self.stack.ip.drop("malformed", str(error))
+
+    def _look_at(self, port: str, frame: bytes) -> None:
+        interface = self.stack.ip.interfaces.get(port)
+        if interface is None or frame[:6] != interface.mac or frame[12:14] != IPV4_TYPE:
+            self.stack.on_frame(port, frame)
+            return
+        packet, own = ipv4.decode(frame[14:]), self.stack.ip.local
+        if packet.destination in own or packet.source in own or is_martian(packet.source):
+            self.stack.on_frame(port, frame)
+            return
+        translation = self._translation(port, packet)
+        if isinstance(translation, Refusal):
+            self.stack.ip.drop(
+                translation.value, f"from {ip_text(packet.source)} to {ip_text(packet.destination)}"
+            )
+        elif translation is None:
+            self.stack.on_frame(port, frame)
+        elif not self.forwarder.expires(port, frame):
+            self._translate(port, frame, packet, translation)
+
+    def _translation(self, port: str, packet: ipv4.Packet) -> Translation | Refusal | None:
+        """How the packet's addresses change; None when it only passes through, from one network to another."""
+        source, destination = packet.source, packet.destination
+        if port == self.config.internet_gateway:
+            return self.elastic_ips.outward(source, destination) or Refusal.NO_ELASTIC_IP
+        inward = self.elastic_ips.inward(destination)
+        if inward is not None:
+            return inward
+        if any(destination in prefix for prefix in self._announced):
+            return Refusal.UNASSOCIATED
+        route = self.stack.routes.lookup(destination)
+        if route is not None and route.port == self.config.internet_gateway:
+            return Refusal.PRIVATE_DESTINATION
+        return None
+
+    def _translate(self, port: str, frame: bytes, packet: ipv4.Packet, translation: Translation) -> None:
+        change = translation.change
+        for exchange in translation.exchanges:
+            public, private = ip_text(exchange.public), ip_text(exchange.private)
+            self.context.record("eip.translate", public=public, private=private, direction=exchange.direction)
+        if change.destination is None and not self._leaves(packet):
+            # Handed on as it is, it fails just so, and the error goes to its sender instead of to our own address.
+            self.forwarder.forward(port, frame)
+            return
+        changed = frame[:14] + translated(frame[14:], change)
+        checksum_at = _CHECKSUM_AT.get(packet.protocol)
+        constant = packet.identification == 0 and not packet.options and not packet.fragment_offset
+        if constant and checksum_at is not None:
+            if len(self._rewrites) >= MAX_REWRITES:
+                self._rewrites.clear()
+            self._rewrites[frame[:34]] = (changed[:34], checksum_at)
+        self.forwarder.forward(port, changed)
+
+    def _leaves(self, packet: ipv4.Packet) -> bool:
+        """Whether there is a route for the packet, and room on its link."""
+        route = self.stack.routes.lookup(packet.destination)
+        if route is None:
+            return False
+        room = self.stack.ip.interfaces[route.port].mtu
+        return (
+            not packet.dont_fragment or ipv4.HEADER_BYTES + len(packet.options) + len(packet.payload) <= room
+        )
+
+    def associate(self, public: str, private: str) -> None:
+        """Let the public address stand for the private one; raises ValueError when either is taken."""
+        self.elastic_ips.associate(ip_bytes(public), ip_bytes(private))
+        self._rewrites.clear()
+
+    def disassociate(self, public: str) -> None:
+        """The public address stands for nothing from now on; raises KeyError when it did not before."""
+        self.elastic_ips.disassociate(ip_bytes(public))
+        self._rewrites.clear()
+
+    async def call_ping(self, host: str, timeout_s: float = 1.0) -> dict[str, Any]:
+        """Ping from here: `rtt_ms`, or `error`."""
+        try:
+            return {"rtt_ms": await self.stack.ping(host, timeout_s) * 1000}
+        except OSError as error:
+            return {"error": str(error) or "no answer"}
+
+    def inspect(self) -> dict[str, Any]:
+        associations = {
+            ip_text(public): ip_text(private) for public, private in self.elastic_ips.private_of.items()
+        }
+        return {"asn": self.config.asn, "elastic_ips": associations, **self.stack.inspect()}
