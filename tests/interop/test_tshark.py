@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import shutil
 import ssl
 import subprocess
 from datetime import UTC, datetime, timedelta
@@ -19,8 +18,9 @@ from actors.wire import arp, dhcp, ethernet, icmp, ipv4, tcp, udp
 from actors.wire import dns as dns_wire
 from actors.wire.addresses import ip_bytes, mac_bytes
 from actors.wire.pcapng import Capture
+from tests.tools import needs
 
-pytestmark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+pytestmark = needs("tshark")
 
 LAPTOP, ROUTER, SERVER = (ip_bytes(text) for text in ("192.168.1.100", "192.168.1.1", "198.51.100.10"))
 LAPTOP_MAC, ROUTER_MAC = mac_bytes("02:00:00:00:00:64"), mac_bytes("02:00:00:00:00:01")
