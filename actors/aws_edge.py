@@ -124,9 +124,9 @@ class AwsEdge(Element):
         for port, address in self.config.interfaces.items():
             self.stack.add_interface(port, address)
         for route in self.config.routes:
-            port = self.config.port_towards(route.via)
-            assert port is not None, "the config was checked"
-            self.stack.add_route(route.to, port, route.via, metric=STATIC_DISTANCE)
+            towards = self.config.port_towards(route.via)
+            assert towards is not None, "the config was checked"
+            self.stack.add_route(route.to, towards, route.via, metric=STATIC_DISTANCE)
 
     def on_link(self, port: str, up: bool) -> None:
         self.stack.on_link(port, up)

@@ -1,7 +1,7 @@
 """Rewriting the addresses and ports of a packet, and every checksum that covers them (RFC 3022, RFC 1624).
 
-TCP and UDP checksums of 0 stay 0: they are offloaded, and whoever fills them in sees the new addresses. What an ICMP error
-quotes is a packet that went the other way, so it is rewritten with source and destination exchanged (RFC 5508).
+TCP and UDP checksums of 0 stay 0: they are offloaded, and whoever fills them in sees the new addresses. What an ICMP
+error quotes is a packet that went the other way, so it is rewritten with source and destination exchanged (RFC 5508).
 """
 
 from typing import NamedTuple
