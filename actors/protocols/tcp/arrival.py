@@ -73,7 +73,7 @@ def _in_syn_sent(c: "Connection", segment: Segment, now_ns: int) -> None:
     acceptable = flags & ACK and segment.acknowledgment == c.snd_nxt
     if flags & ACK and not acceptable:
         if not flags & RST:
-            output.send_reset_at(c, segment.acknowledgment)
+            _refuse_acknowledgment(c, segment.acknowledgment)
         return
     if flags & RST:
         if acceptable:
@@ -91,6 +91,12 @@ def _in_syn_sent(c: "Connection", segment: Segment, now_ns: int) -> None:
         c.flush(now_ns)
     else:
         output.send_syn(c, now_ns)
+
+
+def _refuse_acknowledgment(c: "Connection", acknowledgment: int) -> None:
+    """An ACK of some other SYN than ours: whoever sent it believes in a connection that does not exist."""
+    output.send_reset_at(c, acknowledgment)
+    c.host.on_protocol_error(f"ACK of what was not sent in {c.state.name}")
 
 
 def _take_syn(c: "Connection", segment: Segment) -> None:
@@ -147,7 +153,8 @@ def _in_synchronized(c: "Connection", segment: Segment, now_ns: int) -> None:
         _reset(c, sequence, now_ns)
         return
     if flags & SYN:
-        c.move(_event(segment))  # RFC 5961 section 4: the table knows no SYN here, whatever its number
+        # RFC 5961 section 4: whatever its number, it only gets an answer
+        raise RemoteProtocolError(f"{_event(segment).value} in {c.state.name}")
     if not flags & ACK:
         return
     if not _take_acknowledgment(c, segment, now_ns) or c.state is State.CLOSED:
@@ -209,7 +216,7 @@ def _take_acknowledgment(c: "Connection", segment: Segment, now_ns: int) -> bool
     acknowledgment = segment.acknowledgment
     if not c.syn_acknowledged:
         if not 0 < distance(acknowledgment, c.iss) <= distance(c.snd_max, c.iss):
-            output.send_reset_at(c, acknowledgment)
+            _refuse_acknowledgment(c, acknowledgment)
             return False
         if c.state is State.SYN_RECEIVED:
             if not c.host.admit():

@@ -43,6 +43,7 @@ def send_reset(c: "Connection") -> None:
 def send_reset_at(c: "Connection", sequence: int) -> None:
     """The RST for a segment with an unacceptable ACK: it takes its sequence number from that."""
     c.host.transmit(HEADER(c.ports, sequence, 0, _LENGTH | RST, 0, 0))
+    c.host.on_reset("sent", f"unacceptable ACK in {c.state.name}")
 
 
 def send_syn(c: "Connection", now_ns: int) -> None:
@@ -144,6 +145,18 @@ def arm_persist(c: "Connection", now_ns: int) -> None:
         c.wake(at_ns)
 
 
+def send_crumb(c: "Connection", now_ns: int) -> bool:
+    """Fill a window that was too small to be worth it, now that waiting has brought no larger one."""
+    usable = min(c.snd_wnd, c.mss_bytes)
+    if usable:
+        _send_piece(c, 0, min(len(c.send_buffer), usable), now_ns)
+        _arm(c, now_ns)
+    return usable > 0
+
+
 def send_probe(c: "Connection") -> None:
-    """Ask for the window as Linux does: an old sequence number and no data, which must be answered by an ACK."""
-    transmit(c, (c.snd_una - 1) & MASK, ACK)
+    """Ask for the window as Linux does: an old sequence number and no data, which must be answered by an ACK.
+
+    The peer looks at nothing else in it, so an acknowledgment that is due stays due."""
+    sequence = (c.snd_una - 1) & MASK
+    c.host.transmit(HEADER(c.ports, sequence, c.rcv_nxt, _LENGTH | ACK, c.window_field, 0))

@@ -43,14 +43,16 @@ def _retransmit(c: "Connection", now_ns: int) -> None:
 
 
 def _probe(c: "Connection", now_ns: int) -> None:
-    """The peer's window has been shut for a while: ask again, ever more rarely (RFC 9293 section 3.8.6.1)."""
+    """The peer's window has been shut, or too small to bother, for a while: use what there is of it, or ask again,
+    ever more rarely (RFC 9293 section 3.8.6.1)."""
     if c.probes >= c.settings.retries:
         _give_up(c)
         return
     c.probes += 1
     c.persist_interval_ns = min(c.persist_interval_ns << 1, c.settings.maximum_rto_ns)
-    output.send_probe(c)
-    output.arm_persist(c, now_ns)
+    if not output.send_crumb(c, now_ns):
+        output.send_probe(c)
+        output.arm_persist(c, now_ns)
 
 
 def _allowed(c: "Connection") -> int:
