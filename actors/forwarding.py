@@ -141,7 +141,7 @@ class Forwarder:
     ) -> None:
         raw = ipv4.encode(packet)
         if len(raw) <= out.mtu:
-            mac = out.send(next_hop, raw, self._delay_ns)
+            mac = out.send(next_hop, raw, after_ns=self._delay_ns)
             if mac is not None:
                 ethernet = mac + out.mac + IPV4_TYPE
                 if len(self._hops) >= MAX_FLOWS:
@@ -153,8 +153,7 @@ class Forwarder:
             message = rules.unreachable(frame[14:], FRAGMENTATION_NEEDED, out.mtu)
             self._icmp.complain(frame[14:], message, interface)
         else:
-            for piece in fragment(packet, out.mtu):
-                out.send(next_hop, ipv4.encode(piece), self._delay_ns)
+            out.send(next_hop, *map(ipv4.encode, fragment(packet, out.mtu)), after_ns=self._delay_ns)
 
     def _expire(self, interface: Interface, packet: ipv4.Packet, frame: bytes) -> None:
         self._ip.drop("ttl")

@@ -14,9 +14,9 @@ IPV4_TYPE = ethernet.IPV4.to_bytes(2)
 
 
 class Waiting(NamedTuple):
-    """An IP packet that waits for its neighbour's MAC address, with the journey that it belongs to."""
+    """An IP packet (or all pieces of one) that waits for its neighbour's MAC address, with its journey."""
 
-    packet: bytes
+    pieces: tuple[bytes, ...]
     journey: str | None
     after_ns: int
 
@@ -63,12 +63,12 @@ class Interface:
 
     # ---- sending -------------------------------------------------------------------------------------------
 
-    def send(self, next_hop: bytes, packet: bytes, after_ns: int = 0) -> bytes | None:
+    def send(self, next_hop: bytes, *pieces: bytes, after_ns: int = 0) -> bytes | None:
         """Send an IP packet to a neighbour or to all. The MAC address it went to; None while it waits for one."""
         if next_hop in self.broadcasts:
-            self._put(BROADCAST_MAC, packet, after_ns)
+            self._put(BROADCAST_MAC, pieces, after_ns)
             return BROADCAST_MAC
-        waiting = Waiting(packet, JOURNEY.get(), after_ns)
+        waiting = Waiting(pieces, JOURNEY.get(), after_ns)
         outputs = self.neighbours.resolve(next_hop, waiting, self._context.now_ns())
         self.carry_out(outputs)
         return next((output.mac for output in outputs if isinstance(output, neighbours.Resolved)), None)
@@ -110,8 +110,9 @@ class Interface:
                     )
         self._arm()
 
-    def _put(self, mac: bytes, packet: bytes, after_ns: int) -> None:
-        self.transmit(mac + self.mac + IPV4_TYPE + packet, after_ns)
+    def _put(self, mac: bytes, pieces: tuple[bytes, ...], after_ns: int) -> None:
+        for packet in pieces:
+            self.transmit(mac + self.mac + IPV4_TYPE + packet, after_ns)
 
     def _send_arp(self, packet: arp.Packet, to: bytes) -> None:
         frame = to + self.mac + ARP_TYPE + arp.encode(packet)
@@ -125,19 +126,19 @@ class Interface:
             self.transmit(frame)
 
     def _release(self, address: bytes, mac: bytes, waiting: list[Waiting], source: str) -> None:
-        for packet, journey, after_ns in waiting:
+        for pieces, journey, after_ns in waiting:
             with Journey(journey):
                 if journey is not None and (source == "reply" or self._told.get(address) != journey):
                     self._told[address] = journey
                     self._context.record(
                         "arp.resolved", address=ip_text(address), mac=mac_text(mac), source=source
                     )
-                self._put(mac, packet, after_ns)
+                self._put(mac, pieces, after_ns)
 
     def _give_up(self, waiting: list[Waiting]) -> None:
-        for packet, journey, _ in waiting:
+        for pieces, journey, _ in waiting:
             with Journey(journey):
-                self._undeliverable(packet)
+                self._undeliverable(pieces[0])
 
 
 class Journey:

@@ -378,8 +378,7 @@ class IpLayer:
     def _send_pieces(self, interface: Interface, next_hop: bytes, packet: ipv4.Packet, mtu: int) -> None:
         self._identification = self._identification % 0xFFFF + 1
         whole = packet._replace(identification=self._identification, dont_fragment=False)
-        for piece in fragment(whole, mtu):
-            interface.send(next_hop, ipv4.encode(piece))
+        interface.send(next_hop, *map(ipv4.encode, fragment(whole, mtu)))
 
     def _loop_back(self, path: Path, payload: bytes) -> None:
         """Deliver to ourselves; later, so that a sender is not called back in the middle of its sending."""
