@@ -38,6 +38,9 @@ def transport_checksum(source: bytes, destination: bytes, protocol: int, data: b
 def adjust(old_checksum: int, difference: int) -> int:
     """The checksum after words changed (RFC 1624 eqn. 3).
 
-    `difference` is the sum of the new words minus that of the old ones, modulo 0xFFFF or not."""
+    `difference` is the sum of the new words minus that of the old ones, modulo 0xFFFF or not. Like the RFC's own
+    formula it takes what has become nothing but zeros for 0xFFFF, whose checksum is 0."""
+    if difference == 0:
+        return old_checksum
     total = (_WORD - old_checksum + difference) % _WORD
     return _WORD - total if total else 0

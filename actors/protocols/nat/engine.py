@@ -1,0 +1,245 @@
+"""The translator itself; what it does and why stands in the package's head."""
+
+from enum import Enum
+from random import Random
+from typing import NamedTuple
+
+from actors.protocols.connection_tracking import Connection, ConnectionTracker, State, Timeouts
+from actors.protocols.flows import FIN_SYN_RST, SHORTEST_FRAME, key_of, tcp_flags
+from actors.protocols.nat.errors import answering_flow, quote_of, readdressed, with_quote
+from actors.protocols.nat.ports import PortPool
+from actors.protocols.nat.rewrite import EchoRewrite, Ready, Rewrite, Session
+from actors.units import SECOND
+from actors.wire import ethernet, icmp, ipv4, tcp, udp
+
+_OWNER = "nat"
+_PLAIN = 0x45
+_WHOLE = (b"\x40\0", b"\0\0")
+"""The fragment fields of a packet that is no fragment, with and without don't-fragment."""
+
+
+class Settings(NamedTuple):
+    """The outside address, the ports to give out, and how many sessions at once; the timeouts' defaults are the
+    least that RFC 5382, 4787 and 5508 ask for."""
+
+    outside: bytes
+    ports: range = range(1024, 65536)
+    max_mappings: int = 8192
+    tcp_established_ns: int = 7440 * SECOND
+    tcp_transitory_ns: int = 240 * SECOND
+    udp_ns: int = 300 * SECOND
+    icmp_ns: int = 60 * SECOND
+
+
+class Refusal(Enum):
+    """Why a packet is not translated."""
+
+    NOT_MINE = "not_mine"
+    """It came in for no session: it may be meant for the router itself."""
+    FRAGMENT = "fragment"
+    """Only the whole packet can be translated."""
+    TABLE_FULL = "table_full"
+    PORT_EXHAUSTED = "port_exhausted"
+    NO_SESSION = "no_session"
+    """It answers, ends or complains about something that there is not."""
+    HAIRPIN = "hairpin"
+    """From inside to the outside address."""
+    PROTOCOL = "protocol"
+    OPTIONS = "ip_options"
+
+
+Translation = Rewrite | EchoRewrite | Ready
+Rewrites = dict[bytes, Rewrite | EchoRewrite]
+
+
+class Nat:
+    """Takes whole Ethernet frames with IPv4 inside, and says what becomes of them: `translation.apply(frame)`.
+
+    TTL and MAC addresses are the router's business. Raises `Malformed` for packets that are."""
+
+    def __init__(self, settings: Settings, random: Random) -> None:
+        self.settings = settings
+        self._ports = PortPool(settings.ports, random)
+        self._tracker = ConnectionTracker(settings.max_mappings, _timeouts(settings), self._forget)
+        self._outward: Rewrites = {}
+        self._inward: Rewrites = {}
+        self._closing: dict[Connection, None] = {}
+
+    def __len__(self) -> int:
+        """How many sessions there are."""
+        return len(self._tracker)
+
+    def sessions(self) -> list[Session]:
+        """All sessions, the oldest first."""
+        return [connection.note for connection in self._tracker.connections()]
+
+    # ---- packets -------------------------------------------------------------------------------------------
+
+    def outbound(self, frame: bytes, now_ns: int) -> Translation | Refusal:
+        """A frame from inside to somebody outside."""
+        return self._pass(self._outward, frame, now_ns) or self._outbound_carefully(frame, now_ns)
+
+    def inbound(self, frame: bytes, now_ns: int) -> Translation | Refusal:
+        """A frame from outside to the outside address."""
+        return self._pass(self._inward, frame, now_ns) or self._inbound_carefully(frame, now_ns)
+
+    def deadline_ns(self) -> int | None:
+        return self._tracker.deadline_ns()
+
+    def on_deadline(self, now_ns: int) -> list[Session]:
+        """Forget the sessions that have been silent for too long; returns them."""
+        return [connection.note for connection in self._tracker.on_deadline(now_ns)]
+
+    def _pass(self, rewrites: Rewrites, frame: bytes, now_ns: int) -> Rewrite | EchoRewrite | None:
+        """The way of nearly every packet: of a session that is known, and nothing special about it."""
+        rewrite = rewrites.get(frame[26:38] + frame[23:24])
+        if (
+            rewrite is None
+            or len(frame) < SHORTEST_FRAME
+            or frame[14] != _PLAIN
+            or frame[20:22] not in _WHOLE
+        ):
+            return None
+        connection = rewrite.connection
+        if connection.state is not State.ESTABLISHED or (
+            frame[23] == tcp.PROTOCOL and frame[47] & FIN_SYN_RST
+        ):
+            return None
+        connection.seen_ns = now_ns
+        return rewrite
+
+    # ---- the careful way -----------------------------------------------------------------------------------
+
+    def _outbound_carefully(self, frame: bytes, now_ns: int) -> Translation | Refusal:
+        packet = ipv4.decode(frame[ethernet.HEADER_BYTES :])
+        message = Refusal.HAIRPIN if packet.destination == self.settings.outside else _check(packet)
+        if isinstance(message, Refusal):
+            return message
+        if message is not None and not isinstance(message, icmp.Echo):
+            return self._translate_error(frame, packet, message, inbound=False)
+        key, flags = key_of(packet), tcp_flags(packet)
+        rewrite = self._outward.get(key)
+        if (
+            rewrite is not None
+            and flags & (tcp.SYN | tcp.ACK) == tcp.SYN
+            and rewrite.connection in self._closing
+        ):
+            self._tracker.close(rewrite.connection)  # the same ports for a new connection
+            rewrite = None
+        if rewrite is None:
+            if flags & tcp.RST or (isinstance(message, icmp.Echo) and message.reply):
+                return Refusal.NO_SESSION
+            opened = self._open(key, packet, now_ns)
+            if isinstance(opened, Refusal):
+                return opened
+            rewrite = opened
+        self._saw(rewrite.connection, key, flags, now_ns)
+        return rewrite
+
+    def _inbound_carefully(self, frame: bytes, now_ns: int) -> Translation | Refusal:
+        packet = ipv4.decode(frame[ethernet.HEADER_BYTES :])
+        message = _check(packet)
+        if isinstance(message, Refusal):
+            return message
+        if message is not None and not isinstance(message, icmp.Echo):
+            return self._translate_error(frame, packet, message, inbound=True)
+        key = key_of(packet)
+        rewrite = self._inward.get(key)
+        if rewrite is None or (isinstance(message, icmp.Echo) and not message.reply):
+            return Refusal.NOT_MINE
+        self._saw(rewrite.connection, key, tcp_flags(packet), now_ns)
+        return rewrite
+
+    def _translate_error(
+        self, frame: bytes, packet: ipv4.Packet, message: icmp.Message, *, inbound: bool
+    ) -> Ready | Refusal:
+        """It says nothing about whether the session is alive, so it does not count as one of its packets."""
+        nobody = Refusal.NOT_MINE if inbound else Refusal.NO_SESSION
+        original = quote_of(message)
+        if original is None:
+            return Refusal.NOT_MINE if inbound else Refusal.PROTOCOL
+        rewrite = (self._inward if inbound else self._outward).get(answering_flow(original))
+        if rewrite is None:
+            return nobody
+        session = rewrite.session
+        mapping = session.mapping
+        if inbound:
+            address, port = mapping.inside, mapping.port
+            packet = packet._replace(destination=address)
+        else:
+            address, port = session.outside, mapping.outside_port
+            packet = packet._replace(source=address)
+        quote = readdressed(original, source=inbound, address=address, port=port.to_bytes(2))
+        payload = icmp.encode(with_quote(message, quote))
+        return Ready(session, frame[: ethernet.HEADER_BYTES] + ipv4.encode(packet._replace(payload=payload)))
+
+    # ---- sessions ------------------------------------------------------------------------------------------
+
+    def _open(self, key: bytes, packet: ipv4.Packet, now_ns: int) -> Rewrite | EchoRewrite | Refusal:
+        if not self._has_room(now_ns):
+            return Refusal.TABLE_FULL
+        inside_port, remote_port = key[8:10], key[10:12]
+        mapping = self._ports.take((packet.protocol, packet.source, int.from_bytes(inside_port)))
+        if mapping is None:
+            return Refusal.PORT_EXHAUSTED
+        outside, remote = self.settings.outside, packet.destination
+        outside_port = mapping.outside_port.to_bytes(2)
+        if packet.protocol == ipv4.ICMP:
+            remote_port = outside_port  # a flow of echoes has its identifier as both ports
+        outer = outside + remote + outside_port + remote_port
+        reply = remote + outside + remote_port + outside_port
+        inner_reply = remote + packet.source + key[10:12] + inside_port
+        connection = self._tracker.open(_OWNER, key, now_ns, reply + key[12:])
+        session = Session(mapping, outside, remote, int.from_bytes(remote_port), connection)
+        connection.note = session
+        kind = EchoRewrite if packet.protocol == ipv4.ICMP else Rewrite
+        self._outward[key] = rewrite = kind(session, key[:12], outer)
+        self._inward[connection.reply_key] = kind(session, reply, inner_reply)
+        return rewrite
+
+    def _has_room(self, now_ns: int) -> bool:
+        if len(self) >= self.settings.max_mappings:
+            self._tracker.on_deadline(now_ns)
+        if len(self) >= self.settings.max_mappings and self._closing:
+            self._tracker.close(next(iter(self._closing)))
+        return len(self) < self.settings.max_mappings
+
+    def _saw(self, connection: Connection, key: bytes, flags: int, now_ns: int) -> None:
+        self._tracker.saw(connection, key, flags, now_ns)
+        if connection.state is State.CLOSING:
+            self._closing[connection] = None
+
+    def _forget(self, connection: Connection) -> None:
+        del self._outward[connection.key]
+        del self._inward[connection.reply_key]
+        self._closing.pop(connection, None)
+        self._ports.give_back(connection.note.mapping)
+
+
+def _check(packet: ipv4.Packet) -> icmp.Message | Refusal | None:
+    """The ICMP message in the packet, if it is one; or why such a packet is never translated."""
+    if packet.more_fragments or packet.fragment_offset:
+        return Refusal.FRAGMENT
+    if packet.options:
+        return Refusal.OPTIONS
+    match packet.protocol:
+        case ipv4.TCP:
+            tcp.decode(packet.payload)
+        case ipv4.UDP:
+            udp.decode(packet.payload)
+        case ipv4.ICMP:
+            return icmp.decode(packet.payload)
+        case _:
+            return Refusal.PROTOCOL
+    return None
+
+
+def _timeouts(settings: Settings) -> Timeouts:
+    return Timeouts(
+        tcp_opening_ns=settings.tcp_transitory_ns,
+        tcp_established_ns=settings.tcp_established_ns,
+        tcp_closing_ns=settings.tcp_transitory_ns,
+        udp_ns=settings.udp_ns,
+        udp_stream_ns=settings.udp_ns,
+        icmp_ns=settings.icmp_ns,
+    )
