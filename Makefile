@@ -8,7 +8,7 @@ FIND_PYTHON := for python in $(PYTHON) python3.11 python3.12 python3.13 python3.
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && exit; done; \
 	echo "packet-journey needs Python 3.11 or newer; say where: make PYTHON=/path/to/python3.11" >&2; exit 1
 
-.PHONY: help run test lint format bench wheel clean
+.PHONY: help run test lint format docs bench wheel clean
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -29,6 +29,9 @@ lint: $(INSTALLED) ## style, types, and who may import whom
 format: $(INSTALLED) ## put all files into the common style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+docs: $(INSTALLED) ## write docs/config.md anew from the code
+	@$(BIN)/python docs/generate.py
 
 bench: $(INSTALLED) ## the figures of this machine, each beside its reference
 	@$(BIN)/journey bench

@@ -1,0 +1,162 @@
+"""Writes `docs/config.md` from the models that read world files: `make docs`. A test says when it is stale."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from orchestrator.config.schema import world_schema
+
+TARGET = Path(__file__).parent / "config.md"
+
+_HEAD = """\
+# World files
+
+<!-- Made from the code by `make docs`; change the descriptions there. -->
+
+A world file says which network elements there are and how they are linked. The one that comes with the package is
+[configs/journey.yaml](../configs/journey.yaml); `journey validate FILE` checks one without starting anything, and
+`journey schema` prints its JSON Schema. With the schema in a file, an editor completes and checks while you type:
+
+```yaml
+# yaml-language-server: $schema=./world.schema.json
+```
+
+- **Quantities** have units: durations `800us`, `20ms`, `1m30s`, `2h4m`; rates `300mbit`, `10gbit`; sizes `14kB` (1000s)
+  and `64KiB` (1024s); shares `1%`. Only `0` needs none.
+- **Clock-like values** such as `1:30` must be quoted: YAML 1.1 reads them as numbers to base 60. The loader says so.
+- **Anchors** (`&name`, `*name`) and merge keys (`<<: *name`) keep similar elements short.
+- **Files** are named relative to the world file.
+- **Every fault** is told at once, one a line, as `file:line:col: path: what, did you mean ...?`; the exit code is 2.
+
+What is checked besides types and units: each end of a link names an element and one of its ports, no port is in two
+links or in none, no address belongs to two elements, no subnets overlap (unless they are one network, or part of an
+aggregate that its owner divides), and elements and files that a config refers to exist.
+"""
+
+_QUANTITIES = {"20ms": "duration", "300mbit": "rate", "14kB": "size", "1%": "share"}
+
+
+def config_page() -> str:
+    """The whole page, as Markdown."""
+    schema = world_schema()
+    definitions = schema["$defs"]
+    parts = [
+        _HEAD,
+        "## The file",
+        _table(schema, definitions),
+        "## Links",
+        _table(definitions["link"], definitions),
+    ]
+    parts += ["## Elements", "Every element has a `kind`; the other keys are the kind's own."]
+    for kind in definitions["element"]["properties"]["kind"]["enum"]:
+        parts += [f"### `{kind}`", definitions[kind]["description"], _table(definitions[kind], definitions)]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _table(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
+    rows = ["| key | value | default | what it is |", "|---|---|---|---|"]
+    rows += ["| " + " | ".join(row) + " |" for row in _rows(schema, definitions, "")]
+    return "\n".join(rows)
+
+
+def _rows(
+    schema: dict[str, Any], definitions: dict[str, Any], above: str
+) -> Iterator[tuple[str, str, str, str]]:
+    """A row for each key, and under it those of the mapping it leads to."""
+    required = schema.get("required", [])
+    for name, value in schema.get("properties", {}).items():
+        if name == "kind" and "const" in value and not above:
+            continue
+        default = "required" if name in required else _default(value.get("default"))
+        parts = list(_parts(value, definitions))
+        what = value.get("description") or " ".join(part.get("description", "") for _, part in parts)
+        yield f"`{above}{name}`", _value(value), default, _cell(what)
+        for suffix, part in parts:
+            yield from _rows(part, definitions, f"{above}{name}{suffix}.")
+
+
+def _parts(schema: dict[str, Any], definitions: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The models of this project that a value is made of, with how they are reached: `[]` in lists, `.*` by name."""
+    if "$ref" in schema:
+        name = schema["$ref"].removeprefix("#/$defs/")
+        if name not in ("element", "link"):
+            yield "", definitions[name]
+    for alternative in (*schema.get("anyOf", []), *schema.get("oneOf", [])):
+        yield from _parts(alternative, definitions)
+    if isinstance(schema.get("items"), dict):
+        yield from ((f"[]{suffix}", part) for suffix, part in _parts(schema["items"], definitions))
+    for key in ("additionalProperties", "patternProperties"):
+        for inner in _values(schema.get(key)):
+            yield from ((f".*{suffix}", part) for suffix, part in _parts(inner, definitions))
+
+
+def _values(schema: Any) -> list[dict[str, Any]]:
+    if not isinstance(schema, dict):
+        return []
+    return (
+        [schema]
+        if not schema or {"type", "$ref", "anyOf", "oneOf"} & schema.keys()
+        else list(schema.values())
+    )
+
+
+def _value(schema: dict[str, Any]) -> str:
+    """What may be written there, in a few words."""
+    match schema:
+        case {"const": value}:
+            return f"`{value}`"
+        case {"enum": values}:
+            return ", ".join(f"`{value}`" for value in values)
+        case {"$ref": _} | {"oneOf": _}:
+            return "mapping"
+        case {"anyOf": alternatives}:
+            return " or ".join(
+                dict.fromkeys(_value(each) for each in alternatives if each.get("type") != "null")
+            )
+        case {"examples": [example, *_]}:
+            return _QUANTITIES.get(example, f"like `{example}`")
+        case {"type": "array", "items": items}:
+            return f"list: {_value(items)}"
+        case {"type": "array"}:
+            return "list"
+        case {"type": "object"}:
+            keys = ("additionalProperties", "patternProperties")
+            inner = [_value(each) for key in keys for each in _values(schema.get(key))]
+            return f"by name: {inner[0]}" if inner else "mapping"
+        case {"type": "integer"}:
+            return "number" + _bounds(schema)
+        case {"type": "boolean"}:
+            return "`true` or `false`"
+        case _:
+            return "text"
+
+
+def _bounds(schema: dict[str, Any]) -> str:
+    low = schema.get("minimum", schema["exclusiveMinimum"] + 1 if "exclusiveMinimum" in schema else None)
+    high = schema.get("maximum")
+    if low is not None and high is not None:
+        return f", {low} to {high}"
+    return f", {low} or more" if low is not None else ""
+
+
+def _default(value: Any) -> str:
+    match value:
+        case None:
+            return "none"
+        case dict():
+            return "as below" if value else "empty"
+        case list():
+            return "empty" if not value else ", ".join(f"`{inner}`" for inner in value)
+        case bool():
+            return f"`{str(value).lower()}`"
+        case _:
+            return f"`{value}`" if value != "" else "empty"
+
+
+def _cell(text: str) -> str:
+    return re.sub(r"\s+", " ", text).replace("|", r"\|").strip()
+
+
+if __name__ == "__main__":
+    TARGET.write_text(config_page(), encoding="utf-8")
