@@ -1,0 +1,84 @@
+"""One node of an Application Load Balancer: ends clients' TLS, follows listener rules, shares requests among targets.
+
+How this works. `load_balancer/listener.py` accepts clients on the emulated stack, one `ClientConnection` each;
+`exchange.py` is one request: which rule, which target (`protocols/balancing.py`), what was sent, what the log says;
+`target.py` keeps the connections to the targets; `target_group.py` ties targets, their health checks and their
+numbers together. Bytes of HTTP are read and written by `protocols/http1.py`.
+"""
+
+from typing import Any
+
+from actors.element import CallFailed, Context, Element
+from actors.load_balancer.config import AlbConfig
+from actors.load_balancer.listener import Listener
+from actors.load_balancer.node import Node
+from actors.load_balancer.target_group import RunningGroup
+from actors.protocols.balancing import TargetId
+from actors.stack import Stack
+from actors.wire.addresses import ip_bytes, mac_for
+from actors.wire.malformed import Malformed
+
+
+class Config(AlbConfig):
+    """One ALB node, as the world's YAML describes it."""
+
+
+class Alb(Element):
+    """A load balancer's node in one availability zone."""
+
+    def __init__(self, config: Config, context: Context) -> None:
+        super().__init__(config, context)
+        interface = config.interface
+        self.stack = Stack(context)
+        self.stack.add_interface("eth0", interface.address, mac=mac_for(interface.eni))
+        self.stack.add_route("default", "eth0", interface.gateway)
+        self.node = Node(config, context, self.stack)
+        self.groups = {
+            key: RunningGroup(self.node, section)
+            for key, section in config.load_balancer.target_groups.items()
+        }
+        self.listeners = [
+            Listener(self.node, section, self.groups) for section in config.load_balancer.listeners
+        ]
+
+    async def start(self) -> None:
+        for key, section in self.config.load_balancer.target_groups.items():
+            self.set_targets(key, [target.target_id() for target in section.targets])
+        for listener in self.listeners:
+            await listener.start()
+
+    async def stop(self) -> None:
+        for listener in self.listeners:
+            listener.stop()
+        self.node.log.flush()
+
+    def on_link(self, port: str, up: bool) -> None:
+        self.stack.on_link(port, up)
+
+    def on_frame(self, port: str, frame: bytes) -> None:
+        self.stack.on_frame(port, frame)
+
+    def set_targets(self, target_group: str, targets: list[TargetId]) -> None:
+        """Make these the targets of a group: new ones are registered, missing ones deregistered."""
+        self.groups[target_group].set_targets(targets)
+
+    async def call_set_targets(self, target_group: str, targets: list[dict[str, Any]]) -> dict[str, Any]:
+        """`set_targets` over the management network: `[{"id": "10.0.10.20", "port": 80}]`. Returns the group."""
+        if target_group not in self.groups:
+            raise CallFailed(f"there is no target group {target_group!r}; there are {', '.join(self.groups)}")
+        try:
+            wanted = [TargetId(ip_bytes(target["id"]), int(target["port"])) for target in targets]
+        except (KeyError, TypeError, ValueError, Malformed) as error:
+            raise CallFailed(f"not a list of targets with id and port: {error}") from None
+        self.set_targets(target_group, wanted)
+        return self.groups[target_group].inspect()
+
+    def inspect(self) -> dict[str, Any]:
+        return {
+            "target_groups": {key: group.inspect() for key, group in self.groups.items()},
+            "listeners": [listener.name for listener in self.listeners],
+            "connections": {
+                "client": int(self.node.client_connections.value),
+                "target": int(self.node.target_connections.value),
+            },
+        }

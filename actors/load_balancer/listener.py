@@ -1,0 +1,52 @@
+"""A listener: the port, its certificates and its rules."""
+
+from typing import Any
+from uuid import NAMESPACE_DNS, uuid5
+
+from actors.load_balancer.client import ClientConnection
+from actors.load_balancer.config import ListenerSection
+from actors.load_balancer.node import Node
+from actors.load_balancer.target_group import RunningGroup
+from actors.load_balancer.tls import server_context
+from actors.protocols.listener_rules import ListenerRules
+
+
+class Listener:
+    """Accepts clients' connections on one port. `groups` are the target groups by the name that rules use."""
+
+    def __init__(self, node: Node, config: ListenerSection, groups: dict[str, RunningGroup]) -> None:
+        self.node = node
+        self.groups = groups
+        self.port = config.port
+        self.name = f"{config.protocol}:{config.port}"
+        self.scheme = config.protocol.lower()
+        self.rules = ListenerRules(
+            [section.rule() for section in config.rules], config.default_action.action()
+        )
+        self.forwarded_lines = (
+            f"X-Forwarded-Proto: {self.scheme}\r\nX-Forwarded-Port: {self.port}\r\n".encode()
+        )
+        self.default_certificate = config.certificates[0] if config.certificates else "-"
+        self.connections: dict[ClientConnection, None] = {}  # a set in order of arrival
+        self._config = config
+        self._server: Any = None
+
+    async def start(self) -> None:
+        """Listen from now on."""
+        config, node = self._config, self.node
+        context = None
+        if config.certificates:
+            certificates = node.context.directory / "certs"
+            context = server_context(config.ssl_policy, certificates, config.certificates)
+        self._server = await node.stack.create_server(lambda: ClientConnection(self), self.port, ssl=context)
+
+    def stop(self) -> None:
+        """Listen no longer, and cut the connections that there are."""
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self.connections):
+            connection.abort()
+
+    def certificate_arn(self, domain: str) -> str:
+        """What ACM would call the certificate of this domain."""
+        return self.node.arn("acm", f"certificate/{uuid5(NAMESPACE_DNS, domain)}")

@@ -1,0 +1,146 @@
+"""Health checks of one target: probes on fresh connections, as the engine wants them."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from actors.element import JOURNEY
+from actors.load_balancer.config import HealthCheckSection
+from actors.load_balancer.node import Node
+from actors.protocols.balancing import Target
+from actors.protocols.health_check import (
+    Answered,
+    Failed,
+    HealthCheck,
+    Matcher,
+    Probe,
+    Result,
+    TimedOut,
+    Verdict,
+)
+from actors.protocols.http1 import BadResponse, ResponseReader
+from actors.units import SECOND
+from actors.wire.addresses import ip_text
+
+if TYPE_CHECKING:
+    from actors.load_balancer.target_group import RunningGroup
+
+_REQUEST = (
+    "GET {path} HTTP/1.1\r\n"
+    "Host: {host}\r\n"
+    "Connection: close\r\n"
+    "User-Agent: ELB-HealthChecker/2.0\r\n"
+    "Accept-Encoding: gzip, compressed\r\n\r\n"
+)
+_RESULTS: dict[type, str] = {Answered: "mismatch", TimedOut: "timeout", Failed: "failed"}
+
+
+class _ProbeConnection(asyncio.Protocol):
+    """Sends one request; `status` is the code that came back."""
+
+    def __init__(self, request: bytes) -> None:
+        self.status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._request = request
+        self._reader = ResponseReader()
+
+    def connection_made(self, transport: Any) -> None:
+        self._reader.expect(b"GET")
+        transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        if self.status.done():
+            return
+        try:
+            self._reader.feed(data)
+        except BadResponse as error:
+            self.status.set_exception(ConnectionError(str(error)))
+            return
+        response = self._reader.response
+        if response is not None and response.complete:
+            self.status.set_result(response.status)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self.status.done():
+            return
+        if self._reader.end() and self._reader.response is not None:
+            self.status.set_result(self._reader.response.status)
+        else:
+            self.status.set_exception(ConnectionResetError("closed before it answered"))
+
+
+class Prober:
+    """Probes one target while it is registered, and tells its group what the results amount to."""
+
+    def __init__(self, node: Node, group: "RunningGroup", target: Target, config: HealthCheckSection) -> None:
+        self._node = node
+        self._group = group
+        self._target = target
+        self._settings = config.settings()
+        self._matcher = Matcher(config.matcher)
+        self._host = ip_text(target.id.address)
+        self._port = target.id.port if config.port == "traffic-port" else config.port
+        host = self._host if self._port == 80 else f"{self._host}:{self._port}"
+        self._request = _REQUEST.format(path=config.path, host=host).encode()
+        self._check: HealthCheck | None = None
+        self._timer: Any = None
+
+    def start(self) -> None:
+        """The target has been registered."""
+        self._check = HealthCheck(self._settings, self._matcher, self._node.context.now_ns())
+        self._await_deadline()
+
+    def stop(self) -> None:
+        """The target is not to be checked any more."""
+        self._check = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _await_deadline(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        assert self._check is not None
+        self._timer = self._node.context.call_at(self._check.deadline_ns(), self._on_deadline)
+
+    def _on_deadline(self) -> None:
+        check = self._check
+        assert check is not None
+        for output in check.on_deadline(self._node.context.now_ns()):
+            match output:
+                case Verdict(state, reason):
+                    self._group.set_health(self._target, state, reason)
+                case Probe():
+                    self._node.context.spawn(self._probe(check), f"health check of {self._target.text}")
+        self._await_deadline()
+
+    async def _probe(self, check: HealthCheck) -> None:
+        JOURNEY.set(None)
+        result = await self._ask()
+        if check is not self._check:
+            return  # deregistered meanwhile
+        verdicts = check.handle(result, self._node.context.now_ns())
+        passed = isinstance(result, Answered) and result.status in self._matcher.codes
+        self._node.context.metrics.counter(
+            "journey_alb_health_checks_total",
+            target_group=self._group.name,
+            result="passed" if passed else _RESULTS[type(result)],
+        ).value += 1
+        for state, reason in verdicts:
+            self._group.set_health(self._target, state, reason)
+        self._await_deadline()
+
+    async def _ask(self) -> Result:
+        transport: Any = None
+        timeout_s = self._settings.timeout_ns / SECOND
+        try:
+            async with asyncio.timeout(timeout_s):
+                transport, probe = await self._node.stack.create_connection(
+                    lambda: _ProbeConnection(self._request), self._host, self._port, timeout_s=timeout_s
+                )
+                return Answered(await probe.status)
+        except TimeoutError:
+            return TimedOut()
+        except OSError:
+            return Failed()
+        finally:
+            if transport is not None:
+                transport.close()

@@ -1,0 +1,230 @@
+"""The targets' side: connections to one target, kept alive and shared by all clients; nothing is opened ahead of time.
+
+A request takes the connection that was used last, or a new one when none is idle; requests are never sent ahead on
+one. A target that closes with a request outstanding costs that request a 502: like AWS, nothing is tried again.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from actors.element import JOURNEY
+from actors.load_balancer.node import Node
+from actors.protocols.balancing import Target
+from actors.protocols.http1 import BadResponse, Response, ResponseReader
+from actors.wire.addresses import ip_text
+
+if TYPE_CHECKING:
+    from actors.load_balancer.exchange import Exchange
+
+CONNECT_TIMEOUT_S = 10.0
+
+
+class TargetConnection(asyncio.Protocol):
+    """One connection to a target, idle or busy with one exchange."""
+
+    def __init__(self, pool: "TargetPool") -> None:
+        self.exchange: Exchange | None = None
+        self.write_paused = False
+        self._pool = pool
+        self._node = pool.node
+        self._reader = ResponseReader()
+        self._transport: Any = None
+        self._timer: Any = None
+        self._reading_held = False
+        self._active_ns = 0
+
+    # ---- one exchange ------------------------------------------------------------------------------------
+
+    def begin(self, exchange: "Exchange") -> None:
+        """Send the request, as much of it as has come."""
+        self.exchange = exchange
+        exchange.connection = self
+        exchange.sent_ns = self._active_ns = self._node.context.now_ns()
+        self._reader.expect(exchange.request.method)
+        self._transport.write(exchange.head_for_target() + exchange.take_body())
+        if exchange.client.write_paused:
+            self.hold_reading(True)
+        exchange.client.control_reading()
+
+    def send_body(self) -> None:
+        """Send what more has come of the request."""
+        assert self.exchange is not None
+        data = self.exchange.take_body()
+        if data:
+            self._active_ns = self._node.context.now_ns()
+            self._transport.write(data)
+
+    def data_received(self, data: bytes) -> None:
+        exchange = self.exchange
+        if exchange is None:
+            self.drop()  # nobody asked
+            return
+        self._active_ns = self._node.context.now_ns()
+        try:
+            self._reader.feed(data)
+        except BadResponse:
+            exchange.fail(502)
+            return
+        response = self._reader.response
+        if response is not None:
+            self._pass_on(exchange, response)
+
+    def _pass_on(self, exchange: "Exchange", response: Response) -> None:
+        if response.complete:
+            self.exchange = exchange.connection = None
+            self._pool.put_back(self, reusable=response.keep_alive and exchange.request.complete)
+        exchange.pass_on(response)
+
+    def drop(self) -> None:
+        """Cut the connection; whoever waited for it knows."""
+        self.exchange = None
+        self._transport.abort()
+
+    def close(self) -> None:
+        """Close the connection, which is idle."""
+        self._transport.close()
+
+    # ---- the connection ----------------------------------------------------------------------------------
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+        self._active_ns = self._node.context.now_ns()
+        self._timer = self._node.context.call_at(
+            self._active_ns + self._node.idle_timeout_ns, self._check_idle
+        )
+        self._node.target_connections.value += 1
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._timer.cancel()
+        self._node.target_connections.value -= 1
+        self._pool.forget(self)
+        exchange, self.exchange = self.exchange, None
+        if exchange is None:
+            return
+        exchange.connection = None
+        if error is None and self._reader.end() and self._reader.response is not None:
+            exchange.pass_on(self._reader.response)
+        else:
+            exchange.fail(502)
+
+    def is_open(self) -> bool:
+        return not self._transport.is_closing()
+
+    # ---- who is faster -----------------------------------------------------------------------------------
+
+    def hold_reading(self, held: bool) -> None:
+        """Do not read on while the client does not take what has been read."""
+        if held == self._reading_held:
+            return
+        self._reading_held = held
+        if held:
+            self._transport.pause_reading()
+        else:
+            self._active_ns = self._node.context.now_ns()
+            self._transport.resume_reading()
+
+    def pause_writing(self) -> None:
+        self._throttle_client(True)
+
+    def resume_writing(self) -> None:
+        self._throttle_client(False)
+
+    def _throttle_client(self, paused: bool) -> None:
+        self.write_paused = paused
+        if self.exchange is not None:
+            self.exchange.client.control_reading()
+
+    # ---- silence -----------------------------------------------------------------------------------------
+
+    def _check_idle(self) -> None:
+        now_ns = self._node.context.now_ns()
+        due_ns = self._active_ns + self._node.idle_timeout_ns
+        exchange = self.exchange
+        if now_ns < due_ns:
+            self._timer = self._node.context.call_at(due_ns, self._check_idle)
+        elif exchange is not None:
+            JOURNEY.set(exchange.journey)
+            exchange.fail(504)
+        else:
+            self.close()
+
+
+class TargetPool:
+    """The connections to one target, and the exchanges that it has been given."""
+
+    def __init__(self, node: Node, target: Target) -> None:
+        self.node = node
+        self.exchanges: dict[Exchange, None] = {}  # a set in order of arrival
+        self._target = target
+        self._host = ip_text(target.id.address)
+        self._idle: list[TargetConnection] = []
+        self._open = True
+
+    def give(self, exchange: "Exchange") -> None:
+        """Send an exchange's request to the target."""
+        self.exchanges[exchange] = None
+        idle = len(self._idle)
+        connection = self._take()
+        if exchange.journey is not None:
+            self.node.context.record(
+                "alb.connection",
+                journey=exchange.journey,
+                target=self._target.text,
+                reused=connection is not None,
+                idle_connections=idle,
+            )
+        if connection is not None:
+            connection.begin(exchange)
+        else:
+            self.node.context.spawn(self._connect(exchange), f"connection to {self._target.text}")
+
+    def _take(self) -> TargetConnection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_open():
+                return connection
+        return None
+
+    async def _connect(self, exchange: "Exchange") -> None:
+        try:
+            _, connection = await self.node.stack.create_connection(
+                lambda: TargetConnection(self), self._host, self._target.id.port, timeout_s=CONNECT_TIMEOUT_S
+            )
+        except OSError as error:
+            self.node.target_connection_errors.value += 1
+            exchange.fail(504 if isinstance(error, TimeoutError) else 502)
+            return
+        self.node.new_connections.value += 1
+        if exchange.over:
+            self.put_back(connection, reusable=True)
+        else:
+            connection.begin(exchange)
+
+    def put_back(self, connection: TargetConnection, reusable: bool) -> None:
+        """The connection is free again."""
+        if reusable and self._open:
+            connection.hold_reading(False)
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def forget(self, connection: TargetConnection) -> None:
+        """The connection is gone."""
+        if connection in self._idle:
+            self._idle.remove(connection)
+
+    def drain(self) -> None:
+        """No new requests: close what is idle, and what becomes so."""
+        self._open = False
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def reopen(self) -> None:
+        """The target has been registered again while it was draining."""
+        self._open = True
+
+    def fail_all(self) -> None:
+        """The deregistration delay is over: what is still waiting is answered with 502."""
+        for exchange in list(self.exchanges):
+            exchange.fail(502)

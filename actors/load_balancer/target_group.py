@@ -1,0 +1,158 @@
+"""A target group as it runs in one node: the engine, a pool and a health check for each target, and what it reports."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from actors.element import Counter, Gauge
+from actors.load_balancer.config import TargetGroupSection
+from actors.load_balancer.node import Node
+from actors.load_balancer.prober import Prober
+from actors.load_balancer.target import TargetPool
+from actors.protocols.balancing import Changed, Reason, State, Target, TargetGroup, TargetId
+from actors.units import SECOND
+
+if TYPE_CHECKING:
+    from actors.load_balancer.exchange import Exchange
+
+
+class _Member:
+    """What belongs to one target here."""
+
+    __slots__ = ("outstanding", "pool", "prober", "requests")
+
+    def __init__(self, pool: TargetPool, prober: Prober, requests: Counter, outstanding: Gauge) -> None:
+        self.pool = pool
+        self.prober = prober
+        self.requests = requests
+        self.outstanding = outstanding
+
+
+class RunningGroup:
+    """Gives requests to targets, and follows their health."""
+
+    def __init__(self, node: Node, config: TargetGroupSection) -> None:
+        attributes = config.attributes
+        self.name = config.name
+        self.arn = node.arn("elasticloadbalancing", f"targetgroup/{config.name}/{config.id}")
+        self.engine = TargetGroup(
+            attributes.algorithm,
+            minimum_healthy_count=attributes.minimum_healthy_count,
+            minimum_healthy_percentage=None
+            if attributes.minimum_healthy_percentage == "off"
+            else attributes.minimum_healthy_percentage,
+            deregistration_delay_ns=attributes.deregistration_delay_s * SECOND,
+        )
+        self._node = node
+        self._health_check = config.health_check
+        self._members: dict[Target, _Member] = {}
+        metrics = node.context.metrics
+        self._state_gauges = {
+            state: metrics.gauge("journey_alb_targets", target_group=self.name, state=str(state))
+            for state in State
+        }
+        self._timer: Any = None
+
+    # ---- requests ----------------------------------------------------------------------------------------
+
+    def give(self, target: Target, exchange: "Exchange") -> None:
+        """Send an exchange's request to the target that was chosen for it."""
+        member = self._members[target]
+        member.requests.value += 1
+        member.outstanding.value = target.outstanding
+        member.pool.give(exchange)
+
+    def take_back(self, target: Target, exchange: "Exchange") -> None:
+        """The exchange is over."""
+        self.engine.finished(target)
+        member = self._members.get(target)
+        if member is not None:
+            member.outstanding.value = target.outstanding
+            member.pool.exchanges.pop(exchange, None)
+
+    # ---- targets -----------------------------------------------------------------------------------------
+
+    def set_targets(self, wanted: Iterable[TargetId]) -> None:
+        """Register what is new and deregister what is gone."""
+        self._apply(self.engine.set_targets(wanted, self._node.context.now_ns()))
+        self._await_deadline()
+
+    def set_health(self, target: Target, state: State, reason: Reason) -> None:
+        """What the health checks say of a target."""
+        self._apply(self.engine.set_health(target, state, reason))
+
+    def _await_deadline(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline_ns = self.engine.deadline_ns()
+        if deadline_ns is not None:
+            self._timer = self._node.context.call_at(deadline_ns, self._on_deadline)
+
+    def _on_deadline(self) -> None:
+        self._apply(self.engine.on_deadline(self._node.context.now_ns()))
+        self._await_deadline()
+
+    def _apply(self, changes: list[Changed]) -> None:
+        for change in changes:
+            if change.state != change.previous:
+                self._moved(change)
+            self._tell(change)
+        for state, gauge in self._state_gauges.items():
+            gauge.value = self.engine.counts[state]
+
+    def _moved(self, change: Changed) -> None:
+        target = change.target
+        match change.previous, change.state:
+            case State.UNUSED, State.INITIAL:
+                self._members[target] = self._new_member(target)
+            case State.DRAINING, State.INITIAL:
+                self._members[target].pool.reopen()
+                self._members[target].prober.start()
+            case _, State.DRAINING:
+                self._members[target].prober.stop()
+                self._members[target].pool.drain()
+            case _, State.UNUSED:
+                member = self._members.pop(target)
+                member.prober.stop()
+                member.pool.drain()
+                member.pool.fail_all()
+                member.outstanding.value = 0
+
+    def _new_member(self, target: Target) -> _Member:
+        metrics = self._node.context.metrics
+        labels = {"target_group": self.name, "target": target.text}
+        prober = Prober(self._node, self, target, self._health_check)
+        prober.start()
+        return _Member(
+            TargetPool(self._node, target),
+            prober,
+            metrics.counter("journey_alb_target_requests_total", **labels),
+            metrics.gauge("journey_alb_target_outstanding_requests", **labels),
+        )
+
+    def _tell(self, change: Changed) -> None:
+        self._node.context.metrics.counter(
+            "journey_alb_target_state_changes_total", target_group=self.name, to=str(change.state)
+        ).value += change.state != change.previous
+        self._node.context.event(
+            "target.state",
+            target_group=self.name,
+            target=change.target.text,
+            **{"from": str(change.previous), "to": str(change.state), "reason": str(change.reason)},
+        )
+
+    def inspect(self) -> dict[str, Any]:
+        """The group as plain values."""
+        return {
+            "algorithm": self.engine.algorithm.name,
+            "fail_open": self.engine.fail_open,
+            "targets": [
+                {
+                    "target": target.text,
+                    "state": str(target.state),
+                    "reason": str(target.reason),
+                    "outstanding": target.outstanding,
+                }
+                for target in self.engine.targets.values()
+            ],
+        }

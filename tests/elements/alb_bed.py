@@ -1,0 +1,222 @@
+"""An ALB node between a client and a few targets on one wire, on the virtual clock."""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from actors.element import Context, Element
+from actors.protocols.http1 import Request, RequestReader, Response, ResponseReader
+from actors.runtime.metrics import series_text
+from actors.runtime.virtual import VirtualNetwork
+from actors.stack import Stack
+from tests.elements.hub import join
+
+ALB = "10.0.0.10"
+GET = b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+Answer = Callable[["Serving", Request], None]
+
+
+def say(data: bytes, close: bool = False) -> Answer:
+    """A target that always answers this."""
+
+    def answer(serving: "Serving", request: Request) -> None:
+        serving.transport.write(data)
+        if close:
+            serving.transport.close()
+
+    return answer
+
+
+def silent(serving: "Serving", request: Request) -> None:
+    """A target that never answers."""
+
+
+class Serving(asyncio.Protocol):
+    """A target's end of a connection."""
+
+    def __init__(self, target: "Target") -> None:
+        self.target = target
+        self.reader = RequestReader()
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self.target.connections.append(self)
+
+    def data_received(self, data: bytes) -> None:
+        self.target.heard += data
+        self.reader.feed(data)
+        requests = self.reader.requests
+        while requests and (requests[0].complete or not self.target.patient):
+            request = requests.popleft()
+            if request.user_agent.startswith(b"ELB-HealthChecker"):
+                self.target.probes.append(data)
+                self.target.probe(self, request)
+            else:
+                self.target.requests.append(request)
+                self.target.answer(self, request)
+
+
+class Target(Element):
+    """A host with a server on port 80 that answers as it is told; a `patient` one when it has the whole request.
+
+    `heard` is all that was said to it."""
+
+    def __init__(self, context: Context, address: str) -> None:
+        super().__init__(None, context)
+        self.stack = Stack(context)
+        self.stack.add_interface("eth0", f"{address}/24")
+        self.answer: Answer = say(OK)
+        self.probe: Answer = say(OK)
+        self.patient = False
+        self.heard = b""
+        self.requests: list[Request] = []
+        self.probes: list[bytes] = []
+        self.connections: list[Serving] = []
+        self.server: Any = None
+
+    async def start(self) -> None:
+        self.server = await self.stack.create_server(lambda: Serving(self), 80)
+
+    def on_frame(self, port: str, frame: bytes) -> None:
+        self.stack.on_frame(port, frame)
+
+
+class Talk(asyncio.Protocol):
+    """A client's end of a connection: says bytes, reads responses."""
+
+    def __init__(self) -> None:
+        self.reader = ResponseReader()
+        self.heard = b""
+        self.lost = asyncio.Event()
+        self.news = asyncio.Event()
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.heard += data
+        self.news.set()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.lost.set()
+        self.news.set()
+
+    async def ask(self, data: bytes, method: bytes = b"GET") -> Response:
+        """Say this, and wait for one whole response."""
+        self.transport.write(data)
+        return await self.response(method)
+
+    async def response(self, method: bytes = b"GET") -> Response:
+        self.reader = ResponseReader()
+        self.reader.expect(method)
+        while True:
+            heard, self.heard = self.heard, b""
+            if heard:
+                self.reader.feed(heard)
+            response = self.reader.response
+            if response is not None and (response.complete or (self.lost.is_set() and self.reader.end())):
+                return response
+            assert not self.lost.is_set(), "closed before the response was complete"
+            self.news.clear()
+            await self.news.wait()
+
+
+class Bed:
+    """`client`, `alb` and targets `t0` (10.0.0.20), `t1` (10.0.0.21) ... on one wire of 100 us."""
+
+    def __init__(self, directory: Path, targets: int = 1, protocol: str = "HTTP", **config: Any) -> None:
+        self.directory = directory
+        self.addresses = [f"10.0.0.{20 + number}" for number in range(targets)]
+        self.talks: list[Talk] = []
+        self.net = VirtualNetwork(seed=1, directory=directory)
+        self.net.add("alb", "alb", alb_config(self.addresses, protocol, **config))
+        self.net.add_element("client", lambda context: Target(context, "10.0.0.100"))
+        for number, address in enumerate(self.addresses):
+            self.net.add_element(f"t{number}", lambda context, address=address: Target(context, address))
+        names = ["alb", "client", *(f"t{number}" for number in range(targets))]
+        join(self.net, *((name, "eth0") for name in names), delay="50us")
+
+    def run(self, story: Coroutine[Any, Any, Any]) -> Any:
+        """Wait for the first health checks, then run the story."""
+
+        async def wait_and_run() -> Any:
+            await asyncio.sleep(0.1)
+            try:
+                return await story
+            finally:
+                for talk in self.talks:
+                    talk.transport.abort()
+
+        return self.net.run(wait_and_run())
+
+    def target(self, number: int = 0) -> Target:
+        target: Target = self.net.element(f"t{number}")
+        return target
+
+    async def connect(self, port: int = 80, **options: Any) -> Talk:
+        stack = self.net.element("client").stack
+        _, talk = await stack.create_connection(Talk, ALB, port, **options)
+        assert isinstance(talk, Talk)
+        self.talks.append(talk)
+        return talk
+
+    async def connect_securely(self, **options: Any) -> Talk:
+        context = ssl.create_default_context(cafile=self.directory / "ca.pem")
+        return await self.connect(443, ssl=context, **options)
+
+    async def ask(self, data: bytes = GET, method: bytes = b"GET") -> Response:
+        """One request on a connection of its own."""
+        talk = await self.connect()
+        response = await talk.ask(data, method)
+        talk.transport.close()
+        return response
+
+    def records(self, kind: str) -> list[dict[str, Any]]:
+        return [entry for entry in self.net.journal if entry["kind"] == kind]
+
+    def log(self) -> list[str]:
+        """The access log's lines; to be read when the run is over."""
+        return (self.directory / "logs" / "alb.access.log").read_text().splitlines()
+
+    def metric(self, name: str, **labels: str) -> float:
+        metrics = self.net.host("alb").metrics
+        return metrics.values()[series_text(name, sorted(labels.items()))]
+
+
+def alb_config(addresses: list[str], protocol: str = "HTTP", **parts: Any) -> dict[str, Any]:
+    """A config as the YAML would say it; `parts` replace `attributes`, `rules`, `group_attributes`, `health_check`."""
+    secure = {
+        "ssl_policy": "ELBSecurityPolicy-TLS13-1-2-2021-06",
+        "certificates": parts.get("certificates", ["example.com"]),
+    }
+    listener = {
+        "port": 443 if protocol == "HTTPS" else parts.get("port", 80),
+        "protocol": protocol,
+        **(secure if protocol == "HTTPS" else {}),
+        "rules": parts.get("rules", []),
+        "default_action": parts.get("default_action", {"type": "forward", "target_group": "web"}),
+    }
+    return {
+        "availability_zone": "eu-west-1a",
+        "interface": {"eni": "eni-1", "address": f"{ALB}/24", "gateway": "10.0.0.1"},
+        "load_balancer": {
+            "name": "web",
+            "id": "50dc6c495c0c9188",
+            "dns_name": "Web-1.eu-west-1.elb.amazonaws.com",
+            "attributes": parts.get("attributes", {}),
+            "listeners": [listener],
+            "target_groups": {
+                "web": {
+                    "name": "web-group",
+                    "id": "73e2d6bc24d8a067",
+                    "attributes": parts.get("group_attributes", {}),
+                    "health_check": parts.get("health_check", {"interval": "15s"}),
+                    "targets": [{"id": address, "port": 80} for address in addresses],
+                }
+            },
+        },
+    }

@@ -1,0 +1,748 @@
+import asyncio
+import re
+
+import pytest
+
+from actors.element import JOURNEY, CallFailed
+from orchestrator.pki import make_authority
+from tests.elements.alb_bed import GET, OK, Bed, say, silent
+
+JOURNEY_ID = "67891233abcdef012345678912345678"
+
+
+def status_of(line: str) -> str:
+    return line.split()[8]
+
+
+# ---- what the target gets ----------------------------------------------------------------------------------
+
+
+def test_a_request_reaches_the_target_with_the_fields_that_an_alb_adds(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        response = await bed.ask(
+            b"GET /a?b=c HTTP/1.1\r\nHost: EXAMPLE.com:80\r\nUser-Agent: me\r\nConnection: close\r\n\r\n"
+        )
+        assert (response.status, response.body) == (200, [b"ok"])
+
+    bed.run(story())
+    heard = bed.target().heard.split(b"\r\n\r\n")[-2].split(b"\r\n")
+    assert heard[:5] == [
+        b"GET /a?b=c HTTP/1.1",
+        b"X-Forwarded-For: 10.0.0.100",
+        b"X-Forwarded-Proto: http",
+        b"X-Forwarded-Port: 80",
+        b"Host: example.com",
+    ]
+    assert re.fullmatch(rb"X-Amzn-Trace-Id: Root=1-[0-9a-f]{8}-[0-9a-f]{24}", heard[5])
+    assert heard[6:] == [b"User-Agent: me"]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "existing", "expected"),
+    [
+        ({}, b"", b"10.0.0.100"),
+        ({}, b"1.1.1.1", b"1.1.1.1, 10.0.0.100"),
+        ({"routing.http.xff_header_processing.mode": "preserve"}, b"1.1.1.1", b"1.1.1.1"),
+        ({"routing.http.xff_header_processing.mode": "remove"}, b"1.1.1.1", None),
+    ],
+)
+def test_forwarded_for_by_attribute(tmp_path, attributes, existing, expected):
+    bed = Bed(tmp_path, attributes=attributes)
+    field = b"X-Forwarded-For: " + existing + b"\r\n" if existing else b""
+    bed.run(bed.ask(b"GET / HTTP/1.1\r\nHost: a\r\n" + field + b"\r\n"))
+    assert bed.target().requests[0].fields.get(b"x-forwarded-for") == expected
+
+
+def test_the_clients_port_and_its_host_when_attributes_say_so(tmp_path):
+    bed = Bed(
+        tmp_path,
+        attributes={
+            "routing.http.xff_client_port.enabled": True,
+            "routing.http.preserve_host_header.enabled": True,
+        },
+    )
+    bed.run(bed.ask(b"GET / HTTP/1.1\r\nHost: EXAMPLE.com:80\r\n\r\n"))
+    fields = bed.target().requests[0].fields
+    assert fields[b"host"] == b"EXAMPLE.com:80"
+    assert re.fullmatch(rb"10\.0\.0\.100:\d+", fields[b"x-forwarded-for"])
+
+
+def test_http_1_0_without_host_gets_the_load_balancers_name_and_a_close(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        talk = await bed.connect()
+        response = await talk.ask(b"GET / HTTP/1.0\r\n\r\n")
+        assert response.fields[b"connection"] == b"close"
+        await talk.lost.wait()
+
+    bed.run(story())
+    assert bed.target().requests[0].fields[b"host"] == b"web-1.eu-west-1.elb.amazonaws.com"
+
+
+# ---- bodies, both ways -------------------------------------------------------------------------------------
+
+
+def test_a_body_with_length_streams_to_the_target(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        bed.target().patient = True
+        talk = await bed.connect()
+        talk.transport.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc")
+        await asyncio.sleep(0.5)
+        assert bed.target().heard.endswith(b"\r\n\r\nabc")
+        assert (await talk.ask(b"def")).status == 200
+
+    bed.run(story())
+    assert b"".join(bed.target().requests[0].body) == b"abcdef"
+
+
+def test_a_chunked_body_stays_chunked(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        bed.target().patient = True
+        talk = await bed.connect()
+        head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        assert (await talk.ask(head + b"3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nTrailer: x\r\n\r\n")).status == 200
+
+    bed.run(story())
+    [request] = bed.target().requests
+    assert request.chunked
+    assert b"".join(request.body) == b"abcde"
+
+
+def test_megabytes_each_way_while_the_other_side_does_not_read(tmp_path):
+    """More than all buffers on the way hold, so that who sends has to wait."""
+    bed = Bed(tmp_path)
+    size = 4_000_000
+
+    async def story():
+        target = bed.target()
+        target.patient = True
+        target.answer = say(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b"y" * size)
+        talk = await bed.connect()
+        await talk.ask(GET)
+        target.connections[-1].transport.pause_reading()
+        talk.transport.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size)
+        talk.transport.write(b"x" * size)
+        await asyncio.sleep(5)
+        assert talk.transport.get_write_buffer_size() > size / 2
+        talk.transport.pause_reading()
+        target.connections[-1].transport.resume_reading()
+        await asyncio.sleep(5)
+        assert target.connections[-1].transport.get_write_buffer_size() > size / 2
+        talk.transport.resume_reading()
+        response = await talk.response()
+        assert sum(map(len, response.body)) == size
+
+    bed.run(story())
+    assert sum(map(len, bed.target().requests[-1].body)) == size
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", b"abcde"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabcde", b"abcde"),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na", b"a"),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
+        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", b""),
+    ],
+)
+def test_responses_pass_through_and_connections_are_used_again(tmp_path, answer, expected):
+    bed = Bed(tmp_path)
+
+    async def story():
+        bed.target().answer = say(answer)
+        talk = await bed.connect()
+        for _ in range(2):
+            response = await talk.ask(GET)
+            assert b"".join(response.body) == expected
+            assert response.fields[b"connection"] == b"keep-alive"
+
+    bed.run(story())
+    assert len(bed.target().connections) - len(bed.target().probes) == 1
+
+
+def test_a_response_that_ends_with_its_connection_is_chunked_for_the_client(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        bed.target().answer = say(b"HTTP/1.1 200 OK\r\n\r\nabc", close=True)
+        talk = await bed.connect()
+        response = await talk.ask(GET)
+        assert (response.chunked, b"".join(response.body)) == (True, b"abc")
+        bed.target().answer = say(OK)
+        assert (await talk.ask(GET)).status == 200
+
+    bed.run(story())
+
+
+def test_a_chunked_response_for_http_1_0_ends_with_the_connection(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        bed.target().answer = say(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+        )
+        talk = await bed.connect()
+        response = await talk.ask(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        assert (response.chunked, response.body) == (False, [b"abc"])
+        await talk.lost.wait()
+
+    bed.run(story())
+
+
+def test_head_has_no_body_and_leaves_the_connection_usable(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        talk = await bed.connect()
+        bed.target().answer = say(b"HTTP/1.1 200 OK\r\nContent-Length: 615\r\n\r\n")
+        response = await talk.ask(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", b"HEAD")
+        assert response.fields[b"content-length"] == b"615"
+        bed.target().answer = say(OK)
+        assert (await talk.ask(GET)).body == [b"ok"]
+
+    bed.run(story())
+
+
+def test_the_alb_answers_expect_itself(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        bed.target().patient = True
+        talk = await bed.connect()
+        talk.transport.write(
+            b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
+        )
+        await asyncio.sleep(0.5)
+        assert talk.heard == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert (await talk.ask(b"abc")).status == 200
+
+    bed.run(story())
+    assert b"expect" not in bed.target().requests[0].fields
+
+
+def test_pipelined_requests_are_answered_in_order_and_one_at_a_time(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        bed.target().answer = lambda serving, request: serving.transport.write(
+            b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(request.target), request.target)
+        )
+        talk = await bed.connect()
+        talk.transport.write(b"".join(b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % number for number in range(5)))
+        await asyncio.sleep(1)
+        assert re.findall(rb"\r\n(/\d)", talk.heard) == [b"/0", b"/1", b"/2", b"/3", b"/4"]
+
+    bed.run(story())
+    assert len(bed.target().connections) - len(bed.target().probes) == 1
+
+
+# ---- what the ALB answers itself ---------------------------------------------------------------------------
+
+
+def test_the_page_of_an_error_is_awss(tmp_path):
+    bed = Bed(tmp_path, targets=0)
+
+    async def story():
+        response = await bed.ask()
+        assert (response.status, response.reason) == (503, b"Service Temporarily Unavailable")
+        assert b"Server: awselb/2.0\r\n" in response.lines
+        assert response.fields[b"content-length"] == b"162"
+        assert b"".join(response.body) == (
+            b"<html>\r\n<head><title>503 Service Temporarily Unavailable</title></head>\r\n<body>\r\n"
+            b"<center><h1>503 Service Temporarily Unavailable</h1></center>\r\n</body>\r\n</html>\r\n"
+        )
+
+    bed.run(story())
+    [line] = bed.log()
+    assert re.match(r"http \S+ app/web/50dc6c495c0c9188 10\.0\.0\.100:\d+ - -1 -1 -1 503 - 37 \d+ ", line)
+    assert (
+        bed.metric("journey_alb_requests_total", target_group="web-group", code_class="5xx", source="elb")
+        == 1
+    )
+
+
+def one_answer(tmp_path, answer, request: bytes = GET, **config) -> tuple[Bed, int]:
+    """The status that a client gets when the only target answers like this."""
+    bed = Bed(tmp_path, **config)
+
+    async def story():
+        bed.target().answer = answer
+        return (await bed.ask(request)).status
+
+    status = bed.run(story())
+    assert [status_of(line) for line in bed.log()] == [str(status)]
+    return bed, status
+
+
+def test_a_target_that_closes_early_is_a_502(tmp_path):
+    bed, status = one_answer(tmp_path, lambda serving, request: serving.transport.close())
+    assert status == 502
+    assert " 10.0.0.20:80 0.0" in bed.log()[0]
+
+
+def test_a_target_that_resets_is_a_502(tmp_path):
+    assert one_answer(tmp_path, lambda serving, request: serving.transport.abort())[1] == 502
+
+
+def test_a_target_that_speaks_no_http_is_a_502(tmp_path):
+    assert one_answer(tmp_path, say(b"SSH-2.0-OpenSSH\r\n"))[1] == 502
+
+
+def test_a_target_with_too_long_a_head_is_a_502(tmp_path):
+    assert one_answer(tmp_path, say(b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 40_000 + b"\r\n\r\n"))[1] == 502
+
+
+def test_a_silent_target_is_a_504_after_the_idle_timeout(tmp_path):
+    bed, status = one_answer(tmp_path, silent, attributes={"idle_timeout.timeout_seconds": 30})
+    assert status == 504
+    assert bed.net.loop.time() >= 30
+    assert " 10.0.0.20:80 0.000 -1 -1 504 - " in bed.log()[0]
+
+
+def test_a_target_that_refuses_is_a_502(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        bed.target().server.close()
+        assert (await bed.ask()).status == 502
+
+    bed.run(story())
+    assert bed.metric("journey_alb_target_connection_errors_total") == 1
+
+
+def test_a_target_that_is_not_there_is_a_504_after_ten_seconds(tmp_path):
+    bed = Bed(tmp_path, health_check={"interval": "300s"})
+
+    async def story():
+        began = asyncio.get_running_loop().time()
+        bed.target().on_frame = lambda port, frame: None
+        assert (await bed.ask()).status == 504
+        assert 10 <= asyncio.get_running_loop().time() - began < 10.1
+
+    bed.run(story())
+    assert re.search(r" - -1 -1 -1 504 - ", bed.log()[0])
+
+
+def test_a_client_that_goes_while_its_request_is_in_progress_is_a_460(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        bed.target().answer = silent
+        talk = await bed.connect()
+        talk.transport.write(GET)
+        await asyncio.sleep(1)
+        assert bed.net.element("alb").inspect()["target_groups"]["web"]["targets"][0]["outstanding"] == 1
+        talk.transport.close()
+        await asyncio.sleep(1)
+        assert bed.net.element("alb").inspect()["target_groups"]["web"]["targets"][0]["outstanding"] == 0
+
+    bed.run(story())
+    assert [status_of(line) for line in bed.log()] == ["460"]
+
+
+def test_a_client_that_goes_in_the_middle_of_its_request_is_a_400(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        bed.target().answer = silent
+        talk = await bed.connect()
+        talk.transport.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
+        await asyncio.sleep(1)
+        talk.transport.close()
+        await asyncio.sleep(1)
+
+    bed.run(story())
+    assert [status_of(line) for line in bed.log()] == ["400"]
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"NONSENSE\r\n\r\n", 400),
+        (b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 405),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: " + b"1.1.1.1, " * 30 + b"1.1.1.1\r\n\r\n", 463),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+        (b"GET ftp://example.com/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ],
+)
+def test_requests_that_get_no_further(tmp_path, request_bytes, status):
+    bed = Bed(tmp_path)
+
+    async def story():
+        assert (await bed.ask(request_bytes)).status == status
+
+    bed.run(story())
+    assert bed.target().requests == []
+    assert [status_of(line) for line in bed.log()] == [str(status)]
+
+
+def test_a_broken_chunk_in_the_middle_of_a_body_is_a_400(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        bed.target().answer = silent
+        talk = await bed.connect()
+        talk.transport.write(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+        await asyncio.sleep(1)
+        assert (await talk.ask(b"zz\r\n")).status == 400
+        await talk.lost.wait()
+
+    bed.run(story())
+
+
+def test_a_response_that_breaks_off_breaks_off_for_the_client_too(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        bed.target().answer = say(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", close=True)
+        talk = await bed.connect()
+        talk.transport.write(GET)
+        await talk.lost.wait()
+        assert talk.heard.endswith(b"\r\n\r\nabc")
+
+    bed.run(story())
+    assert [status_of(line) for line in bed.log()] == ["200"]
+
+
+# ---- silence and age ---------------------------------------------------------------------------------------
+
+
+def test_idle_connections_are_closed_on_both_sides(tmp_path):
+    bed = Bed(tmp_path, attributes={"idle_timeout.timeout_seconds": 10})
+
+    async def story():
+        talk = await bed.connect()
+        await talk.ask(GET)
+        await asyncio.sleep(9)
+        assert not talk.lost.is_set()
+        await asyncio.sleep(2)
+        assert talk.lost.is_set()
+        return bed.net.element("alb").inspect()["connections"]
+
+    assert bed.run(story()) == {"client": 0, "target": 0}
+
+
+@pytest.mark.parametrize(
+    "begun", [b"GET / HT", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc"]
+)
+def test_a_request_that_stops_in_the_middle_is_a_408(tmp_path, begun):
+    bed = Bed(tmp_path, attributes={"idle_timeout.timeout_seconds": 10})
+
+    async def story():
+        bed.target().answer = silent
+        talk = await bed.connect()
+        assert (await talk.ask(begun)).status == 408
+        assert bed.net.loop.time() > 10
+
+    bed.run(story())
+
+
+def test_after_its_keep_alive_a_connection_serves_one_more_request(tmp_path):
+    bed = Bed(tmp_path, attributes={"client_keep_alive.seconds": 60, "idle_timeout.timeout_seconds": 100})
+
+    async def story():
+        talk = await bed.connect()
+        assert (await talk.ask(GET)).fields[b"connection"] == b"keep-alive"
+        await asyncio.sleep(61)
+        assert (await talk.ask(GET)).fields[b"connection"] == b"close"
+        await talk.lost.wait()
+
+    bed.run(story())
+
+
+# ---- targets -----------------------------------------------------------------------------------------------
+
+
+def test_connections_to_targets_are_shared_by_all_clients(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        for _ in range(5):
+            await bed.ask()
+
+    bed.run(story())
+    assert len(bed.target().connections) - len(bed.target().probes) == 1
+
+
+def test_a_target_that_asks_for_it_gets_a_new_connection_each_time(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        bed.target().answer = say(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        for _ in range(3):
+            await bed.ask()
+
+    bed.run(story())
+    assert len(bed.target().connections) - len(bed.target().probes) == 3
+
+
+@pytest.mark.parametrize("algorithm", ["round_robin", "least_outstanding_requests"])
+def test_a_slow_target(tmp_path, algorithm):
+    """Round robin goes on giving it its share; least outstanding requests does not."""
+    bed = Bed(tmp_path, targets=2, group_attributes={"load_balancing.algorithm.type": algorithm})
+
+    async def story():
+        bed.target(0).answer = silent
+        talks = [await bed.connect() for _ in range(20)]
+        for talk in talks:
+            talk.transport.write(GET)
+            await asyncio.sleep(0.01)
+
+    bed.run(story())
+    slow = len(bed.target(0).requests)
+    assert slow == (10 if algorithm == "round_robin" else 1)
+
+
+def test_health_checks_look_like_awss(tmp_path):
+    bed = Bed(tmp_path)
+    bed.run(asyncio.sleep(0))
+    assert bed.target().probes == [
+        b"GET / HTTP/1.1\r\nHost: 10.0.0.20\r\nConnection: close\r\n"
+        b"User-Agent: ELB-HealthChecker/2.0\r\nAccept-Encoding: gzip, compressed\r\n\r\n"
+    ]
+
+
+def states(bed: Bed) -> list[tuple[float, str, str]]:
+    return [
+        (round(entry["t_ns"] / 1e9), entry["to"], entry["reason"]) for entry in bed.records("target.state")
+    ]
+
+
+def test_a_targets_way_down_and_back(tmp_path):
+    health_check = {"interval": "10s", "unhealthy_threshold": 2, "healthy_threshold": 3, "matcher": "200-299"}
+    bed = Bed(tmp_path, health_check=health_check)
+
+    async def story():
+        bed.target().probe = say(b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n")
+        await asyncio.sleep(25)
+        assert (await bed.ask()).status == 200  # fail-open
+        bed.target().probe = say(b"HTTP/1.1 204 No Content\r\n\r\n")
+        await asyncio.sleep(31)
+
+    bed.run(story())
+    assert states(bed) == [
+        (0, "initial", "Elb.RegistrationInProgress"),
+        (0, "initial", "Elb.InitialHealthChecking"),
+        (0, "healthy", ""),
+        (20, "unhealthy", "Target.ResponseCodeMismatch"),
+        (50, "healthy", ""),
+    ]
+    assert bed.metric("journey_alb_targets", target_group="web-group", state="healthy") == 1
+    checks = "journey_alb_health_checks_total"
+    assert bed.metric(checks, target_group="web-group", result="mismatch") == 2
+
+
+@pytest.mark.parametrize(
+    ("probe", "reason"),
+    [
+        (silent, "Target.Timeout"),
+        (lambda serving, request: serving.transport.abort(), "Target.FailedHealthChecks"),
+    ],
+)
+def test_why_a_target_is_unhealthy(tmp_path, probe, reason):
+    bed = Bed(tmp_path, health_check={"interval": "6s"})
+
+    async def story():
+        bed.target().probe = probe
+        await asyncio.sleep(20)
+
+    bed.run(story())
+    assert states(bed)[-1][1:] == ("unhealthy", reason)
+
+
+def test_a_deregistered_target_ends_what_it_has_and_gets_nothing_new(tmp_path):
+    bed = Bed(tmp_path, targets=2, group_attributes={"deregistration_delay.timeout_seconds": 20})
+
+    async def story():
+        bed.target(0).answer = silent
+        waiting = await bed.connect()
+        waiting.transport.write(GET)
+        await asyncio.sleep(1)
+        kept = [{"id": "10.0.0.21", "port": 80}]
+        group = await bed.net.element("alb").on_call("set_targets", {"target_group": "web", "targets": kept})
+        assert [target["state"] for target in group["targets"]] == ["draining", "healthy"]
+        for _ in range(3):
+            assert (await bed.ask()).status == 200
+        began = bed.net.loop.time()
+        assert (await waiting.response()).status == 502
+        assert 18 < bed.net.loop.time() - began < 21
+
+    bed.run(story())
+    assert len(bed.target(0).requests) == 1
+    assert [change[1:] for change in states(bed)[-2:]] == [
+        ("draining", "Target.DeregistrationInProgress"),
+        ("unused", "Target.NotRegistered"),
+    ]
+
+
+# ---- rules -------------------------------------------------------------------------------------------------
+
+
+def test_rules_choose_by_path_and_host_and_the_default_answers_the_rest(tmp_path):
+    def rule(priority, field, value, body):
+        action = {"type": "fixed-response", "status_code": 200, "message_body": body}
+        return {"priority": priority, "conditions": [{"field": field, "values": [value]}], "action": action}
+
+    bed = Bed(
+        tmp_path,
+        rules=[rule(2, "path-pattern", "/img/*", "images"), rule(1, "host-header", "api.*", "api")],
+        default_action={"type": "fixed-response", "status_code": 404, "content_type": "text/plain"},
+    )
+
+    async def story():
+        talk = await bed.connect()
+        answers = []
+        for host, path in (("x", "/img/a"), ("api.x", "/img/a"), ("x", "/")):
+            response = await talk.ask(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            answers.append((response.status, b"".join(response.body)))
+        assert answers == [(200, b"images"), (200, b"api"), (404, b"")]
+
+    bed.run(story())
+    assert bed.target().requests == []
+    assert [(line.split('" ')[5].split()[0], line.split('"')[11]) for line in bed.log()] == [
+        ("2", "fixed-response"),
+        ("1", "fixed-response"),
+        ("0", "fixed-response"),
+    ]
+
+
+# ---- TLS, journeys, the log --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("pki")
+    make_authority(directory, ["example.com", "other.org"])
+    return directory
+
+
+@pytest.fixture
+def directory(tmp_path, authority):
+    for name in ("ca.pem", "certs"):
+        (tmp_path / name).symlink_to(authority / name)
+    return tmp_path
+
+
+def test_a_recorded_journey_through_tls(directory):
+    bed = Bed(
+        directory,
+        targets=2,
+        protocol="HTTPS",
+        group_attributes={"load_balancing.algorithm.type": "least_outstanding_requests"},
+    )
+
+    async def story():
+        JOURNEY.set(JOURNEY_ID)
+        talk = await bed.connect_securely(server_hostname="example.com")
+        await talk.ask(GET)
+        await talk.ask(GET)
+        talk.transport.close()
+        await asyncio.sleep(1)
+
+    bed.run(story())
+    mine = [
+        entry for entry in bed.net.journal if entry["element"] == "alb" and entry.get("journey") == JOURNEY_ID
+    ]
+    kinds = [entry["kind"] for entry in mine if entry["kind"].split(".")[0] in ("tls", "alb", "http")]
+    request = ["http.request", "alb.rule", "alb.target", "alb.connection", "http.response", "alb.response"]
+    assert kinds == ["tls.established", *request, *request]
+    by_kind = {entry["kind"]: entry for entry in mine}
+    [tls] = [entry for entry in mine if entry["kind"] == "tls.established"]
+    assert (tls["version"], tls["server_name"], tls["certificate"]) == (
+        "TLSv1.3",
+        "example.com",
+        "example.com",
+    )
+    assert tls["handshake_ms"] == pytest.approx(0.2)
+    assert by_kind["http.request"]["url"] == "https://example.com:443/"
+    assert [entry["reused"] for entry in mine if entry["kind"] == "alb.connection"] == [False, False]
+    assert by_kind["alb.target"]["candidates"] == [
+        {"target": "10.0.0.20:80", "outstanding": 0, "state": "healthy"},
+        {"target": "10.0.0.21:80", "outstanding": 0, "state": "healthy"},
+    ]
+    assert by_kind["alb.response"]["status"] == 200
+    assert by_kind["alb.response"]["target_ms"] > 0.1
+    for number in range(2):
+        [request] = bed.target(number).requests
+        assert request.fields[b"x-amzn-trace-id"] == b"Root=1-67891233-abcdef012345678912345678"
+        assert request.fields[b"x-forwarded-proto"] == b"https"
+        assert request.fields[b"x-forwarded-port"] == b"443"
+    line = bed.log()[0]
+    assert line.startswith("https 20")
+    assert '"GET https://example.com:443/ HTTP/1.1" "-" TLS_AES_' in line
+    assert ' "Root=1-67891233-abcdef012345678912345678" "example.com" "arn:aws:acm:eu-west-1:' in line
+
+
+def test_other_traffic_leaves_no_record(directory):
+    bed = Bed(directory, protocol="HTTPS")
+
+    async def story():
+        talk = await bed.connect_securely(server_hostname="example.com")
+        await talk.ask(GET)
+
+    bed.run(story())
+    assert [entry for entry in bed.net.journal if entry["journey"] is not None] == []
+
+
+def test_server_name_chooses_the_certificate(directory):
+    bed = Bed(directory, protocol="HTTPS", certificates=["example.com", "other.org"])
+
+    async def story():
+        for name in ("example.com", "other.org"):
+            talk = await bed.connect_securely(server_hostname=name)
+            assert (await talk.ask(GET)).status == 200
+
+    bed.run(story())
+
+
+def test_the_same_seed_gives_the_same_journal(directory):
+    def journal():
+        bed = Bed(directory, targets=2, protocol="HTTPS")
+
+        async def story():
+            JOURNEY.set(JOURNEY_ID)
+            for _ in range(3):
+                talk = await bed.connect_securely(server_hostname="example.com")
+                await talk.ask(GET)
+
+        bed.run(story())
+        return bed.net.journal
+
+    assert journal() == journal()
+
+
+def test_requests_go_on_while_junk_arrives(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        dice = bed.net.host("client").random
+        for size in (0, 1, 14, 60, 1500):
+            bed.net.element("alb").on_frame("eth0", dice.randbytes(size))
+        assert (await bed.ask()).status == 200
+
+    bed.run(story())
+
+
+def test_what_the_seam_for_the_aws_api_refuses(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        alb = bed.net.element("alb")
+        with pytest.raises(CallFailed, match="no target group 'x'; there are web"):
+            await alb.on_call("set_targets", {"target_group": "x", "targets": []})
+        with pytest.raises(CallFailed, match="not a list of targets"):
+            await alb.on_call(
+                "set_targets", {"target_group": "web", "targets": [{"id": "nonsense", "port": 80}]}
+            )
+
+    bed.run(story())
