@@ -70,7 +70,9 @@ def _message_changed(message: bytes, change: Change, before: bytes) -> bytes:
         identifier = change.source_port if message[0] == icmp.ECHO_REQUEST else change.destination_port
         if identifier is None:
             return message
-        return _summed(message[:4] + identifier.to_bytes(2) + message[6:])
+        # Adjusted, since of a message that an error quotes the end may be missing.
+        new_sum = adjust(int.from_bytes(message[2:4]), identifier - int.from_bytes(message[4:6]))
+        return message[:2] + new_sum.to_bytes(2) + identifier.to_bytes(2) + message[6:]
     if message[0] not in icmp.ERRORS or len(message) < 8 + ipv4.HEADER_BYTES:
         return message
     quoted, other_way = message[8:], change.exchanged()

@@ -51,12 +51,12 @@ def nat_with(settings: Settings = OK, seed: int = 1) -> Nat:
 
 
 def out(nat: Nat, frame: bytes, now_ns: int = 0) -> bytes | Refusal:
-    found = nat.outbound(frame, now_ns)
+    found = nat.settled_outbound(frame, now_ns) or nat.outbound(frame, now_ns)
     return found if isinstance(found, Refusal) else found.apply(frame)
 
 
 def back(nat: Nat, frame: bytes, now_ns: int = 0) -> bytes | Refusal:
-    found = nat.inbound(frame, now_ns)
+    found = nat.settled_inbound(frame, now_ns) or nat.inbound(frame, now_ns)
     return found if isinstance(found, Refusal) else found.apply(frame)
 
 
@@ -129,7 +129,8 @@ def test_the_padding_of_a_short_frame_and_all_other_fields_stay_as_they_are():
 def test_junk_is_refused_or_malformed(junk, ip_like):
     frame = MACS + b"\x08\x00" + (b"\x45" if ip_like else b"") + junk
     nat = established(nat_with())
-    for handle in (nat.outbound, nat.inbound):
+    for settled, handle in ((nat.settled_outbound, nat.outbound), (nat.settled_inbound, nat.inbound)):
+        assert settled(frame, 0) is None
         try:
             assert isinstance(handle(frame, 0), Refusal)
         except Malformed:

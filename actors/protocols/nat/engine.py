@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from actors.protocols.connection_tracking import Connection, ConnectionTracker, State, Timeouts
 from actors.protocols.flows import FIN_SYN_RST, SHORTEST_FRAME, key_of, tcp_flags
-from actors.protocols.nat.errors import answering_flow, quote_of, readdressed, with_quote
+from actors.protocols.nat.errors import answering_flow, quote_of
 from actors.protocols.nat.ports import PortPool
 from actors.protocols.nat.rewrite import EchoRewrite, Ready, Rewrite, Session
+from actors.protocols.translation import Change, translated
 from actors.units import SECOND
 from actors.wire import ethernet, icmp, ipv4, tcp, udp
 
@@ -75,48 +76,22 @@ class Nat:
 
     # ---- packets -------------------------------------------------------------------------------------------
 
+    def settled_outbound(self, frame: bytes, now_ns: int) -> Rewrite | EchoRewrite | None:
+        """The quick way of a frame from inside to somebody outside; None when it must take `outbound`."""
+        return self._settled(self._outward, frame, now_ns)
+
+    def settled_inbound(self, frame: bytes, now_ns: int) -> Rewrite | EchoRewrite | None:
+        """The quick way of a frame from outside to the outside address; None when it must take `inbound`."""
+        return self._settled(self._inward, frame, now_ns)
+
     def outbound(self, frame: bytes, now_ns: int) -> Translation | Refusal:
-        """A frame from inside to somebody outside."""
-        return self._pass(self._outward, frame, now_ns) or self._outbound_carefully(frame, now_ns)
-
-    def inbound(self, frame: bytes, now_ns: int) -> Translation | Refusal:
-        """A frame from outside to the outside address."""
-        return self._pass(self._inward, frame, now_ns) or self._inbound_carefully(frame, now_ns)
-
-    def deadline_ns(self) -> int | None:
-        return self._tracker.deadline_ns()
-
-    def on_deadline(self, now_ns: int) -> list[Session]:
-        """Forget the sessions that have been silent for too long; returns them."""
-        return [connection.note for connection in self._tracker.on_deadline(now_ns)]
-
-    def _pass(self, rewrites: Rewrites, frame: bytes, now_ns: int) -> Rewrite | EchoRewrite | None:
-        """The way of nearly every packet: of a session that is known, and nothing special about it."""
-        rewrite = rewrites.get(frame[26:38] + frame[23:24])
-        if (
-            rewrite is None
-            or len(frame) < SHORTEST_FRAME
-            or frame[14] != _PLAIN
-            or frame[20:22] not in _WHOLE
-        ):
-            return None
-        connection = rewrite.connection
-        if connection.state is not State.ESTABLISHED or (
-            frame[23] == tcp.PROTOCOL and frame[47] & FIN_SYN_RST
-        ):
-            return None
-        connection.seen_ns = now_ns
-        return rewrite
-
-    # ---- the careful way -----------------------------------------------------------------------------------
-
-    def _outbound_carefully(self, frame: bytes, now_ns: int) -> Translation | Refusal:
+        """Any frame from inside to somebody outside."""
         packet = ipv4.decode(frame[ethernet.HEADER_BYTES :])
         message = Refusal.HAIRPIN if packet.destination == self.settings.outside else _check(packet)
         if isinstance(message, Refusal):
             return message
         if message is not None and not isinstance(message, icmp.Echo):
-            return self._translate_error(frame, packet, message, inbound=False)
+            return self._translate_error(frame, message, inbound=False)
         key, flags = key_of(packet), tcp_flags(packet)
         rewrite = self._outward.get(key)
         if (
@@ -136,13 +111,14 @@ class Nat:
         self._saw(rewrite.connection, key, flags, now_ns)
         return rewrite
 
-    def _inbound_carefully(self, frame: bytes, now_ns: int) -> Translation | Refusal:
+    def inbound(self, frame: bytes, now_ns: int) -> Translation | Refusal:
+        """Any frame from outside to the outside address."""
         packet = ipv4.decode(frame[ethernet.HEADER_BYTES :])
         message = _check(packet)
         if isinstance(message, Refusal):
             return message
         if message is not None and not isinstance(message, icmp.Echo):
-            return self._translate_error(frame, packet, message, inbound=True)
+            return self._translate_error(frame, message, inbound=True)
         key = key_of(packet)
         rewrite = self._inward.get(key)
         if rewrite is None or (isinstance(message, icmp.Echo) and not message.reply):
@@ -150,28 +126,45 @@ class Nat:
         self._saw(rewrite.connection, key, tcp_flags(packet), now_ns)
         return rewrite
 
-    def _translate_error(
-        self, frame: bytes, packet: ipv4.Packet, message: icmp.Message, *, inbound: bool
-    ) -> Ready | Refusal:
+    def deadline_ns(self) -> int | None:
+        return self._tracker.deadline_ns()
+
+    def on_deadline(self, now_ns: int) -> list[Session]:
+        """Forget the sessions that have been silent for too long; returns them."""
+        return [connection.note for connection in self._tracker.on_deadline(now_ns)]
+
+    @staticmethod
+    def _settled(rewrites: Rewrites, frame: bytes, now_ns: int) -> Rewrite | EchoRewrite | None:
+        rewrite = rewrites.get(frame[26:38] + frame[23:24])
+        if (
+            rewrite is None
+            or len(frame) < SHORTEST_FRAME
+            or frame[14] != _PLAIN
+            or frame[20:22] not in _WHOLE
+        ):
+            return None
+        connection = rewrite.connection
+        if connection.state is not State.ESTABLISHED or (
+            frame[23] == tcp.PROTOCOL and frame[47] & FIN_SYN_RST
+        ):
+            return None
+        connection.seen_ns = now_ns
+        return rewrite
+
+    def _translate_error(self, frame: bytes, message: icmp.Message, *, inbound: bool) -> Ready | Refusal:
         """It says nothing about whether the session is alive, so it does not count as one of its packets."""
-        nobody = Refusal.NOT_MINE if inbound else Refusal.NO_SESSION
         original = quote_of(message)
-        if original is None:
-            return Refusal.NOT_MINE if inbound else Refusal.PROTOCOL
-        rewrite = (self._inward if inbound else self._outward).get(answering_flow(original))
+        rewrites = self._inward if inbound else self._outward
+        rewrite = rewrites.get(answering_flow(original)) if original is not None else None
         if rewrite is None:
-            return nobody
-        session = rewrite.session
-        mapping = session.mapping
+            return Refusal.NOT_MINE if inbound else Refusal.NO_SESSION
+        session, mapping = rewrite.session, rewrite.session.mapping
         if inbound:
-            address, port = mapping.inside, mapping.port
-            packet = packet._replace(destination=address)
+            change = Change(destination=mapping.inside, destination_port=mapping.port)
         else:
-            address, port = session.outside, mapping.outside_port
-            packet = packet._replace(source=address)
-        quote = readdressed(original, source=inbound, address=address, port=port.to_bytes(2))
-        payload = icmp.encode(with_quote(message, quote))
-        return Ready(session, frame[: ethernet.HEADER_BYTES] + ipv4.encode(packet._replace(payload=payload)))
+            change = Change(source=session.outside, source_port=mapping.outside_port)
+        header = ethernet.HEADER_BYTES
+        return Ready(session, frame[:header] + translated(frame[header:], change))
 
     # ---- sessions ------------------------------------------------------------------------------------------
 

@@ -75,14 +75,7 @@ class Rewrite:
         new = adjust(int.from_bytes(old), self._payload_difference).to_bytes(2)
         if new == b"\0\0":
             new = self._zero
-        return b"%b%b%b%b%b%b" % (
-            frame[:24],
-            header.to_bytes(2),
-            self._ends,
-            frame[38:at],
-            new,
-            frame[at + 2 :],
-        )
+        return frame[:24] + header.to_bytes(2) + self._ends + frame[38:at] + new + frame[at + 2 :]
 
 
 class EchoRewrite:
