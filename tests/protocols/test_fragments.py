@@ -99,3 +99,15 @@ def test_only_options_that_want_to_be_copied_are():
     packet = PACKET._replace(options=record_route + b"\x00", payload=bytes(100))
     first, *rest = fragment(packet, 64)
     assert first.options and not any(piece.options for piece in rest)
+
+
+def test_pieces_that_make_more_than_a_header_can_count_make_nothing():
+    piece = PACKET._replace(payload=bytes(65_528), more_fragments=True)
+    last = PACKET._replace(fragment_offset=65_528)
+    reassembler = Reassembler()
+    reassembler.handle(piece, 0)
+    assert reassembler.handle(last._replace(payload=b"o"), 0) is None
+    largest = PACKET._replace(payload=bytes(65_515 - 65_512), fragment_offset=65_512)
+    reassembler = Reassembler()
+    reassembler.handle(piece._replace(payload=bytes(65_512)), 0)
+    assert len(ipv4.encode(reassembler.handle(largest, 0))) == 65_535
