@@ -77,55 +77,76 @@ class _Networks:
         for claim in claims:
             self._claims[claim.element].add(claim.subnet)
 
-    def joined(self, subnet: Prefix, one: str, other: str) -> bool:
-        """Whether a chain of links leads from one to the other through elements that all claim this subnet.
+    def reached(self, subnet: Prefix, element: str) -> set[str]:
+        """The elements to which a chain of links leads through elements that all claim this subnet.
 
         An element that is wrong in itself counts as one of them: what it claims is not known.
         """
-        reached, frontier = {one}, [one]
+        reached, frontier = {element}, [element]
         while frontier:
             for near in self._linked[frontier.pop()] - reached:
-                if near in self._unknown or subnet in self._claims[near]:
+                if near in self._unknown or self.has(near, subnet):
                     reached.add(near)
                     frontier.append(near)
-        return other in reached
+        return reached
 
-    def parts(self, owner: str, aggregate: Prefix) -> set[Prefix]:
-        """The subnets into which an element itself divides its network."""
-        return {
-            subnet for subnet in self._claims[owner] if subnet != aggregate and _inside(subnet, aggregate)
-        }
+    def has(self, element: str, subnet: Prefix) -> bool:
+        return subnet in self._claims[element]
+
+    def divides(self, element: str, network: Prefix) -> bool:
+        """Whether an element has subnets of its own inside this network."""
+        return any(subnet != network and _inside(subnet, network) for subnet in self._claims[element])
+
+
+def _check_subnets(claims: list[Owned], networks: _Networks) -> Iterator[Fault]:
+    closest: dict[Path, tuple[Owned, Owned]] = {}
+    for one, other in _clashes(claims, networks):
+        earlier, later = sorted((one, other), key=claims.index)
+        best = closest.get(later.path)
+        if best is None or earlier.subnet.length > best[1].subnet.length:
+            closest[later.path] = later, earlier
+    for claim, other in closest.values():
+        whose = "" if other.element == claim.element else f" of {other.element}"
+        what = f"the subnet {claim.subnet} overlaps {other.subnet}{whose}"
+        if whose and _inside(claim.subnet, other.subnet) and networks.divides(other.element, other.subnet):
+            what += ", which has no such subnet"
+        yield Fault(claim.path, what, other=other.path)
+
+
+def _clashes(claims: list[Owned], networks: _Networks) -> Iterator[tuple[Owned, Owned]]:
+    """Prefixes lie inside each other or apart, so in their order those that hold the next one are a stack."""
+    by_subnet: dict[Prefix, list[Owned]] = defaultdict(list)
+    for claim in claims:
+        by_subnet[claim.subnet].append(claim)
+    holders: list[Prefix] = []
+    for subnet in sorted(by_subnet):
+        yield from _clashes_of_equals(by_subnet[subnet], networks)
+        while holders and not _inside(subnet, holders[-1]):
+            holders.pop()
+        for larger, smaller in itertools.product(holders, by_subnet[subnet]):
+            yield from ((smaller, owner) for owner in by_subnet[larger] if _clash(owner, smaller, networks))
+        holders.append(subnet)
+
+
+def _clashes_of_equals(claims: list[Owned], networks: _Networks) -> Iterator[tuple[Owned, Owned]]:
+    first: dict[str, Owned] = {}
+    joined = networks.reached(claims[0].subnet, claims[0].element)
+    for claim in claims:
+        if claim.element in first:
+            yield claim, first[claim.element]
+        elif claim.element not in joined:
+            yield claim, claims[0]
+        first.setdefault(claim.element, claim)
+
+
+def _clash(larger: Owned, smaller: Owned, networks: _Networks) -> bool:
+    if larger.element == smaller.element:
+        return _peers(larger.path, smaller.path)
+    return not networks.has(larger.element, smaller.subnet)
 
 
 def _inside(smaller: Prefix, larger: Prefix) -> bool:
     return smaller.length >= larger.length and smaller.network & larger.mask == larger.network
-
-
-def _check_subnets(claims: list[Owned], networks: _Networks) -> Iterator[Fault]:
-    for index, claim in enumerate(claims):
-        clashes = [earlier for earlier in claims[:index] if _clash(claim, earlier, networks)]
-        if clashes:
-            closest = max(clashes, key=lambda clash: clash.subnet.length)
-            whose = "" if closest.element == claim.element else f" of {closest.element}"
-            what = f"the subnet {claim.subnet} overlaps {closest.subnet}{whose}"
-            if (
-                whose
-                and _inside(claim.subnet, closest.subnet)
-                and networks.parts(closest.element, closest.subnet)
-            ):
-                what += ", which has no such subnet"
-            yield Fault(claim.path, what, other=closest.path)
-
-
-def _clash(one: Owned, other: Owned, networks: _Networks) -> bool:
-    larger, smaller = sorted((one, other), key=lambda claim: claim.subnet.length)
-    if not _inside(smaller.subnet, larger.subnet):
-        return False
-    if one.element == other.element:
-        return one.subnet == other.subnet or _peers(one.path, other.path)
-    if one.subnet == other.subnet:
-        return not networks.joined(one.subnet, one.element, other.element)
-    return smaller.subnet not in networks.parts(larger.element, larger.subnet)
 
 
 def _peers(one: Path, other: Path) -> bool:
