@@ -4,7 +4,7 @@ How this works. Neighbours go through the states that RFC 4861 section 7.3 spell
 
     unknown -> Incomplete -> Reachable -> Stale -> Probing -> Reachable | unknown          Permanent: set by hand
 
-A packet for an unknown neighbour waits (at most three do, the oldest gives way) while we ask; after three questions
+A packet for an unknown neighbour waits (at most 101 do, the oldest gives way) while we ask; after three questions
 without an answer the neighbour is unreachable. What was learnt is believed for 30 s; the first use after that goes
 out at once and asks the neighbour directly whether it is still there. Linux waits 5 s (DELAY) for TCP to vouch for
 it first; we do not, since one frame is cheap. Anything that a neighbour says of itself makes it Reachable; a
@@ -25,7 +25,9 @@ from actors.wire.arp import REPLY, REQUEST, Packet
 RETRY_NS = 1 * SECOND
 TRIES = 3
 REACHABLE_NS = 30 * SECOND
-MAX_WAITING = 3
+MAX_WAITING = 101
+"""Linux's `unres_qlen`. RFC 1122 section 2.3.2.2 asks for one at least, but a browser opens six connections at once,
+and a SYN lost here costs a second."""
 MAX_NEIGHBOURS = 1024
 DEFEND_NS = 10 * SECOND
 """RFC 5227 section 2.4: between two defences of our address; a network of two defenders would storm otherwise."""

@@ -49,10 +49,11 @@ def test_a_packet_waits_for_the_answer_and_then_goes(incomplete):
     assert incomplete.resolve(IP, "third", 20) == [Resolved(IP, MAC, ["third"], "cache")]
 
 
-def test_three_packets_wait_and_the_oldest_gives_way(incomplete):
-    assert incomplete.resolve(IP, "second", 0) == incomplete.resolve(IP, "third", 0) == []
-    assert incomplete.resolve(IP, "fourth", 0) == [Overflowed(IP, "first")]
-    assert incomplete.handle(ANSWER, 0) == [Resolved(IP, MAC, ["second", "third", "fourth"], "reply")]
+def test_so_many_packets_wait_and_the_oldest_gives_way(incomplete):
+    later = [f"packet {number}" for number in range(arp.MAX_WAITING)]
+    assert [incomplete.resolve(IP, packet, 0) for packet in later[:-1]] == [[]] * (arp.MAX_WAITING - 1)
+    assert incomplete.resolve(IP, later[-1], 0) == [Overflowed(IP, "first")]
+    assert incomplete.handle(ANSWER, 0) == [Resolved(IP, MAC, later, "reply")]
 
 
 def test_it_asks_three_times_a_second_apart_and_gives_up(incomplete):
