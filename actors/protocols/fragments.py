@@ -81,10 +81,8 @@ class _Pieces:
     def whole(self) -> Packet | None:
         if self.first is None or self.have != self.total:
             return None
-        if (
-            HEADER_BYTES + len(self.first.options) + self.have > MAX_BYTES
-        ):  # the "ping of death": no header can say so
-            return None
+        if HEADER_BYTES + len(self.first.options) + self.have > MAX_BYTES:
+            return None  # the "ping of death": no header can say how long it is
         payload = b"".join(part for _, part in sorted(self.parts.items()))
         return self.first._replace(payload=payload, more_fragments=False)
 

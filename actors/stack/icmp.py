@@ -6,7 +6,8 @@ from typing import NamedTuple
 from actors.element import Context
 from actors.protocols import icmp as rules
 from actors.stack.interfaces import Interface
-from actors.stack.ip import Arrival, IpLayer, host_bytes
+from actors.stack.ip import IpLayer, host_bytes
+from actors.stack.layers import Arrival
 from actors.units import SECOND
 from actors.wire import icmp, ipv4
 from actors.wire.addresses import ip_text

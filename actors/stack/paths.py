@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from actors.element import JOURNEY
 
 if TYPE_CHECKING:
-    from actors.stack.ip import IpLayer
+    from actors.stack.sending import Sender
 
 _MAX_HEADS = 512
 
@@ -20,12 +20,13 @@ class Path:
     them all, and the next packet is routed anew. A path stays good for ever; hold it as long as you like."""
 
     __slots__ = (
-        "__weakref__", "_heads", "_ip", "_transmit", "destination", "interface", "protocol", "source", "told", "ttl",
+        "__weakref__", "_heads", "_sender", "_transmit", "destination", "interface", "protocol", "source", "told",
+        "ttl",
     )  # fmt: skip
 
     def __init__(
         self,
-        ip: "IpLayer",
+        sender: "Sender",
         source: bytes | None,
         destination: bytes,
         protocol: int,
@@ -39,7 +40,7 @@ class Path:
         self.interface = interface
         self.told: str | None = None
         """The journey in whose records the route already stands."""
-        self._ip = ip
+        self._sender = sender
         self._heads: dict[int, bytes] = {}
         self._transmit: Callable[[bytes], Any] = _nowhere
 
@@ -47,7 +48,7 @@ class Path:
         """Send a packet with this payload. Never raises: what cannot be delivered is reported to its protocol."""
         head = self._heads.get(len(payload))
         if head is None or JOURNEY.get() not in (None, self.told):
-            self._ip.send(self, payload)
+            self._sender.send(self, payload)
         else:
             self._transmit(head + payload)
 

@@ -7,13 +7,14 @@ from struct import Struct
 from typing import Any, TypeVar
 
 from actors.element import JOURNEY, Context
-from actors.stack.ip import Arrival, IpLayer, host_bytes
+from actors.stack.ip import IpLayer, host_bytes
+from actors.stack.layers import Arrival
 from actors.wire import udp
 from actors.wire.addresses import ANY_IP, ip_text
 from actors.wire.icmp import PORT_UNREACHABLE
 
-EPHEMERAL = range(49_152, 65_536)
-"""RFC 6335 section 6."""
+EPHEMERAL = range(32_768, 61_000)
+"""Linux's net.ipv4.ip_local_port_range."""
 MAX_PAYLOAD = 65_507
 _PORTS = Struct(">HH")
 

@@ -91,6 +91,15 @@ def test_memory_is_bounded_in_packets_and_pieces():
     assert reassembler.deadline_ns() is None
 
 
+def test_the_ping_of_death_is_never_put_together():
+    reassembler = Reassembler()
+    step = 65_520 // 8 * 8 // 2
+    pieces = [(0, step, True), (step, step, True), (2 * step, 15, False)]
+    for start, length, more in pieces:
+        piece = PACKET._replace(payload=bytes(length), fragment_offset=start, more_fragments=more)
+        assert reassembler.handle(piece, 0) is None
+
+
 def test_only_options_that_want_to_be_copied_are():
     security, record_route = b"\x82\x04\x00\x00", b"\x07\x03\x04"
     assert copied_options(b"\x01" + record_route + security) == security

@@ -6,7 +6,8 @@ import errno
 import pytest
 
 from actors.element import JOURNEY
-from actors.stack.ip import PATH_MTU_NS
+from actors.protocols.arp import MAX_WAITING
+from actors.protocols.path_mtu import LIFETIME_NS
 from actors.units import SECOND
 from actors.wire import arp, ethernet, ipv4, udp
 from actors.wire.addresses import BROADCAST_MAC, ip_bytes, mac_bytes, mac_for, mac_text
@@ -255,15 +256,16 @@ def test_a_neighbour_that_does_not_answer_is_unreachable_after_three_seconds():
     net.run(story())
 
 
-def test_of_four_packets_that_wait_for_a_neighbour_the_oldest_is_lost():
+def test_of_too_many_packets_that_wait_for_a_neighbour_the_oldest_is_lost():
     net = pair()
 
     async def story():
         tcp, path = with_tcp(net, "two"), stack(net, "one").ip.route_to(TWO)
-        for payload in (b"a", b"b", b"c", b"d"):
+        payloads = [bytes([number]) for number in range(MAX_WAITING + 1)]
+        for payload in payloads:
             path.send(payload)
         await asyncio.sleep(1)
-        assert [segment for _, _, segment in tcp.packets] == [b"b", b"c", b"d"]
+        assert [segment for _, _, segment in tcp.packets] == payloads[1:]
         assert dropped(net, "one", "arp_queue") == 1
 
     net.run(story())
@@ -389,7 +391,7 @@ def test_a_smaller_mtu_on_the_way_is_learnt_and_forgotten_after_ten_minutes():
         path.send(bytes(1400))
         await asyncio.sleep(1)
         assert far.packets == [(FAR_ONE, FAR_TWO, bytes(1400))]
-        await asyncio.sleep(PATH_MTU_NS / SECOND)
+        await asyncio.sleep(LIFETIME_NS / SECOND)
         assert one.mtu_for(FAR_TWO) == 1500
 
     net.run(story())
