@@ -25,7 +25,9 @@ def transmit(c: "Connection", sequence: int, flags: int, payload: bytes | bytear
 
 
 def send_ack(c: "Connection") -> None:
-    transmit(c, c.snd_nxt, ACK)
+    """From `snd_max`, as in BSD: while we go back, a peer that has more than we think would find `snd_nxt` too old to
+    look at, and if it goes back as well, neither would ever take the other's ACK."""
+    transmit(c, c.snd_max, ACK)
 
 
 def send_challenge(c: "Connection", now_ns: int) -> None:
@@ -37,7 +39,7 @@ def send_challenge(c: "Connection", now_ns: int) -> None:
 
 
 def send_reset(c: "Connection") -> None:
-    transmit(c, c.snd_nxt, RST | ACK)
+    transmit(c, c.snd_max, RST | ACK)
 
 
 def send_reset_at(c: "Connection", sequence: int) -> None:

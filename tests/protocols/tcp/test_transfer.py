@@ -18,8 +18,8 @@ def stream(size: int, salt: int = 0) -> bytes:
 REQUEST, RESPONSE = stream(3_000), stream(9_000, 99)
 
 
-def converse(world: Wire) -> None:
-    """Request, response, and both close; until nothing is left to happen."""
+def converse(world: Wire, at_once: bool = False) -> None:
+    """Request, response (perhaps without waiting for the request), and both close; until nothing is left to happen."""
     client, server = world.client, world.server
     answered = client_closed = server_closed = False
     server.connection.listen()
@@ -27,7 +27,8 @@ def converse(world: Wire) -> None:
     client.send(REQUEST)
     while world._queue:
         world.run(MILLISECOND)
-        if server.received == REQUEST and not answered:
+        ready = server.state is State.ESTABLISHED if at_once else server.received == REQUEST
+        if ready and not answered:
             answered = True
             server.send(RESPONSE)
         if client.received == RESPONSE and not client_closed:
@@ -94,10 +95,15 @@ WEATHER = st.lists(
 
 
 @given(
-    weather=WEATHER, client_mss=st.sampled_from([536, 1460, 8961]), buffer=st.sampled_from([2048, 131_072])
+    weather=WEATHER,
+    client_mss=st.sampled_from([536, 1460, 8961]),
+    buffer=st.sampled_from([2048, 131_072]),
+    at_once=st.booleans(),
 )
 @settings(max_examples=150, deadline=None)
-def test_the_stream_survives_any_weather(weather: list[list[int]], client_mss: int, buffer: int):
+def test_the_stream_survives_any_weather(
+    weather: list[list[int]], client_mss: int, buffer: int, at_once: bool
+):
     """Loss, reordering and duplication for as long as the weather lasts; then the sky clears and all must finish."""
     forecast = iter(weather)
     world = Wire(
@@ -105,7 +111,7 @@ def test_the_stream_survives_any_weather(weather: list[list[int]], client_mss: i
         client_mss=client_mss,
         server_settings=TcpSettings(receive_buffer_bytes=buffer),
     )
-    converse(world)
+    converse(world, at_once)
     gave_up = [end for end in (world.client, world.server) if end.error is not None]
     if not gave_up:
         check(world)
@@ -186,6 +192,20 @@ def test_several_losses_are_repaired_without_a_timeout_each():
     world.client.send(bytes(9000))
     world.run(400 * MILLISECOND)
     assert len(world.server.received) == 9000
+
+
+def test_both_ends_may_go_back_at_once():
+    """All data arrive and no ACK does: each end sends again what the other has, from where it is too old to look at."""
+    world = established()
+    world.fate = lambda sender, segment: [0] if world.now_ns < 60 * MILLISECOND and segment.payload else []
+    world.client.send(bytes(20_000))
+    world.server.send(bytes(20_000))
+    world.run(SECOND)
+    assert len(world.client.received) == len(world.server.received) == 20_000
+    world.fate = lambda sender, segment: [0]
+    world.run(5 * SECOND)
+    for end in (world.client, world.server):
+        assert end.connection.snd_una == end.connection.snd_max
 
 
 def test_a_steady_connection_hardly_asks_to_be_woken():
