@@ -23,8 +23,8 @@ STATIC_DISTANCE = 1
 class RouteConfig(Part):
     """A static route: packets to the prefix go to the neighbour."""
 
-    to: Cidr
-    via: Address
+    to: Cidr = Field(description="destinations, such as 198.51.100.0/24")
+    via: Address = Field(description="the neighbour to hand them to, in one of the router's own networks")
 
 
 class Config(ElementConfig):
