@@ -1,0 +1,91 @@
+"""What every element must survive, in the default world on the virtual clock: junk on each of its ports."""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from actors.element import JOURNEY
+from actors.runtime.virtual import VirtualNetwork
+from orchestrator.config import default_world, load_world
+from orchestrator.simulation import build, furnish
+
+FRAMES = int(os.environ.get("JOURNEY_JUNK_FRAMES", "200"))
+"""Junk frames for each port; the full dose is 10,000."""
+
+WORLD = load_world(default_world())
+PORTS = [end for link in WORLD.links.values() for end in link.between]
+A_JOURNEY = "0123456789abcdef" * 2
+RECOVERY_S = 600.0
+"""Mutated frames are sometimes valid ones that poison a cache; by then those entries have expired."""
+
+Frames = dict[tuple[str, str], list[bytes]]
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> VirtualNetwork:
+    furnish(WORLD, tmp_path)
+    return build(WORLD, 7, tmp_path)
+
+
+def record_frames(network: VirtualNetwork) -> Frames:
+    """From now on, the frames that each port is sent."""
+    frames: Frames = defaultdict(list)
+    for host in network.hosts.values():
+        for port in host.ports.values():
+            frames_there = frames[port.peer, port.peer_port]
+            port.tap = lambda _link, _sender, _depart, frame, _journey, there=frames_there: there.append(
+                frame
+            )
+    return frames
+
+
+def spoil(dice: Random, frame: bytes) -> bytes:
+    """A frame with a few bytes changed, cut short, or lengthened."""
+    spoilt = bytearray(frame)
+    match dice.randrange(4):
+        case 0:
+            return dice.randbytes(dice.randrange(200))
+        case 1:
+            return frame[: dice.randrange(len(frame))]
+        case 2:
+            return frame + dice.randbytes(dice.randrange(50))
+        case _:
+            for _ in range(dice.randrange(1, 5)):
+                spoilt[dice.randrange(min(len(frame), 120))] = dice.randrange(256)
+            return bytes(spoilt)
+
+
+def junk(dice: Random, frames: list[bytes]) -> Iterator[bytes]:
+    for _ in range(FRAMES):
+        yield spoil(dice, dice.choice(frames or [bytes(60)]))
+
+
+async def fetch(network: VirtualNetwork) -> dict[str, Any]:
+    return await network.host("laptop").answer("fetch", {"url": WORLD.url, "journey": None})
+
+
+def test_junk_on_every_port_harms_nothing_for_long(network: VirtualNetwork):
+    dice = Random(1)
+
+    async def story() -> tuple[int, int]:
+        frames = record_frames(network)
+        before = await fetch(network)
+        for end in PORTS:
+            name, _, port = end.partition(".")
+            host = network.host(name)
+            for number, frame in enumerate(junk(dice, frames[name, port])):
+                JOURNEY.set(A_JOURNEY if number % 3 == 0 else None)
+                host.deliver(port, frame)
+                if number % 20 == 0:
+                    await host.sleep(0.001)
+            JOURNEY.set(None)
+        await network.host("laptop").sleep(RECOVERY_S)
+        after = await fetch(network)
+        return before["status"], after["status"]
+
+    assert network.run(story()) == (200, 200)
