@@ -21,6 +21,7 @@ from actors.element import CallFailed
 
 log = logging.getLogger("orchestrator")
 
+API_SOCKET = "api.sock"
 LINE_LIMIT = 64 << 20
 ENVIRONMENT, USAGE = 3, 2
 
@@ -82,6 +83,8 @@ class ApiServer:
             else:
                 known = ", ".join(sorted([*self._answers, *self._streams]))
                 await say(error=f"unknown verb {verb!r}; known are {known}", exit=USAGE)
+        except RequestFailed as error:
+            await say(error=str(error), exit=error.code)
         except CallFailed as error:
             await say(error=str(error), exit=ENVIRONMENT)
         except (ValueError, TypeError, KeyError, LookupError) as error:
@@ -121,7 +124,7 @@ class Client:
     @classmethod
     def find(cls, home: Path) -> "Client | None":
         """The world that was started last and still answers, if any."""
-        sockets = sorted(home.glob("*/api.sock"), key=lambda path: path.stat().st_mtime, reverse=True)
+        sockets = sorted(home.glob(f"*/{API_SOCKET}"), key=lambda path: path.stat().st_mtime, reverse=True)
         for path in sockets:
             with contextlib.suppress(OSError):
                 cls._connect(path).close()

@@ -202,7 +202,7 @@ class _Ways:
             if flight in told_in_full or first.packet.protocol not in ("TCP", "ICMP"):
                 continue
             topic = topics[first.place]
-            if run and (topic, flight.path) != (run_topic, run[0].path):
+            if run and (topic, flight.path, _label(flight)) != (run_topic, run[0].path, _label(run[0])):
                 yield run_topic, self._sum_up(run)
                 run = []
             run.append(flight)
@@ -213,7 +213,7 @@ class _Ways:
     def _sum_up(self, run: list[Flight]) -> Line:
         first = run[0]
         size = sum(flight.first.bytes for flight in run)
-        label = _label(first) if len(run) == 1 else plural(len(run), "packet")
+        label = _label(first) if len(run) == 1 else f"{len(run)} times {_label(first)}"
         slowest = max(flight.duration_ms for flight in run)
         took = (
             f"{milliseconds(slowest)} on the way"

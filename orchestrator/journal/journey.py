@@ -77,6 +77,11 @@ class Journey:
         return self._end.get("status")
 
     @property
+    def succeeded(self) -> bool:
+        """Whether it was answered with a 2xx status."""
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
     def error(self) -> str | None:
         """Why there was no answer."""
         if "error" in self._end:

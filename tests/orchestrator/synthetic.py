@@ -107,11 +107,13 @@ def _route(s: Script, element: str, destination: str, matched: str, next_hop: st
 
 
 def before_the_click(s: Script) -> None:
-    s.event(-11.4, "laptop", "dhcp.discover", xid=0x3903F326)
+    s.event(-11.4, "laptop", "dhcp.discover", xid=0x3903F326, attempt=1)
     s.event(-11.39, "home-router", "dhcp.pool", address="192.168.1.100", why="first free address", free=100)
     s.event(-11.39, "laptop", "dhcp.offer", address="192.168.1.100", server="192.168.1.1")
     s.event(-11.39, "laptop", "dhcp.request", address="192.168.1.100", server="192.168.1.1")
-    s.event(-11.38, "laptop", "dhcp.ack", address="192.168.1.100", server="192.168.1.1", lease_s=86400)
+    s.event(
+        -11.38, "laptop", "dhcp.ack", address="192.168.1.100", server="192.168.1.1", lease_s=86400, why="new"
+    )
 
 
 def find_the_address(s: Script) -> None:

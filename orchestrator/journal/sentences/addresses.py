@@ -12,33 +12,44 @@ def dhcp_lease(r: Record) -> Told:
 
 @sentence("dhcp.discover")
 def dhcp_discover(r: Record) -> Told:
-    return Told("DHCPDISCOVER to everyone: who has an address for me?")
+    again = f"asked {r['attempt']} times by now" if r.get("attempt", 1) > 1 else ""
+    return Told("DHCPDISCOVER to everyone: who has an address for me?", again)
 
 
 @sentence("dhcp.pool")
 def dhcp_pool(r: Record) -> Told:
-    return Told(f"Picked {r['address']} from the pool: {r['why']}", f"{r['free']} free")
+    return Told(f"{r['address']} in the pool: {r['why']}", f"{r['free']} free")
+
+
+@sentence("dhcp.exhausted")
+def dhcp_exhausted(r: Record) -> Told:
+    return Told(f"No address is left for {r['mac']}", f"the pool has {r['pool']}")
 
 
 @sentence("dhcp.offer")
 def dhcp_offer(r: Record) -> Told:
-    return Told(f"DHCPOFFER: {r['address']}", f"from {r['server']}")
+    return Told(f"DHCPOFFER: {r['address']}", f"from server {r['server']}")
 
 
 @sentence("dhcp.request")
 def dhcp_request(r: Record) -> Told:
-    return Told(f"DHCPREQUEST: I take {r['address']}", f"from {r['server']}" if r.get("server") else "")
+    return Told(f"DHCPREQUEST: {r['address']}, please", f"to server {r['server']}")
 
 
 @sentence("dhcp.ack")
 def dhcp_ack(r: Record) -> Told:
-    lease = f"for {duration(r['lease_s'])}, " if "lease_s" in r else ""
-    return Told(f"DHCPACK: {r['address']} is leased", f"{lease}by {r['server']}")
+    lease = f"DHCPACK: {r['address']} is leased for {duration(r['lease_s'])}"
+    return Told(lease, f"to {r['mac']}" if "mac" in r else f"by server {r['server']}")
 
 
 @sentence("dhcp.nak")
 def dhcp_nak(r: Record) -> Told:
-    return Told("DHCPNAK: refused", r.get("why", ""))
+    return Told("DHCPNAK: that address is refused", r["why"])
+
+
+@sentence("dhcp.lost")
+def dhcp_lost(r: Record) -> Told:
+    return Told(f"{r['address']} is mine no longer", r["why"])
 
 
 @sentence("arp.request")

@@ -53,13 +53,15 @@ def alb_response(r: Record) -> Told:
         return Told(
             f"The load balancer itself answers {r['status']}", f"target: {r.get('target_status') or 'none'}"
         )
-    return Told(f"The target has answered {r['target_status']}: passes {r['status']} on",
-                f"{milliseconds(r['target_ms'])} after it was asked")  # fmt: skip
+    asked = f"{milliseconds(r['target_ms'])} after it was asked" if r["target_ms"] is not None else ""
+    return Told(f"The target has answered {r['target_status']}: passes {r['status']} on", asked)
 
 
 @sentence("nginx.accept")
 def nginx_accept(r: Record) -> Told:
     queue = f"{r['queue']} of {r['backlog']} places taken in the accept queue"
+    if r["worker"] is None:
+        return Told("The connection waits for a worker", queue)
     return Told(f"Worker {r['worker']} accepts the connection", queue)
 
 

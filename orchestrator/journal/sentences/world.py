@@ -1,7 +1,7 @@
 """What happens to elements and links, and the two ends of a journey."""
 
 from orchestrator.journal.sentences.table import Record, Told, sentence
-from orchestrator.journal.wording import listed, milliseconds, plural
+from orchestrator.journal.wording import listed, milliseconds, plain, plural
 
 
 @sentence("journey.start")
@@ -58,15 +58,29 @@ def target_state(r: Record) -> Told:
     return Told(f"Target {r['target']} is {r['to']}, was {r['from']}", r.get("reason") or "")
 
 
-@sentence("pod.sandbox")
-def pod_sandbox(r: Record) -> Told:
-    return Told(f"Network sandbox of pod {r['pod']} is ready", f"address {r['address']}")
+@sentence("pod.network")
+def pod_network(r: Record) -> Told:
+    return Told(f"Pod {r['pod']} has its network: address {r['address']}", f"gateway {r['gateway']}")
 
 
 @sentence("cni.add")
 def cni_add(r: Record) -> Told:
-    route = f", veth {r['veth']}" if "veth" in r else ""
-    return Told(f"CNI ADD: pod {r['pod']} gets {r['address']}{route}", r.get("why", ""))
+    if "error" in r:
+        return Told(f"CNI ADD: no network for pod {r['pod']}", r["error"])
+    where = f"network interface {r['device']}, veth {r['veth']}, route table {r['table']}"
+    return Told(f"CNI ADD: pod {r['pod']} gets {r['address']}", where)
+
+
+@sentence("cni.del")
+def cni_del(r: Record) -> Told:
+    return Told(f"CNI DEL: pod {r['pod']} gives {r['address']} back", f"veth {r['veth']} is gone")
+
+
+@sentence("cni.repair")
+def cni_repair(r: Record) -> Told:
+    if "error" in r:
+        return Told("CNI: the node's routes are not as they should be, and cannot be mended", r["error"])
+    return Told("CNI: the node's routes were not as they should be, and are now", plain(r["written"]))
 
 
 @sentence("load.end")

@@ -1,0 +1,91 @@
+"""`journey`: the command line. Verbs live in `orchestrator/commands/`; how they fail is decided here."""
+
+import os
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from orchestrator.commands import capture, checks, measure, requests, world
+from orchestrator.commands.failure import INTERRUPTED, explain
+from orchestrator.commands.terminal import say
+
+
+class Verbs(TyperGroup):
+    """The group of all verbs: turns whatever ends one into a message and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            say("interrupted")
+            raise typer.Exit(INTERRUPTED) from None
+        except (typer.Exit, typer.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            if hasattr(error, "exit_code"):
+                raise  # a usage error, which typer shows
+            message, code = explain(error)
+            say(message)
+            raise typer.Exit(code) from None
+
+
+app = typer.Typer(
+    cls=Verbs,
+    name="journey",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"packet-journey {version('packet-journey')}")
+        raise typer.Exit
+
+
+@app.callback()
+def journey(
+    no_color: Annotated[bool, typer.Option("--no-color", help="Plain text; so does NO_COLOR=1.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Executes the whole journey of a web request, from a laptop to an nginx pod on EKS.
+
+    [bold]Start here[/bold]
+
+      journey up              a world, and its first journey told hop by hop
+      journey trace           one more request; starts a world for it if none is running
+      journey load -c 64      many requests, and which pod served them
+    """
+    if no_color:
+        os.environ["NO_COLOR"] = "1"
+
+
+for verb in (
+    world.up,
+    world.down,
+    world.ps,
+    requests.trace,
+    requests.load,
+    capture.capture,
+    measure.simulate,
+    measure.bench,
+    checks.validate,
+    checks.schema,
+    checks.doctor,
+):
+    app.command()(verb)
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()

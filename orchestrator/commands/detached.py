@@ -1,0 +1,56 @@
+"""`journey up --detach`: the world lives in a process of its own, and tells when it is up."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from orchestrator.commands.failure import THRESHOLD, Failure
+from orchestrator.commands.terminal import out, say, tell_what_to_try
+from orchestrator.control.api import API_SOCKET, Client
+from orchestrator.directory import home
+
+LOG = "up.log"
+
+
+def start_detached(file: Path | None) -> int:
+    """Start the world, tell its first journey and leave it running; gives the exit code. Raises `Failure`."""
+    process, ready = _launch(file)
+    from orchestrator.journal.journey import Journey
+    from orchestrator.journal.story import tell_story
+
+    with ready:
+        told = ready.read()
+    if not told:
+        raise Failure(_last_words(), process.wait())
+    directory = Path(json.loads(told)["directory"])
+    journey = Journey.unpack(Client(directory / API_SOCKET).request("trace"))
+    tell_story(out(), journey)
+    tell_what_to_try()
+    say(f"the world is up, in {directory}; `journey down` stops it")
+    return 0 if journey.succeeded else THRESHOLD
+
+
+def _launch(file: Path | None) -> tuple[subprocess.Popen[bytes], TextIO]:
+    """The process, and where it says that it is ready: its end without a word means that it is not."""
+    read_fd, write_fd = os.pipe()
+    command = [sys.executable, "-m", "orchestrator.cli", "up", "--ready-fd", str(write_fd)]
+    if file is not None:
+        command.append(str(file))
+    with (home() / LOG).open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=[write_fd],
+            start_new_session=True,
+        )
+    os.close(write_fd)
+    return process, os.fdopen(read_fd)
+
+
+def _last_words() -> str:
+    return (home() / LOG).read_text(errors="replace").strip() or "the world did not start"

@@ -1,0 +1,101 @@
+"""A world in the foreground: what `journey up` does between its start and its end."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+
+from orchestrator import operations
+from orchestrator.commands.failure import ENVIRONMENT, INTERRUPTED, THRESHOLD, Failure
+from orchestrator.commands.load_display import load_display, load_tables, told
+from orchestrator.commands.terminal import out, say, tell_what_to_try
+from orchestrator.config import World as WorldConfig
+from orchestrator.control.service import Service
+from orchestrator.journal.story import tell_story
+from orchestrator.world import World
+
+TOUR_S = 10.0
+TOUR_CONCURRENCY = 16
+
+
+class Foreground:
+    """Runs a world in this process until it is told to stop."""
+
+    def __init__(self, config: WorldConfig, *, tour: bool, ready_fd: int | None) -> None:
+        self._config = config
+        self._tour = tour
+        self._ready_fd = ready_fd
+        self._waiting = False
+        self._code = 0
+
+    def run(self) -> int:
+        """The exit code. Raises `WorldFailed` when the world does not start."""
+        try:
+            return asyncio.run(self._run())
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            return self._code if self._waiting else INTERRUPTED
+
+    async def _run(self) -> int:
+        task = asyncio.current_task()
+        assert task is not None
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        if self._ready_fd is None:
+            say(f"starting {self._config.name}: {len(self._config.elements)} elements")
+        async with World(self._config) as world:
+            service = Service(world)
+            server = service.server()
+            await server.start()
+            try:
+                if self._ready_fd is None:
+                    await self._show(world)
+                else:
+                    self._tell_ready(world)
+                if not self._tour or sys.stdout.isatty():
+                    await self._wait(world, service)
+            finally:
+                await server.close()
+        return self._code
+
+    def _tell_ready(self, world: World) -> None:
+        assert self._ready_fd is not None
+        with os.fdopen(self._ready_fd, "w") as ready:
+            ready.write(json.dumps({"directory": str(world.directory)}))
+
+    async def _show(self, world: World) -> None:
+        journey = await operations.trace(world)
+        tell_story(out(), journey)
+        if not journey.succeeded:
+            self._code = THRESHOLD
+        if self._tour:
+            await self._load(world)
+        tell_what_to_try()
+
+    async def _load(self, world: World) -> None:
+        out().print(f"\n[bold]{TOUR_S:g} seconds of load[/], {TOUR_CONCURRENCY} requests at once")
+        with load_display(TOUR_S) as display:
+            async for status in operations.load(world, concurrency=TOUR_CONCURRENCY, duration_s=TOUR_S):
+                display.update(status)
+        console = out()
+        console.print(f"{told(status)}\n")
+        for table in load_tables(status):
+            console.print(table)
+            console.print()
+        if not status["requests"]:
+            self._code = THRESHOLD
+
+    async def _wait(self, world: World, service: Service) -> None:
+        """Until somebody wants the world to end, or it has."""
+        self._waiting = True
+        self._code = 0
+        if self._ready_fd is None:
+            say("the world is up; Ctrl-C or `journey down` stops it")
+        ends = {asyncio.ensure_future(world.wait()), asyncio.ensure_future(service.down.wait())}
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for end in ends:
+                end.cancel()
+        if world.ended.is_set():
+            raise Failure(world.why or "the world has ended", ENVIRONMENT)

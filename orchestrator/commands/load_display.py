@@ -1,0 +1,97 @@
+"""How load looks in a terminal: a line that moves (plain lines without one), then tables."""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from orchestrator.commands.terminal import err, say
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+PLAIN_EVERY_S = 2.0
+BAR_WIDTH = 30
+PERCENTILES = ("p50", "p90", "p99", "p99.9", "max")
+
+Status = dict[str, Any]
+
+
+class Display(Protocol):
+    def update(self, status: Status) -> None: ...
+
+
+@contextmanager
+def load_display(duration_s: float) -> Iterator[Display]:
+    """Shows how a load goes, on stderr."""
+    console = err()
+    if not console.is_terminal:
+        yield _Plain(duration_s)
+        return
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"))
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield _Moving(progress, progress.add_task("load", total=duration_s, told=""))
+
+
+class _Moving:
+    def __init__(self, progress: Any, task: Any) -> None:
+        self._progress, self._task = progress, task
+
+    def update(self, status: Status) -> None:
+        self._progress.update(self._task, completed=status["elapsed_s"], told=told(status))
+
+
+class _Plain:
+    """A line now and then."""
+
+    def __init__(self, duration_s: float) -> None:
+        self._duration_s = duration_s
+        self._due = time.monotonic() + PLAIN_EVERY_S
+
+    def update(self, status: Status) -> None:
+        if status["running"] and time.monotonic() < self._due:
+            return
+        self._due = time.monotonic() + PLAIN_EVERY_S
+        say(f"load: {status['elapsed_s']:4.1f} of {self._duration_s:g} s, {told(status)}")
+
+
+def told(status: Status) -> str:
+    """The state of a load in a line."""
+    failed = sum(status["errors"].values())
+    errors = f", {failed:,} failed" if failed else ""
+    return f"{status['requests']:,} requests, {status['requests_per_s']:,.0f}/s{errors}"
+
+
+def load_tables(result: Status) -> "Iterable[RenderableType]":
+    """Requests per pod, errors, and latency."""
+    from rich.table import Table
+
+    yield _pods(result)
+    if result["errors"]:
+        errors = Table("error", _right("times"), box=None, padding=(0, 2, 0, 0))
+        for error, count in sorted(result["errors"].items()):
+            errors.add_row(error, f"{count:,}")
+        yield errors
+    if result["latency_ms"]:
+        latency = Table("latency", *(_right(name) for name in PERCENTILES), box=None, padding=(0, 2, 0, 0))
+        latency.add_row("ms", *(f"{result['latency_ms'][name]:.2f}" for name in PERCENTILES))
+        yield latency
+
+
+def _pods(result: Status) -> "RenderableType":
+    from rich.table import Table
+
+    table = Table("pod", _right("requests"), _right("share"), "", box=None, padding=(0, 2, 0, 0))
+    served = result["per_pod"]
+    for pod, count in sorted(served.items()):
+        bar = "█" * round(count / max(served.values()) * BAR_WIDTH)
+        table.add_row(pod, f"{count:,}", f"{count / sum(served.values()):.1%}", bar)
+    return table
+
+
+def _right(title: str) -> Any:
+    from rich.table import Column
+
+    return Column(title, justify="right")

@@ -1,0 +1,112 @@
+"""`journey simulate` and `journey bench`: the virtual clock, and figures of speed."""
+
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from orchestrator.commands.failure import THRESHOLD
+from orchestrator.commands.options import File, FileOption, Json, read_config, seconds
+from orchestrator.commands.terminal import out, print_json, say
+
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed",
+        min=0,
+        help="All dice are thrown from this; the world's own if none is given.",
+        show_default=False,
+    ),
+]
+Concurrency = Annotated[int, typer.Option("--concurrency", "-c", min=1, help="Requests at the same time.")]
+Duration = Annotated[str, typer.Option("--duration", "-d", help="Virtual time of load, such as 5s.")]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="Write the journal here, as ndjson.", show_default=False
+    ),
+]
+
+
+def simulate(
+    file: File = None,
+    seed: Seed = None,
+    concurrency: Concurrency = 8,
+    duration: Duration = "5s",
+    output: Output = None,
+    as_json: Json = False,
+) -> None:
+    """Run a world under load on the virtual clock: equal seeds give equal journals, byte for byte.
+
+    [bold]Examples[/bold]
+
+      journey simulate --seed 7
+      journey simulate configs/journey.yaml --seed 8 --duration 30s -o journal.ndjson
+      journey simulate --seed 7 --json | jq -r .journal_hash
+    """
+    config, duration_s = read_config(file), seconds(duration)
+    from orchestrator.simulation import simulate as run
+
+    seed = config.seed if seed is None else seed
+    if not as_json:
+        say(f"simulating {duration} of {config.name} with seed {seed}")
+    result = run(config, seed, concurrency=concurrency, duration_s=duration_s)
+    journal = result.pop("journal")
+    if output is not None:
+        import json
+
+        with output.open("w", encoding="utf-8") as lines:
+            lines.writelines(f"{json.dumps(record)}\n" for record in journal)
+    if as_json:
+        print_json({**result, "records": len(journal)})
+        return
+    from orchestrator.commands.load_display import load_tables, told
+
+    console = out()
+    console.print(f"journal_hash {result['journal_hash']}  (seed {seed}, {len(journal):,} records)")
+    pace = result["virtual_s"] / result["wall_s"]
+    console.print(
+        f"{result['virtual_s']:.1f} s of the world in {result['wall_s']:.1f} s ({pace:.1f} times real time)"
+    )
+    console.print(f"{told(result['load'])}, {concurrency} at once\n")
+    for table in load_tables(result["load"]):
+        console.print(table)
+        console.print()
+
+
+def bench(file: FileOption = None, as_json: Json = False) -> None:
+    """Measure how fast the emulator is, each figure beside its reference from the same run. Takes some minutes.
+
+    [bold]Examples[/bold]
+
+      journey bench
+      journey bench --json > bench.json
+
+    Ends with 4 when a figure does not reach its bar.
+    """
+    config = read_config(file)
+    from orchestrator.bench import suite
+
+    figures = []
+    for figure in suite.run(config, urlsplit(config.url).hostname or ""):
+        figures.append(figure)
+        if not as_json:
+            say(f"measured: {figure.title}")
+    if as_json:
+        print_json(suite.as_json(figures))
+    else:
+        from rich.table import Table
+
+        table = Table("", "figure", "", "reference", "", "ratio", "bar", box=None, padding=(0, 2, 0, 0))
+        for each in figures:
+            mark = "[green]ok[/]" if each.reached else "[bold red]short[/]"
+            reference = "" if each.reference is None else f"{each.reference:,.3g}"
+            bar = f"{'at most' if each.most else 'at least'} {each.bar:g}"
+            table.add_row(
+                mark, each.title, f"{each.value:,.3g} {each.unit}", each.reference_title, reference,
+                f"{each.ratio:.2f}", bar,
+            )  # fmt: skip
+        out().print(table)
+    if not all(figure.reached for figure in figures):
+        raise typer.Exit(THRESHOLD)

@@ -1,0 +1,112 @@
+"""Options that several verbs share, and how a verb comes by its world."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+import typer
+
+from orchestrator.commands.failure import usage
+from orchestrator.commands.terminal import say
+
+if TYPE_CHECKING:
+    from orchestrator.config import World
+    from orchestrator.control.api import Client
+
+File = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[FILE]", help="World file; the default world if none is given.", show_default=False
+    ),
+]
+FileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--file",
+        metavar="FILE",
+        help="World file, when a world has to be started for this.",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from", metavar="ELEMENT", help="The laptop that asks; the world's first.", show_default=False
+    ),
+]
+Url = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[URL]", help="What to ask for; the world's own URL if none is given.", show_default=False
+    ),
+]
+
+
+class Session(Protocol):
+    """A world to ask: a running one, or one of the command's own."""
+
+    def request(self, verb: str, /, **arguments: Any) -> Any: ...
+
+    def stream(self, verb: str, /, **arguments: Any) -> Iterator[Any]: ...
+
+
+def read_config(file: Path | None) -> "World":
+    """The world file, or the default world. Raises `ConfigErrors`."""
+    from orchestrator.config import default_world, load_world
+
+    return load_world(file or default_world())
+
+
+def running_world() -> "Client | None":
+    """The world that runs on this machine, if one does."""
+    from orchestrator.control.api import Client
+    from orchestrator.directory import home
+
+    return Client.find(home())
+
+
+@contextmanager
+def a_world(file: Path | None) -> Iterator[Session]:
+    """The running world; else, or when a file is given, one that is started now and stopped afterwards."""
+    client = running_world() if file is None else None
+    if client is not None:
+        yield client
+        return
+    config = read_config(file)
+    from orchestrator.control.service import OwnWorld
+
+    say(f"no world is running: starting {config.name} ({len(config.elements)} elements) for this command")
+    with OwnWorld(config) as world:
+        yield world
+
+
+def checked_url(url: str | None) -> str | None:
+    """The URL, with https:// where no scheme is given."""
+    from urllib.parse import urlsplit
+
+    if url is None:
+        return None
+    whole = url if "://" in url else f"https://{url}"
+    try:
+        parts = urlsplit(whole)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound:
+        usage(f"{url!r} is not a URL such as https://packet-journey.com/")
+    return whole
+
+
+def seconds(text: str) -> float:
+    """A duration as people write it: `10s`, `1m30s`, `500ms`."""
+    from actors.units import SECOND, parse_duration
+
+    try:
+        duration_s = parse_duration(text) / SECOND
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    if duration_s <= 0:
+        raise typer.BadParameter("must be longer than nothing")
+    return duration_s

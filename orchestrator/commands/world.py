@@ -1,0 +1,126 @@
+"""`journey up`, `down` and `ps`: a world's life."""
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.commands.failure import environment
+from orchestrator.commands.options import File, Json, read_config, running_world
+from orchestrator.commands.terminal import out, print_json, say
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+DOWN_S = 15.0
+STATE_STYLES = {"up": "green", "late": "yellow"}
+
+Detach = Annotated[bool, typer.Option("--detach", help="Leave the world running in the background.")]
+Tour = Annotated[
+    bool,
+    typer.Option(
+        "--tour",
+        help="Show what it can do: the first journey, then ten seconds of load. Without a terminal, end then.",
+    ),
+]
+ReadyFd = Annotated[int | None, typer.Option("--ready-fd", hidden=True)]
+
+
+def up(file: File = None, detach: Detach = False, tour: Tour = False, ready_fd: ReadyFd = None) -> None:
+    """Start a world, tell its first journey, and keep it until Ctrl-C or `journey down`.
+
+    [bold]Examples[/bold]
+
+      journey up
+      journey up --detach
+      journey up configs/journey.yaml --tour
+
+    Ends with 4 when the first journey of a --detach or --tour was not answered with a 2xx status.
+    """
+    config = read_config(file)
+    if (client := running_world()) is not None:
+        environment(f"a world is running already, in {client.path.parent}; `journey down` stops it")
+    if detach:
+        from orchestrator.commands.detached import start_detached
+
+        code = start_detached(file)
+    else:
+        from orchestrator.commands.foreground import Foreground
+
+        code = Foreground(config, tour=tour, ready_fd=ready_fd).run()
+    if code:
+        raise typer.Exit(code)
+
+
+def down() -> None:
+    """Stop the running world. Does nothing when none is running.
+
+    [bold]Examples[/bold]
+
+      journey down
+    """
+    client = running_world()
+    if client is None:
+        say("no world is running")
+        return
+    told = client.request("down")
+    deadline = time.monotonic() + DOWN_S
+    while Path(told["directory"]).exists() or _runs(told["pid"]):
+        if time.monotonic() > deadline:
+            environment(f"the world in {told['directory']} does not end; its process is {told['pid']}")
+        time.sleep(0.02)
+    say("the world is down")
+
+
+def _runs(pid: int) -> bool:
+    """Whether the process still does anything; one that has ended but was not waited for by its parent does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        pass
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return not Path("/proc/self").exists()
+
+
+def ps(as_json: Json = False) -> None:
+    """List the elements of the running world, and the addresses that it listens on.
+
+    [bold]Examples[/bold]
+
+      journey ps
+      journey ps --json | jq '.elements[] | select(.restarts > 0)'
+    """
+    client = running_world()
+    listed: dict[str, Any] = (
+        client.request("ps") if client else {"elements": [], "addresses": {}, "directory": None}
+    )
+    if as_json:
+        print_json(listed)
+    elif client is None:
+        say("no world is running; `journey up --detach` starts one")
+    else:
+        show_elements(out(), listed)
+
+
+def show_elements(console: "Console", listed: dict[str, Any]) -> None:
+    from rich.table import Column, Table
+
+    right = ("pid", "restarts")
+    titles = ("element", "kind", "pid", "state", "restarts")
+    columns = (Column(title, justify="right" if title in right else "left") for title in titles)
+    table = Table(*columns, box=None, padding=(0, 2, 0, 0))
+    for element in listed["elements"]:
+        state = element["state"]
+        style = STATE_STYLES.get(state, "bold red")
+        table.add_row(
+            element["name"], element["kind"], str(element["pid"]), f"[{style}]{state}[/]", str(element["restarts"]),
+        )  # fmt: skip
+    console.print(table)
+    for name, address in listed["addresses"].items():
+        console.print(f"{name}: {address}")
+    console.print(f"[dim]run directory {listed['directory']}[/]")

@@ -1,0 +1,113 @@
+"""The verbs of a running world by name: behind its API socket, and for a command that has a world of its own."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from types import TracebackType
+from typing import Any, Self
+
+from orchestrator import operations
+from orchestrator.capture import capture
+from orchestrator.config import World as WorldConfig
+from orchestrator.control.api import API_SOCKET, Answer, ApiServer, Stream
+from orchestrator.world import World
+
+
+class Service:
+    """What a world answers to: `answers` give one value, `streams` several."""
+
+    def __init__(self, world: World) -> None:
+        self.down = asyncio.Event()
+        """Somebody wants the world to end."""
+        self._world = world
+        self.answers: dict[str, Answer] = {
+            "ps": self.ps,
+            "call": self.call,
+            "trace": self.trace,
+            "down": self.request_down,
+        }
+        self.streams: dict[str, Stream] = {"load": self.load, "capture": self.capture}
+
+    def server(self) -> ApiServer:
+        """These verbs for commands in other processes."""
+        return ApiServer(self._world.directory / API_SOCKET, self.answers, self.streams)
+
+    async def ps(self) -> dict[str, Any]:
+        return self._world.ps()
+
+    async def call(self, element: str, verb: str, arguments: dict[str, Any]) -> Any:
+        operations.check_names("element", [element], operations.kinds_of(self._world))
+        return await self._world.call(element, verb, **arguments)
+
+    async def trace(self, url: str | None = None, element: str | None = None) -> dict[str, Any]:
+        """A packed journey."""
+        return (await operations.trace(self._world, url, element)).packed()
+
+    async def request_down(self) -> dict[str, Any]:
+        self.down.set()
+        return {"directory": str(self._world.directory), "pid": os.getpid()}
+
+    def load(self, **arguments: Any) -> AsyncIterator[dict[str, Any]]:
+        return operations.load(self._world, **arguments)
+
+    def capture(self, **arguments: Any) -> AsyncIterator[dict[str, Any]]:
+        """While this world's own URL is fetched if neither a URL nor a time is given and `until_fetched` is."""
+        if arguments.pop("until_fetched", False) and not arguments.get("url"):
+            arguments["url"] = self._world.config.url
+        return capture(self._world, **arguments)
+
+
+class OwnWorld:
+    """A world for one command, with the same two methods as a `Client` of a running one. Use it in a `with`."""
+
+    def __init__(self, config: WorldConfig) -> None:
+        self._config = config
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> Self:
+        self._runner.__enter__()
+        try:
+            self._runner.run(self._start())
+        except BaseException:
+            self._runner.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            self._runner.run(self._world.stop())
+        finally:
+            self._runner.close()
+
+    async def _start(self) -> None:
+        self._world = World(self._config)
+        self._service = Service(self._world)
+        await self._world.start()
+
+    def request(self, verb: str, /, **arguments: Any) -> Any:
+        return self._runner.run(_answer(self._service.answers[verb](**arguments)))
+
+    def stream(self, verb: str, /, **arguments: Any) -> Iterator[Any]:
+        values = self._service.streams[verb](**arguments)
+        try:
+            while True:
+                try:
+                    yield self._runner.run(_next(values))
+                except StopAsyncIteration:
+                    return
+        finally:
+            self._runner.run(_close(values))
+
+
+async def _answer(answer: Awaitable[Any]) -> Any:
+    return await answer
+
+
+async def _next(values: AsyncIterator[Any]) -> Any:
+    return await anext(values)
+
+
+async def _close(values: Any) -> None:
+    await values.aclose()

@@ -1,0 +1,118 @@
+"""What can be done with a running world, for a command in this process and for one behind the API socket alike."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+from orchestrator.config.errors import suggestion
+from orchestrator.control.api import USAGE, RequestFailed
+from orchestrator.journal.journey import Journey
+from orchestrator.journal.store import JournalStore
+
+POLL_S = 0.25
+LEASE_EVENTS = "dhcp."
+
+Frame = tuple[str, str, int, bytes, str | None]
+
+
+class WorldLike(Protocol):
+    """What operations need of a `World`."""
+
+    config: Any
+    journal: JournalStore
+    directory: Path
+
+    async def call(self, element: str, verb: str, /, **arguments: Any) -> Any: ...
+
+    def ps(self) -> dict[str, Any]: ...
+
+    async def settle(self, journey: str | None = None) -> None: ...
+
+    def capture(
+        self, links: list[str] | None, write: Callable[[Frame], None]
+    ) -> AbstractAsyncContextManager[None]: ...
+
+
+def kinds_of(world: WorldLike) -> dict[str, str]:
+    """The kind of each element."""
+    return {element["name"]: element["kind"] for element in world.ps()["elements"]}
+
+
+def laptop_of(world: WorldLike, element: str | None = None) -> str:
+    """The laptop that requests go out from: the named one, else the world's first. Raises `RequestFailed`."""
+    kinds = kinds_of(world)
+    laptops = [name for name, kind in kinds.items() if kind == "laptop"]
+    if element is None:
+        if not laptops:
+            raise RequestFailed("this world has no laptop that could ask for anything", USAGE)
+        return laptops[0]
+    check_names("element", [element], kinds)
+    if element not in laptops:
+        what = f"{element} is of kind {kinds[element]}; requests go out from a laptop"
+        raise RequestFailed(what + suggestion(element, laptops, otherwise="there is"), USAGE)
+    return element
+
+
+def check_names(what: str, names: Iterable[str], known: Iterable[str]) -> None:
+    """Raises `RequestFailed`, with what was probably meant, unless all names are known."""
+    known = set(known)
+    for name in names:
+        if name not in known:
+            hint = suggestion(name, known, otherwise=f"{what}s are")
+            raise RequestFailed(f"there is no {what} {name!r}{hint}", USAGE)
+
+
+async def trace(world: WorldLike, url: str | None = None, element: str | None = None) -> Journey:
+    """One request on a connection of its own, recorded by every element that it passes."""
+    laptop = laptop_of(world, element)
+    identity = secrets.token_hex(16)
+    await world.call(laptop, "fetch", url=url or world.config.url, journey=identity, keep=False)
+    await world.settle(identity)
+    return journey_of(world, identity)
+
+
+def journey_of(world: WorldLike, identity: str) -> Journey:
+    """A journey that is in the world's journal. Raises `UnknownJourney`."""
+    records = world.journal.journey(identity)
+    before = [
+        event
+        for event in world.journal.events(LEASE_EVENTS)
+        if records and event["t_ns"] <= records[0]["t_ns"]
+    ]
+    return Journey(identity, records, before=_latest_lease(before), kinds=kinds_of(world))
+
+
+def _latest_lease(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """How the lease came about that is valid now: what happened since the last client began to look for one."""
+    begins = [place for place, event in enumerate(events) if event["kind"] == "dhcp.discover"]
+    return events[begins[-1] :] if begins else events
+
+
+async def load(
+    world: WorldLike,
+    *,
+    concurrency: int,
+    duration_s: float,
+    url: str | None = None,
+    element: str | None = None,
+) -> AsyncIterator[dict[str, Any]]:
+    """A closed loop: so many requests at once, each followed by the next. Yields what the laptop has counted so far.
+
+    The last value has `running` False and is the result. Breaking off stops the load.
+    """
+    laptop = laptop_of(world, element)
+    arguments = {"url": url or world.config.url, "concurrency": concurrency, "duration_s": duration_s}
+    await world.call(laptop, "load_start", **arguments)
+    running = True
+    try:
+        while running:
+            await asyncio.sleep(POLL_S)
+            status = await world.call(laptop, "load_status")
+            running = status["running"]
+            yield status
+    finally:
+        if running:
+            await world.call(laptop, "load_stop")
