@@ -1,0 +1,217 @@
+"""A laptop on the home network: DHCP client, the operating system's resolver, a browser, and a load generator."""
+
+import asyncio
+from functools import partial
+from typing import Any
+
+from pydantic import Field
+from yarl import URL
+
+from actors.browser import Browser, Fetched
+from actors.config_fields import Part
+from actors.dhcp_udp import DhcpInterface
+from actors.dns_udp import SharedResolve, ask
+from actors.element import JOURNEY, CallFailed, Context, Element, ElementConfig
+from actors.load import LoadRun
+from actors.names import BrowserDns
+from actors.protocols.dhcp.client import Lease
+from actors.protocols.dns.cache import Cache
+from actors.protocols.dns.stub import OPERATING_SYSTEM, StubResolver
+from actors.stack import Stack
+from actors.units import SECOND, Duration
+from actors.wire.addresses import ip_text
+
+PORT = "wifi"
+LEASE_PATIENCE_S = 15.0
+"""How long a request waits for the network to come up."""
+
+DNS_TIMEOUT_S = 5.0
+"""resolv.conf's `timeout`."""
+
+OS_CACHE_SIZE = 4096
+"""systemd-resolved's."""
+
+MAX_CONCURRENCY = 10_000
+
+
+class BrowserConfig(Part):
+    """The browser."""
+
+    dns_cache_max_ttl: Duration = Field(
+        default=60 * SECOND,
+        description="how long it keeps an answer at most, whatever its TTL; Chrome does 60 s",
+    )
+
+
+class Config(ElementConfig):
+    """A laptop."""
+
+    hostname: str = Field(
+        min_length=1, max_length=63, description="what it calls itself when it asks for a lease"
+    )
+    browser: BrowserConfig = BrowserConfig()
+
+    def port_names(self) -> tuple[str, ...]:
+        return (PORT,)
+
+
+class Laptop(Element):
+    """Where journeys begin."""
+
+    def __init__(self, config: Config, context: Context) -> None:
+        super().__init__(config, context)
+        self.stack = Stack(context)
+        self.stack.add_interface(PORT)
+        self.dhcp = DhcpInterface(context, self.stack, PORT, config.hostname, self._on_lease)
+        self.stub = StubResolver(
+            OPERATING_SYSTEM,
+            partial(ask, self.stack, context.random, DNS_TIMEOUT_S),
+            cache=Cache(OS_CACHE_SIZE),
+            now_ns=context.now_ns,
+            random=context.random,
+            record=context.record,
+        )
+        self._resolve = SharedResolve(context, self.stub.resolve)
+        self.browser = Browser(
+            context, self.stack, BrowserDns(context, self._resolve, config.browser.dns_cache_max_ttl)
+        )
+        self._online = asyncio.Event()
+        self._load: LoadRun | None = None
+
+    async def start(self) -> None:
+        await self.dhcp.start()
+
+    async def stop(self) -> None:
+        if self._load is not None:
+            self._load.stop()
+        await self.browser.close()
+
+    def on_frame(self, port: str, frame: bytes) -> None:
+        self.stack.on_frame(port, frame)
+
+    def on_link(self, port: str, up: bool) -> None:
+        self.stack.on_link(port, up)
+        if up:
+            self.dhcp.look()
+
+    def _on_lease(self, lease: Lease | None) -> None:
+        if lease is None:
+            self._online.clear()
+            self.stub.servers = ()
+        else:
+            self._online.set()
+            self.stub.servers = lease.dns_servers
+
+    # ---- requests ------------------------------------------------------------------------------------------
+
+    async def call_fetch(
+        self, url: str, journey: str | None = None, method: str = "GET", keep: bool = False
+    ) -> dict[str, Any]:
+        """One request by the browser, as part of a journey if one is given; DNS answers stay cached.
+
+        It goes out on a fresh connection, as from a new tab; with `keep` on one that stays open for the next.
+        Returns status, headers, body_bytes, total_ms, phases (ms, adding up to total_ms), and, if it failed, error
+        and phase.
+        """
+        target = _url(url)
+        token = JOURNEY.set(journey)
+        try:
+            self.context.record("journey.start", url=url, method=method)
+            fetched = await self._fetch(method, target, keep)
+            self._record_end(fetched)
+        finally:
+            JOURNEY.reset(token)
+        return fetched._asdict()
+
+    async def _fetch(self, method: str, url: URL, keep: bool) -> Fetched:
+        try:
+            async with asyncio.timeout(LEASE_PATIENCE_S):
+                await self._online.wait()
+        except TimeoutError:
+            return Fetched(
+                0, {}, 0, 0.0, {}, "the network is down: no DHCP server has given us an address", "dhcp"
+            )
+        self._record_lease()
+        return await self.browser.fetch(method, url, keep=keep)
+
+    def _record_lease(self) -> None:
+        lease = self.dhcp.engine.lease
+        assert lease is not None
+        self.context.record(
+            "dhcp.lease",
+            address=ip_text(lease.address),
+            prefix_length=lease.prefix_length,
+            server=ip_text(lease.server),
+            router=None if lease.router is None else ip_text(lease.router),
+            dns_servers=[ip_text(server) for server in lease.dns_servers],
+            lease_s=lease.lease_s,
+            remaining_s=(lease.expires_at_ns - self.context.now_ns()) // SECOND,
+        )
+
+    def _record_end(self, fetched: Fetched) -> None:
+        if fetched.error is not None:
+            self.context.record("journey.failed", error=fetched.error, phase=fetched.phase)
+            return
+        self.context.record("http.response", status=fetched.status, bytes=fetched.body_bytes)
+        self.context.record(
+            "journey.end",
+            status=fetched.status,
+            total_ms=fetched.total_ms,
+            phases=fetched.phases,
+            body_bytes=fetched.body_bytes,
+        )
+
+    # ---- load ----------------------------------------------------------------------------------------------
+
+    async def call_load_start(self, url: str, concurrency: int, duration_s: float) -> dict[str, Any]:
+        """Begin a closed loop of `concurrency` users for so many seconds; returns its status."""
+        if self._load is not None and self._load.running:
+            raise CallFailed("a load is running already; stop it first")
+        if not 1 <= concurrency <= MAX_CONCURRENCY:
+            raise CallFailed(f"a load needs between 1 and {MAX_CONCURRENCY} users at once, not {concurrency}")
+        if not duration_s > 0:
+            raise CallFailed(f"a load lasts longer than {duration_s:g} s")
+        target = _url(url)
+        tls = self.browser.tls if target.scheme == "https" else None
+        self._load = LoadRun(self.context, self.stack, self._resolve, tls, target, concurrency, duration_s)
+        return self._load.status()
+
+    async def call_load_status(self) -> dict[str, Any]:
+        """What the latest load has counted so far; see `LoadRun.status`."""
+        if self._load is None:
+            raise CallFailed("there has been no load yet")
+        return self._load.status()
+
+    async def call_load_stop(self) -> dict[str, Any]:
+        """End the load; requests that are under way are still waited for."""
+        if self._load is None:
+            raise CallFailed("there has been no load yet")
+        self._load.stop()
+        return self._load.status()
+
+    # ---- looking in ----------------------------------------------------------------------------------------
+
+    def inspect(self) -> dict[str, Any]:
+        now_ns, lease = self.context.now_ns(), self.dhcp.engine.lease
+        return {
+            "dhcp": {
+                "state": self.dhcp.engine.state,
+                "address": None if lease is None else ip_text(lease.address),
+                "remaining_s": None if lease is None else (lease.expires_at_ns - now_ns) // SECOND,
+            },
+            "dns_servers": [ip_text(server) for server in self.stub.servers],
+            "os_dns_cache": self.stub.cache.contents(now_ns),
+            "browser_dns_cache": self.browser.names.cache.contents(now_ns),
+            **self.stack.inspect(),
+        }
+
+
+def _url(text: str) -> URL:
+    """An http or https URL with a host; raises `CallFailed`."""
+    try:
+        url = URL(text)
+    except ValueError as error:
+        raise CallFailed(f"{text!r} is not a URL: {error}") from None
+    if url.scheme not in ("http", "https") or not url.raw_host:
+        raise CallFailed(f"{text!r} is not a URL such as https://packet-journey.com/")
+    return url
