@@ -48,12 +48,18 @@ _flow_bytes = Struct(">15s5xHxBxx12s").unpack_from
 class Config(ElementConfig):
     """A VPC with its subnets, route tables, security groups and network interfaces."""
 
-    cidr: Cidr
+    cidr: Cidr = Field(description="all private addresses; subnets divide it")
     internet_gateway: InternetGateway | None = None
-    subnets: dict[str, SubnetConfig] = Field(min_length=1)
-    route_tables: dict[str, tuple[RouteConfig, ...]]
-    security_groups: dict[str, SecurityGroupConfig]
-    network_interfaces: dict[Annotated[str, Field(pattern="^eni-[0-9a-z]+$")], NetworkInterface] = {}
+    subnets: dict[str, SubnetConfig] = Field(min_length=1, description="by name")
+    route_tables: dict[str, tuple[RouteConfig, ...]] = Field(
+        description="lists of routes, by the names that subnets use"
+    )
+    security_groups: dict[str, SecurityGroupConfig] = Field(
+        description="by the names that interfaces and rules use"
+    )
+    network_interfaces: dict[Annotated[str, Field(pattern="^eni-[0-9a-z]+$")], NetworkInterface] = Field(
+        default={}, description="by id"
+    )
     connection_tracking: ConnectionTracking = ConnectionTracking()
 
     def port_names(self) -> list[str]:

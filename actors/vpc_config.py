@@ -24,7 +24,7 @@ Ports = Annotated[int | str | None, AfterValidator(_check_ports)]
 class RuleConfig(Part):
     """What is allowed; the peer is a CIDR block or a security group of this VPC."""
 
-    protocol: Literal["tcp", "udp", "icmp", "all"]
+    protocol: Literal["tcp", "udp", "icmp", "all"] = Field(description="all is every protocol and every port")
     ports: Ports = Field(default=None, description="80, 1024-65535 or all; for tcp and udp only")
 
     @property
@@ -64,41 +64,49 @@ class EgressRule(RuleConfig):
 class SecurityGroupConfig(Part):
     """What may enter and leave the interfaces in this group; what no rule allows is dropped."""
 
-    ingress: tuple[IngressRule, ...] = ()
-    egress: tuple[EgressRule, ...] = ()
+    ingress: tuple[IngressRule, ...] = Field(default=(), description="what may enter")
+    egress: tuple[EgressRule, ...] = Field(default=(), description="what may leave")
 
 
 class SubnetConfig(Part):
     """A subnet; AWS keeps its first four addresses and its last."""
 
-    cidr: Cidr
-    availability_zone: str
-    route_table: str
+    cidr: Cidr = Field(description="a part of the VPC's")
+    availability_zone: str = Field(description="such as eu-west-1a")
+    route_table: str = Field(description="the route table of its packets")
 
 
 class RouteConfig(Part):
     """A route: inside the VPC (`local`) or to its internet gateway (`igw`)."""
 
-    destination: Cidr
-    target: Literal["local", "igw"]
+    destination: Cidr = Field(description="where packets are going; the longest match wins")
+    target: Literal["local", "igw"] = Field(description="local is the VPC itself, igw its internet gateway")
 
 
 class InternetGateway(Part):
     """Where the VPC meets AWS's edge: a port, our address on that link, and the edge's."""
 
-    port: str = "igw"
-    address: AddressWithMask
-    peer: Address
+    port: str = Field(default="igw", description="the port that leads to AWS's edge")
+    address: AddressWithMask = Field(description="our address on that link")
+    peer: Address = Field(description="the edge's address there")
 
 
 class NetworkInterface(Part):
     """An elastic network interface (ENI); the first private address is the primary one."""
 
-    port: str
-    subnet: str
-    private_ips: tuple[Address, ...] = Field(min_length=1)
-    security_groups: tuple[str, ...] = Field(min_length=1, max_length=16)
-    source_dest_check: bool = True
+    port: str = Field(description="the port at which the instance is plugged in")
+    subnet: str = Field(description="the subnet it lies in")
+    private_ips: tuple[Address, ...] = Field(
+        min_length=1, description="its addresses; the first is the primary one"
+    )
+    security_groups: tuple[str, ...] = Field(
+        min_length=1,
+        max_length=16,
+        description="the groups whose rules hold for it; one that allows is enough",
+    )
+    source_dest_check: bool = Field(
+        default=True, description="drop packets that are neither from nor to its addresses"
+    )
 
 
 def _between(low_s: int, high_s: int) -> AfterValidator:
@@ -113,9 +121,15 @@ def _between(low_s: int, high_s: int) -> AfterValidator:
 class ConnectionTracking(Part):
     """How long tracked connections may stay silent (EC2's ConnectionTrackingConfiguration), and how many an ENI has."""
 
-    tcp_established_timeout: Annotated[Duration, _between(60, 432_000)] = 432_000 * SECOND
-    udp_stream_timeout: Annotated[Duration, _between(60, 180)] = 180 * SECOND
-    udp_timeout: Annotated[Duration, _between(30, 60)] = 30 * SECOND
+    tcp_established_timeout: Annotated[Duration, _between(60, 432_000)] = Field(
+        default=432_000 * SECOND, description="an established TCP connection"
+    )
+    udp_stream_timeout: Annotated[Duration, _between(60, 180)] = Field(
+        default=180 * SECOND, description="a UDP flow that has seen more than one answer"
+    )
+    udp_timeout: Annotated[Duration, _between(30, 60)] = Field(
+        default=30 * SECOND, description="a UDP flow of one request and one answer"
+    )
     max_connections: int = Field(default=100_000, gt=0, description="per interface; AWS publishes no figure")
 
 

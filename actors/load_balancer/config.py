@@ -46,20 +46,46 @@ PortNumber = Annotated[int, Field(ge=1, le=65535)]
 class InterfaceSection(Part):
     """The ENI that AWS made for this node."""
 
-    eni: str = Field(min_length=1)
-    address: AddressWithMask
-    gateway: Address
+    eni: str = Field(min_length=1, description="its id, as in the VPC's network_interfaces")
+    address: AddressWithMask = Field(
+        description="its primary private address, with the length of the subnet's mask"
+    )
+    gateway: Address = Field(
+        description="the VPC's router in this subnet: the first address after the network's"
+    )
 
 
 class LoadBalancerAttributes(Part):
     """ModifyLoadBalancerAttributes, by AWS's keys."""
 
-    idle_timeout_s: int = Field(default=60, alias="idle_timeout.timeout_seconds", ge=1, le=4000)
-    client_keep_alive_s: int = Field(default=3600, alias="client_keep_alive.seconds", ge=60, le=604_800)
-    preserve_host: bool = Field(default=False, alias="routing.http.preserve_host_header.enabled")
-    xff_client_port: bool = Field(default=False, alias="routing.http.xff_client_port.enabled")
+    idle_timeout_s: int = Field(
+        default=60,
+        alias="idle_timeout.timeout_seconds",
+        ge=1,
+        le=4000,
+        description="a client's or target's connection that is silent for so long is closed",
+    )
+    client_keep_alive_s: int = Field(
+        default=3600,
+        alias="client_keep_alive.seconds",
+        ge=60,
+        le=604_800,
+        description="a client's connection is closed after the first request past this age",
+    )
+    preserve_host: bool = Field(
+        default=False,
+        alias="routing.http.preserve_host_header.enabled",
+        description="send targets the Host header as it came",
+    )
+    xff_client_port: bool = Field(
+        default=False,
+        alias="routing.http.xff_client_port.enabled",
+        description="add the client's port to X-Forwarded-For",
+    )
     xff_mode: Literal["append", "preserve", "remove"] = Field(
-        default="append", alias="routing.http.xff_header_processing.mode"
+        default="append",
+        alias="routing.http.xff_header_processing.mode",
+        description="what becomes of an X-Forwarded-For that the client sent",
     )
 
 
@@ -67,27 +93,54 @@ class TargetGroupAttributes(Part):
     """ModifyTargetGroupAttributes, by AWS's keys."""
 
     algorithm: Annotated[str, _known(ALGORITHMS, "algorithm")] = Field(
-        default="round_robin", alias="load_balancing.algorithm.type"
+        default="round_robin",
+        alias="load_balancing.algorithm.type",
+        description="round_robin, least_outstanding_requests or another that AWS has",
     )
     deregistration_delay_s: int = Field(
-        default=300, alias="deregistration_delay.timeout_seconds", ge=0, le=3600
+        default=300,
+        alias="deregistration_delay.timeout_seconds",
+        ge=0,
+        le=3600,
+        description="how long a deregistered target may finish its requests",
     )
     minimum_healthy_count: int = Field(
-        default=1, alias="target_group_health.unhealthy_state_routing.minimum_healthy_targets.count", ge=1
+        default=1,
+        alias="target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
+        ge=1,
+        description="with fewer healthy targets requests go to all (fail open)",
     )
     minimum_healthy_percentage: Literal["off"] | Annotated[int, Field(ge=1, le=100)] = Field(
-        default="off", alias="target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage"
+        default="off",
+        alias="target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
+        description="the same as a share of all targets",
     )
 
 
 class HealthCheckSection(Part):
-    path: str = Field(default="/", max_length=1024, pattern=r"^/[!-~]*$")
-    port: Literal["traffic-port"] | PortNumber = "traffic-port"
-    interval: Annotated[Duration, _between(5, 300)] = 30 * SECOND
-    timeout: Annotated[Duration, _between(2, 120)] = 5 * SECOND
-    healthy_threshold: int = Field(default=5, ge=2, le=10)
-    unhealthy_threshold: int = Field(default=2, ge=2, le=10)
-    matcher: Annotated[str, AfterValidator(_matcher)] = "200"
+    """How targets are probed, with AWS's defaults for an ALB."""
+
+    path: str = Field(
+        default="/", max_length=1024, pattern=r"^/[!-~]*$", description="what is asked for, by GET"
+    )
+    port: Literal["traffic-port"] | PortNumber = Field(
+        default="traffic-port", description="the port to probe; traffic-port is the target's own"
+    )
+    interval: Annotated[Duration, _between(5, 300)] = Field(
+        default=30 * SECOND, description="time from probe to probe of one target"
+    )
+    timeout: Annotated[Duration, _between(2, 120)] = Field(
+        default=5 * SECOND, description="a probe without an answer by then has failed"
+    )
+    healthy_threshold: int = Field(
+        default=5, ge=2, le=10, description="successes in a row that make a target healthy"
+    )
+    unhealthy_threshold: int = Field(
+        default=2, ge=2, le=10, description="failures in a row that make it unhealthy"
+    )
+    matcher: Annotated[str, AfterValidator(_matcher)] = Field(
+        default="200", description="statuses that count as success: 200, 200,202, 200-299"
+    )
 
     @model_validator(mode="after")
     def _timeout_is_shorter(self) -> "HealthCheckSection":
@@ -100,39 +153,51 @@ class HealthCheckSection(Part):
 
 
 class TargetSection(Part):
-    id: Address
-    port: PortNumber
+    """A target: the address of a pod, and a port."""
+
+    id: Address = Field(description="its address")
+    port: PortNumber = Field(description="its port")
 
     def target_id(self) -> TargetId:
         return TargetId(ip_bytes(self.id), self.port)
 
 
 class TargetGroupSection(Part):
-    name: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?$")
-    id: str = Field(pattern=r"^[0-9a-f]{16}$")
-    protocol: Literal["HTTP"] = "HTTP"
-    port: PortNumber = 80
-    target_type: Literal["ip"] = "ip"
+    """Targets that share requests, and how they are checked."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?$", description="its name in AWS")
+    id: str = Field(pattern=r"^[0-9a-f]{16}$", description="the last part of its ARN")
+    protocol: Literal["HTTP"] = Field(default="HTTP", description="how targets are spoken to")
+    port: PortNumber = Field(default=80, description="the port of targets that do not say theirs")
+    target_type: Literal["ip"] = Field(
+        default="ip", description="targets are addresses, as for pods behind the VPC CNI"
+    )
     attributes: TargetGroupAttributes = TargetGroupAttributes()
     health_check: HealthCheckSection = HealthCheckSection()
-    targets: tuple[TargetSection, ...] = Field(default=(), max_length=1000)
+    targets: tuple[TargetSection, ...] = Field(
+        default=(), max_length=1000, description="who is registered when the world comes up"
+    )
 
 
 class ForwardSection(Part):
+    """Send the request to a target of a group."""
+
     type: Literal["forward"]
-    target_group: str
+    target_group: str = Field(description="its key in target_groups")
 
     def action(self) -> Action:
         return Forward(self.target_group)
 
 
 class FixedResponseSection(Part):
+    """Answer without asking a target."""
+
     type: Literal["fixed-response"]
-    status_code: Annotated[int, Field(ge=200, le=599)]
+    status_code: Annotated[int, Field(ge=200, le=599)] = Field(description="2XX, 4XX or 5XX")
     content_type: Literal[
         "text/plain", "text/css", "text/html", "application/javascript", "application/json"
-    ] = "text/plain"
-    message_body: str = Field(default="", max_length=1024)
+    ] = Field(default="text/plain", description="of the body")
+    message_body: str = Field(default="", max_length=1024, description="the body itself")
 
     @model_validator(mode="after")
     def _not_a_redirect(self) -> "FixedResponseSection":
@@ -148,9 +213,11 @@ ActionSection = Annotated[ForwardSection | FixedResponseSection, Field(discrimin
 
 
 class ConditionSection(Part):
-    field: Literal["path-pattern", "host-header"]
+    """A condition on a request; one matching value is enough."""
+
+    field: Literal["path-pattern", "host-header"] = Field(description="what is looked at")
     values: tuple[Annotated[str, Field(min_length=1, max_length=128)], ...] = Field(
-        min_length=1, max_length=5
+        min_length=1, max_length=5, description="patterns: * is any text, ? any character"
     )
 
     def condition(self) -> Condition:
@@ -158,9 +225,11 @@ class ConditionSection(Part):
 
 
 class RuleSection(Part):
-    priority: int = Field(ge=1, le=50_000)
-    conditions: tuple[ConditionSection, ...] = Field(min_length=1)
-    action: ActionSection
+    """What is done with requests that meet all conditions; the lowest priority that fits wins."""
+
+    priority: int = Field(ge=1, le=50_000, description="rules are tried from the lowest on")
+    conditions: tuple[ConditionSection, ...] = Field(min_length=1, description="all must hold")
+    action: ActionSection = Field(description="what is done then")
 
     @model_validator(mode="after")
     def _within_limits(self) -> "RuleSection":
@@ -176,12 +245,21 @@ class RuleSection(Part):
 
 
 class ListenerSection(Part):
-    port: PortNumber
-    protocol: Literal["HTTP", "HTTPS"]
-    ssl_policy: Annotated[str, _known(POLICIES, "security policy")] = "ELBSecurityPolicy-2016-08"
-    certificates: tuple[CertificateName, ...] = ()
-    rules: tuple[RuleSection, ...] = Field(default=(), max_length=100)
-    default_action: ActionSection
+    """A port that clients connect to, and what becomes of their requests."""
+
+    port: PortNumber = Field(description="where it listens")
+    protocol: Literal["HTTP", "HTTPS"] = Field(description="HTTPS ends TLS here")
+    ssl_policy: Annotated[str, _known(POLICIES, "security policy")] = Field(
+        default="ELBSecurityPolicy-2016-08",
+        description="which TLS versions and ciphers are spoken, by AWS's names",
+    )
+    certificates: tuple[CertificateName, ...] = Field(
+        default=(), description="domains; the first is shown to clients that name none of them"
+    )
+    rules: tuple[RuleSection, ...] = Field(
+        default=(), max_length=100, description="tried in the order of their priorities"
+    )
+    default_action: ActionSection = Field(description="what is done when no rule fits")
 
     @model_validator(mode="after")
     def _consistent(self) -> "ListenerSection":
@@ -203,12 +281,19 @@ class ListenerSection(Part):
 
 
 class LoadBalancerSection(Part):
-    name: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?$")
-    id: str = Field(pattern=r"^[0-9a-f]{16}$")
-    dns_name: str = Field(pattern=r"^[A-Za-z0-9.-]+$")
+    """The load balancer that this node belongs to; its nodes share it by an anchor in the file."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?$", description="its name in AWS")
+    id: str = Field(pattern=r"^[0-9a-f]{16}$", description="the last part of its ARN")
+    dns_name: str = Field(
+        pattern=r"^[A-Za-z0-9.-]+$",
+        description="the name that AWS made for it; DNS has an address for each node",
+    )
     attributes: LoadBalancerAttributes = LoadBalancerAttributes()
-    listeners: tuple[ListenerSection, ...] = Field(min_length=1, max_length=50)
-    target_groups: dict[str, TargetGroupSection] = Field(default={}, max_length=100)
+    listeners: tuple[ListenerSection, ...] = Field(min_length=1, max_length=50, description="at least one")
+    target_groups: dict[str, TargetGroupSection] = Field(
+        default={}, max_length=100, description="by the names that rules use"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> "LoadBalancerSection":
@@ -228,7 +313,7 @@ class LoadBalancerSection(Part):
 class AlbConfig(ElementConfig):
     """One node of a load balancer, in one availability zone."""
 
-    availability_zone: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$")
+    availability_zone: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$", description="such as eu-west-1a")
     interface: InterfaceSection
     load_balancer: LoadBalancerSection
 
