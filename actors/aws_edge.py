@@ -33,8 +33,8 @@ _CHECKSUM_AT = {ipv4.TCP: 50, ipv4.UDP: 40}
 class RouteConfig(Part):
     """A static route: packets to the prefix go to the neighbour."""
 
-    to: Cidr
-    via: Address
+    to: Cidr = Field(description="where packets are going")
+    via: Address = Field(description="a neighbour in one of its networks")
 
 
 class Config(ElementConfig):

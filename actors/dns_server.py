@@ -29,8 +29,8 @@ UPSTREAM_TIMEOUT_S = 1.0
 class InterfaceConfig(Part):
     """The server's only interface."""
 
-    address: AddressWithMask
-    gateway: Address
+    address: AddressWithMask = Field(description="its address, with the length of its network's mask")
+    gateway: Address = Field(description="the router to everywhere else")
 
 
 class RecursiveConfig(Part):
