@@ -4,8 +4,8 @@ import asyncio
 import ssl
 from collections.abc import Callable
 
-from dns.rrset import from_text
 from aiohttp import web
+from dns.rrset import from_text
 
 from actors.dns_udp import DnsService
 from actors.element import Context, Element
