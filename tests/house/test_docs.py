@@ -1,5 +1,6 @@
 """The docs say what the code does: pages made from it are fresh, and what they name is there."""
 
+import ast
 import importlib.util
 import json
 import re
@@ -46,3 +47,25 @@ def test_the_schema_writes_quantities_with_their_units():
     assert "title" not in delay
     tracking = world_schema()["$defs"]["vpc.ConnectionTracking"]["properties"]
     assert tracking["udp_stream_timeout"]["default"] == "3m"
+
+
+def kinds_written() -> set[str]:
+    """The kinds of records that the code writes: texts such as "dhcp.ack" in the rooms that write records."""
+    sources = [*(ROOT / "actors").rglob("*.py"), *(ROOT / "orchestrator").glob("*.py")]
+    texts = {
+        node.value
+        for path in sources
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    first_words = "|".join({kind.partition(".")[0] for kind in kinds_documented()})
+    return {text for text in texts if re.fullmatch(rf"({first_words})\.[a-z_]+", text)}
+
+
+def kinds_documented() -> set[str]:
+    rows = re.findall(r"^\| (`[^|]*) \|", (ROOT / "docs" / "journal.md").read_text(), re.MULTILINE)
+    return {kind for row in rows for kind in re.findall(r"`([a-z_]+\.[a-z_]+)`", row)}
+
+
+def test_the_journal_page_has_every_kind_that_is_written_and_no_other():
+    assert kinds_written() == kinds_documented()
