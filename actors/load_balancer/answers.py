@@ -1,10 +1,9 @@
 """Heads of responses as an ALB writes them: its own error pages, fixed responses, and what targets answered."""
 
-from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
 
-from actors.protocols.http1 import Response
+from actors.protocols.http1 import Response, http_date
 from actors.protocols.listener_rules import FixedResponse
 
 SERVER = b"awselb/2.0"
@@ -24,12 +23,6 @@ REASONS = {
 }
 
 _PAGE = "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n"
-
-
-@lru_cache(maxsize=8)
-def http_date(unix_s: int) -> bytes:
-    """A moment as IMF-fixdate (RFC 9110 section 5.6.7)."""
-    return formatdate(unix_s, usegmt=True).encode()
 
 
 @lru_cache(maxsize=64)
@@ -65,7 +58,7 @@ def _own_answer(
     head = b"HTTP/1.1 %b\r\nServer: %b\r\nDate: %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n%b" % (
         title,
         SERVER,
-        http_date(unix_s),
+        http_date(unix_s).encode(),
         media,
         len(body),
         persistence(keep_alive),

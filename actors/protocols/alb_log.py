@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
+from actors.protocols.log_text import quoted
+
 LINE = (
     '%s %s %s %s %s %s %s %s %s %s %d %d "%s" "%s" %s %s %s "%s" "%s" "%s" %s %s "%s" "-" "-" "%s" "%s" "-" "-" '
     '%s "-" "-" "-"\n'
@@ -96,10 +98,3 @@ def line(entry: Entry) -> str:
         entry.target_status,
         entry.conn_trace_id,
     )
-
-
-def quoted(text: str) -> str:
-    """Text that is safe between quotes on one line: what is not printable ASCII, and the quote, as `\\\\xHH`."""
-    if text.isascii() and text.isprintable() and '"' not in text:
-        return text
-    return "".join(c if " " <= c <= "~" and c != '"' else f"\\x{ord(c):02x}" for c in text)

@@ -10,6 +10,8 @@ Framing is the reader's own business: pieces are bare content, and whoever passe
 """
 
 from collections import deque
+from email.utils import formatdate
+from functools import lru_cache
 
 import httptools
 
@@ -42,6 +44,12 @@ PERSISTENT = frozenset([b"close", b"keep-alive", b"upgrade"])
 
 class BadResponse(Exception):
     """What came is not an HTTP/1 response to the request; says what is wrong."""
+
+
+@lru_cache(maxsize=8)
+def http_date(unix_s: int) -> str:
+    """A moment as IMF-fixdate (RFC 9110 section 5.6.7)."""
+    return formatdate(unix_s, usegmt=True)
 
 
 def chunk(piece: bytes) -> bytes:

@@ -58,6 +58,6 @@ def test_a_target_that_did_not_answer():
 
 def test_texts_of_strangers_cannot_break_the_line():
     entry = EXAMPLE._replace(user_agent='a"b\nc\xe9 \\ d', request="GET /\x7f")
-    assert '"GET /\\x7f" "a\\x22b\\x0ac\\xe9 \\ d"' in line(entry)
+    assert '"GET /\\x7f" "a\\x22b\\x0ac\\xe9 \\x5c d"' in line(entry)
     assert line(entry).count("\n") == 1
     assert line(entry).isascii()
