@@ -1,0 +1,67 @@
+"""What a freshly installed nginx has to say: one page, and its error pages."""
+
+from functools import lru_cache
+
+from actors.protocols.http1 import http_date
+
+SERVER = "nginx/1.27.3"
+
+WELCOME = b"""<!DOCTYPE html>
+<html>
+<head>
+<title>You have reached nginx</title>
+<style>
+html { color-scheme: light dark; }
+body { width: 36em; margin: 0 auto; font-family: sans-serif; }
+</style>
+</head>
+<body>
+<h1>You have reached nginx!</h1>
+<p>Your request has found its way: name, route, address translation, load
+balancer, node and veth pair, each did its part, and this server is up
+and answers. What it should say from here on is for you to configure.</p>
+
+<p>Follow the journey of this very page with <code>journey trace</code>.
+Every step was taken, none is made up.</p>
+
+<p><em>Good journey.</em></p>
+</body>
+</html>
+"""
+
+MODIFIED_S = 1_732_636_500
+"""When the page was put there: 2024-11-26 15:55:00 UTC."""
+
+ETAG = f'"{MODIFIED_S:x}-{len(WELCOME):x}"'
+
+_TITLES = {
+    400: "400 Bad Request",
+    404: "404 Not Found",
+    405: "405 Not Allowed",
+    500: "500 Internal Server Error",
+}
+
+
+MODIFIED = http_date(MODIFIED_S)
+
+
+@lru_cache(maxsize=8)
+def error_page(status: int) -> bytes:
+    """nginx's own page for an error."""
+    title = _TITLES[status]
+    return (
+        f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n"
+        f"<hr><center>{SERVER}</center>\r\n</body>\r\n</html>\r\n"
+    ).encode()
+
+
+def status_of(method: str, path: str, if_none_match: str | None, if_modified_since: str | None) -> int:
+    """The status for a request of the default site, which has nothing but `/` and `/index.html`."""
+    if path not in ("/", "/index.html"):
+        return 404
+    if method not in ("GET", "HEAD"):
+        return 405
+    if if_none_match is not None:
+        tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+        return 304 if ETAG in tags or tags == ["*"] else 200
+    return 304 if if_modified_since == MODIFIED else 200
