@@ -78,11 +78,15 @@ class Impairments:
 
     def _serialise(self, depart_ns: int, octets: int, rate: int) -> int:
         leaving = self._leaving_ns
-        while leaving and leaving[0] <= depart_ns:
-            leaving.popleft()
-        if len(leaving) >= self.queue:
-            raise Lost("queue_full")
-        start_ns = max(depart_ns, self._busy_until_ns)
-        self._busy_until_ns = start_ns + octets * 8 * SECOND // rate
-        leaving.append(self._busy_until_ns)
-        return self._busy_until_ns
+        start_ns = self._busy_until_ns
+        if start_ns <= depart_ns:  # the wire is free
+            leaving.clear()
+            start_ns = depart_ns
+        else:
+            while leaving and leaving[0] <= depart_ns:
+                leaving.popleft()
+            if len(leaving) >= self.queue:
+                raise Lost("queue_full")
+        self._busy_until_ns = end_ns = start_ns + octets * 8 * SECOND // rate
+        leaving.append(end_ns)
+        return end_ns

@@ -12,11 +12,15 @@ Tap = Callable[[str, str, int, bytes, str | None], None]
 ETHERNET_HEADER = 14
 
 
-class Carrier(Protocol):
-    """Moves a frame to the other end of the link."""
+Way = Callable[[int, str | None, bytes], bool]
+"""Takes `(arrival in ns, journey, frame)` to the other end; False when nobody is there to take it."""
 
-    def carry(self, port: "LinkPort", arrive_ns: int, journey: str | None, frame: bytes) -> bool:
-        """Take the frame; False when it could not be taken (nobody there, or the queue is full)."""
+
+class Carrier(Protocol):
+    """Moves frames to the other ends of links."""
+
+    def way(self, port: "LinkPort") -> Way:
+        """The way from this port to the other end of its link."""
         ...
 
 
@@ -36,8 +40,8 @@ class LinkPort:
     """The sending half of a link's end. Counters are plain numbers that the runtime collects."""
 
     __slots__ = (
-        "_carrier", "_now_ns", "_witness", "drops", "element", "impairments", "link", "mtu", "name", "octets",
-        "packets", "peer", "peer_port", "tap", "up",
+        "_arrival_ns", "_longest", "_now_ns", "_way", "_witness", "drops", "element", "impairments", "link", "mtu",
+        "name", "octets", "packets", "peer", "peer_port", "tap", "up",
     )  # fmt: skip
 
     def __init__(
@@ -58,29 +62,46 @@ class LinkPort:
         self.tap: Tap | None = None
         self.packets = self.octets = 0
         self.drops: dict[str, int] = {}
-        self._carrier, self._witness = carrier, witness
+        self._witness = witness
         self._now_ns = witness.now_ns
+        self._arrival_ns = impairments.arrival_ns
+        self._longest = mtu + ETHERNET_HEADER
+        self._way = carrier.way(self)
 
     def send(self, frame: bytes, after_ns: int = 0) -> None:
         """Put a frame on the wire `after_ns` from now (the model time that the element spends on it)."""
         depart_ns = self._now_ns() + after_ns
-        journey = JOURNEY.get()
-        if len(frame) > self.mtu + ETHERNET_HEADER:
-            self._drop(depart_ns, "mtu", frame)
+        octets = len(frame)
+        if JOURNEY.get() is not None or self.tap is not None or octets > self._longest or not self.up:
+            self._send_watched(depart_ns, frame)
             return
-        if not self.up:
-            self._drop(depart_ns, "no_carrier", frame)
-            return
-        queued_ns = self.impairments.queued_ns(depart_ns) if journey is not None else 0
         try:
-            arrive_ns = self.impairments.arrival_ns(depart_ns, len(frame))
+            arrive_ns = self._arrival_ns(depart_ns, octets)
         except Lost as lost:
             self._drop(depart_ns, lost.args[0], frame)
             return
-        if self.tap is not None:
-            self.tap(self.link, self.element, depart_ns, frame, journey)
-        if not self._carrier.carry(self, arrive_ns, journey, frame):
+        if self._way(arrive_ns, None, frame):
+            self.packets += 1
+            self.octets += octets
+        else:
             self._drop(depart_ns, "no_carrier", frame)
+
+    def _send_watched(self, depart_ns: int, frame: bytes) -> None:
+        """As `send`, for a frame that somebody looks at, or that cannot go."""
+        journey = JOURNEY.get()
+        queued_ns = self.impairments.queued_ns(depart_ns)
+        try:
+            if not self.up:
+                raise Lost("no_carrier")
+            if len(frame) > self._longest:
+                raise Lost("mtu")
+            arrive_ns = self._arrival_ns(depart_ns, len(frame))
+            if self.tap is not None:
+                self.tap(self.link, self.element, depart_ns, frame, journey)
+            if not self._way(arrive_ns, journey, frame):
+                raise Lost("no_carrier")
+        except Lost as lost:
+            self._drop(depart_ns, lost.args[0], frame)
             return
         self.packets += 1
         self.octets += len(frame)

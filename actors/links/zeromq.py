@@ -16,7 +16,7 @@ from typing import Any
 
 import zmq
 
-from actors.links.port import LinkPort
+from actors.links.port import LinkPort, Way
 from actors.wire.envelope import encode_batch, pack
 
 log = logging.getLogger("actors")
@@ -121,16 +121,24 @@ class ZeroMQCarrier:
                 return list(away)
             await asyncio.sleep(0.002)
 
-    def carry(self, port: LinkPort, arrive_ns: int, journey: str | None, frame: bytes) -> bool:
-        neighbour = self._neighbours[port.peer]
-        waiting = neighbour.waiting
-        if not waiting:
-            self._pending.append(neighbour)
-            if not self._scheduled and not self.draining:
-                self._scheduled = True
-                self._loop.call_soon(self._flush_soon)
-        waiting.append(pack((port.link, arrive_ns, journey, frame)))
-        return True
+    def way(self, port: LinkPort) -> Way:
+        """The way from a port to the neighbour at the other end; to be opened by `connect` first."""
+        neighbour, link = self._neighbours[port.peer], port.link
+
+        def carry(arrive_ns: int, journey: str | None, frame: bytes) -> bool:
+            waiting = neighbour.waiting
+            if not waiting:
+                self._will_flush(neighbour)
+            waiting.append(pack((link, arrive_ns, journey, frame)))
+            return True
+
+        return carry
+
+    def _will_flush(self, neighbour: Neighbour) -> None:
+        self._pending.append(neighbour)
+        if not self._scheduled and not self.draining:
+            self._scheduled = True
+            self._loop.call_soon(self._flush_soon)
 
     def flush(self) -> None:
         """Send what waits: one message per neighbour."""

@@ -192,8 +192,12 @@ class Member:
             handler(message)
         except Exception as error:
             self.malformed += 1
-            if self.malformed.bit_count() == 1:  # the 1st, 2nd, 4th, 8th ...: a flood of junk is not a flood of log
-                log.warning("%d control messages dropped: %s: %s", self.malformed, type(error).__name__, error)
+            if (
+                self.malformed.bit_count() == 1
+            ):  # the 1st, 2nd, 4th, 8th ...: a flood of junk is not a flood of log
+                log.warning(
+                    "%d control messages dropped: %s: %s", self.malformed, type(error).__name__, error
+                )
 
     def _on_welcome(self, message: dict[str, Any]) -> None:
         if not self._welcome.done():

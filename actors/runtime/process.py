@@ -118,50 +118,49 @@ class ProcessHost(Host):
             self._handle(batch)
 
     def _handle(self, batch: Sequence[Any]) -> None:
-        now_ns = time.monotonic_ns()
-        horizon_ns = now_ns + SLACK_NS
-        ports = self._ports_by_link
-        on_frame = self._on_frame
-        last_ns = 0
-        for envelope in batch:
+        """Give the element every frame of a batch that is due. An envelope that is not one raises as it is taken
+        apart; it is counted, and the rest follows."""
+        horizon_ns = time.monotonic_ns() + SLACK_NS
+        ports, on_frame, latest_ns = self._ports_by_link, self._on_frame, 0
+        rest = iter(batch)
+        while True:
             try:
-                link, due_ns, journey, frame = envelope
-                port = ports[link]
-                fits = 0 < due_ns < now_ns + FARTHEST_NS and type(frame) is bytes and len(frame) <= MAX_FRAME
+                for link, due_ns, journey, frame in rest:
+                    port = ports[link]
+                    if due_ns <= 0 or type(frame) is not bytes or len(frame) > MAX_FRAME:
+                        self.malformed += 1
+                        continue
+                    if due_ns > horizon_ns:
+                        self._hold(due_ns, horizon_ns, port, journey, frame)
+                        continue
+                    if due_ns > latest_ns:
+                        latest_ns = due_ns
+                    self._frame_ns = due_ns
+                    if journey is not None:
+                        self._deliver_marked(port, journey, frame)
+                        continue
+                    try:
+                        on_frame(port, frame)
+                    except Exception as error:
+                        self._failed(port, frame, error)
+                break
             except (TypeError, ValueError, KeyError):
-                fits = False
-            if not fits:
                 self.malformed += 1
-            elif due_ns > horizon_ns:
-                self._hold(due_ns, port, journey, frame)
-            elif journey is None:
-                self._frame_ns = last_ns = due_ns
-                try:
-                    on_frame(port, frame)
-                except Exception as error:
-                    self._failed(port, frame, error)
-                if due_ns > self._floor_ns:
-                    self._floor_ns = due_ns
-            else:
-                self._deliver_marked(due_ns, port, journey, frame)
         self._frame_ns = 0
+        self._floor_ns = max(self._floor_ns, latest_ns)
         self.frames += len(batch)
-        if last_ns and now_ns - last_ns > self.worst_lag_ns:
-            self.worst_lag_ns = now_ns - last_ns
+        self.worst_lag_ns = max(self.worst_lag_ns, horizon_ns - SLACK_NS - latest_ns if latest_ns else 0)
 
-    def _deliver_marked(self, due_ns: int, port: str, journey: Any, frame: bytes) -> None:
+    def _deliver_marked(self, port: str, journey: Any, frame: bytes) -> None:
         if type(journey) is not str:
-            self.malformed += 1
-            return
-        self._frame_ns = due_ns
+            raise TypeError("a journey is text")
         JOURNEY.set(journey)
         try:
-            lag_ns = max(0, time.monotonic_ns() - due_ns)
+            lag_ns = max(0, time.monotonic_ns() - self._frame_ns)
             self.record("link.receive", link=self.ports[port].link, bytes=len(frame), lag_us=lag_ns / 1000)
             self.deliver(port, frame)
         finally:
             JOURNEY.set(None)
-        self._floor_ns = max(self._floor_ns, due_ns)
 
     def _failed(self, port: str, frame: bytes, error: Exception) -> None:
         self._errors.value += 1
@@ -172,7 +171,9 @@ class ProcessHost(Host):
         assert self.element is not None
         return self.element.on_frame
 
-    def _hold(self, due_ns: int, port: str, journey: str | None, frame: bytes) -> None:
+    def _hold(self, due_ns: int, horizon_ns: int, port: str, journey: str | None, frame: bytes) -> None:
+        if due_ns > horizon_ns + FARTHEST_NS:
+            raise ValueError("no link is that long")
         self._held_count += 1
         heapq.heappush(self._held, (due_ns, self._held_count, port, journey, frame))
         if self._release is None or due_ns < self._release_ns:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from actors.element import JOURNEY, CallFailed, Element, ElementConfig, load_kind
 from actors.links.impairments import LinkConfig
-from actors.links.port import LinkPort
+from actors.links.port import LinkPort, Way
 from actors.runtime.host import Host
 from actors.units import SECOND
 
@@ -114,12 +114,17 @@ class VirtualHost(Host):
     def carrier(self) -> "VirtualHost":
         return self
 
-    def carry(self, port: LinkPort, arrive_ns: int, journey: str | None, frame: bytes) -> bool:
-        peer = self._hosts[port.peer]
-        if peer.element is None:
-            return False
-        self._loop.arrive_at(arrive_ns, peer.deliver, port.peer_port, frame, journey)
-        return True
+    def way(self, port: LinkPort) -> Way:
+        """The way from a port into the heap of what will arrive."""
+        peer, peer_port, arrive_at = self._hosts[port.peer], port.peer_port, self._loop.arrive_at
+
+        def carry(arrive_ns: int, journey: str | None, frame: bytes) -> bool:
+            if peer.element is None:
+                return False
+            arrive_at(arrive_ns, peer.deliver, peer_port, frame, journey)
+            return True
+
+        return carry
 
     def now_ns(self) -> int:
         return self._loop.now_ns
