@@ -126,7 +126,7 @@ class Stack:
     # ---- looking in ----------------------------------------------------------------------------------------
 
     def inspect(self) -> dict[str, Any]:
-        """Interfaces, routes and neighbours as plain values."""
+        """Interfaces, routes, TCP sockets and neighbours as plain values."""
         return {
             "interfaces": {
                 name: {
@@ -139,6 +139,7 @@ class Stack:
             "routes": [
                 {**route.described(), "metric": route.metric, "origin": route.origin} for route in self.routes
             ],
+            "tcp": self.tcp.inspect(),
             "neighbours": [
                 {
                     "address": ip_text(address),

@@ -1,9 +1,9 @@
 """A host's TCP: which connection a segment belongs to, listening ports, and one alarm for all deadlines.
 
-How this works. `connections` maps the 12 bytes that name a connection in arriving packets (source and destination
-address, source and destination port, as they stand on the wire) to its engine, `protocols.tcp.Connection`; a segment
-costs one lookup before the engine has it. What finds no connection is a SYN for a listener, or answered by RST. The
-engine's host is a `TcpTransport`, which is what applications hold.
+How this works. `transports` maps the 12 bytes that name a connection in arriving packets (source and destination
+address, source and destination port, as they stand on the wire) to its `TcpTransport`: what applications hold, and the
+host of an engine, `protocols.tcp.Connection`. A segment costs one lookup before the engine has it. What finds no
+connection is a SYN for a listener, or answered by RST.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import os
 import ssl as tls
 from collections.abc import Callable
 from heapq import heappop, heappush
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from actors.element import JOURNEY, Context
 from actors.protocols.tcp import DEFAULTS, NEVER, Connection, State, TcpSettings
@@ -56,7 +56,7 @@ class TcpLayer:
         self.context = context
         self.ip = ip
         self.settings = settings
-        self.connections: dict[bytes, Connection] = {}
+        self.transports: dict[bytes, TcpTransport] = {}
         self.servers: dict[tuple[bytes, int], TcpServer] = {}
         self._now_ns = context.now_ns
         self._deadlines: list[tuple[int, int, Connection]] = []
@@ -80,26 +80,29 @@ class TcpLayer:
     def on_packet(self, source: bytes, destination: bytes, segment: bytes) -> None:
         """The payload of an IPv4 packet of protocol 6 for this host. Takes any bytes; junk is counted and dropped."""
         self._received.value += 1
-        connection = self.connections.get(source + destination + segment[:4])
+        transport = self.transports.get(source + destination + segment[:4])
         try:
-            if connection is None or len(segment) < wire.HEADER_BYTES or segment[16] or segment[17]:
-                self._look_at(source, destination, segment, connection)
+            if transport is None or len(segment) < wire.HEADER_BYTES or segment[16] or segment[17]:
+                self._look_at(source, destination, segment, transport)
                 return
+            connection = transport.connection
             if connection.passive and len(segment) != wire.HEADER_BYTES:
-                connection.host.journey = JOURNEY.get()  # type: ignore[attr-defined]
+                transport.journey = JOURNEY.get()
             connection.on_segment(segment, self._now_ns())
         except Malformed:
             self._malformed.value += 1
 
-    def _look_at(self, source: bytes, destination: bytes, data: bytes, connection: Connection | None) -> None:
+    def _look_at(
+        self, source: bytes, destination: bytes, data: bytes, transport: TcpTransport | None
+    ) -> None:
         """Whatever the quick way above has no eye for: real checksums, segments that belong to no connection."""
         segment = wire.decode(data, source, destination)
-        if connection is None:
+        if transport is None:
             self.on_unexpected(source, destination, segment)
             return
-        if connection.passive and (segment.payload or segment.flags & wire.SYN):
-            connection.host.journey = JOURNEY.get()  # type: ignore[attr-defined]
-        connection.on_segment(data, self._now_ns())
+        if transport.connection.passive and (segment.payload or segment.flags & wire.SYN):
+            transport.journey = JOURNEY.get()
+        transport.connection.on_segment(data, self._now_ns())
 
     def on_unexpected(self, source: bytes, destination: bytes, segment: wire.Segment) -> None:
         """A segment for no connection: a SYN to a listener begins one, all else is reset (section 3.10.7.1)."""
@@ -147,9 +150,10 @@ class TcpLayer:
 
         A connect fails by it; an established connection only learns of a smaller MTU (RFC 9293 section 3.9.2.2)."""
         ports = payload[:4]
-        connection = self.connections.get(destination + source + ports[2:] + ports[:2])
-        if connection is None:
+        transport = self.transports.get(destination + source + ports[2:] + ports[:2])
+        if transport is None:
             return
+        connection = transport.connection
         if error.errno == errno.EMSGSIZE:
             connection.limit_mss(self.ip.mtu_for(destination) - _HEADERS_BYTES, self._now_ns())
         elif connection.state in (State.SYN_SENT, State.SYN_RECEIVED):
@@ -206,7 +210,7 @@ class TcpLayer:
         first = self.context.random.randrange(count)
         for step in range(count):
             candidate = FIRST_EPHEMERAL_PORT + (first + step) % count
-            if prefix + candidate.to_bytes(2) not in self.connections:
+            if prefix + candidate.to_bytes(2) not in self.transports:
                 return candidate
         raise OSError(errno.EADDRNOTAVAIL, f"all ephemeral ports to {ip_text(address)}:{port} are in use")
 
@@ -219,7 +223,7 @@ class TcpLayer:
             self.ip.mtu_for(remote) - _HEADERS_BYTES,
             self.settings,
         )
-        self.connections[transport.key] = transport.connection
+        self.transports[transport.key] = transport
         return transport
 
     # ---- deadlines -----------------------------------------------------------------------------------------
@@ -243,8 +247,17 @@ class TcpLayer:
     def forget(self, transport: TcpTransport) -> None:
         """The connection is CLOSED."""
         transport.connection.wake_at_ns = NEVER
-        if self.connections.get(transport.key) is transport.connection:
-            del self.connections[transport.key]
+        if self.transports.get(transport.key) is transport:
+            del self.transports[transport.key]
+
+    # ---- looking in ----------------------------------------------------------------------------------------
+
+    def inspect(self) -> dict[str, Any]:
+        """Listening ports and connections, as `ss -tlni` would show them."""
+        return {
+            "listening": [server.inspect() for server in self.servers.values()],
+            "connections": [transport.inspect() for transport in self.transports.values()],
+        }
 
 
 async def _start_tls(

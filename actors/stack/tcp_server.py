@@ -77,6 +77,17 @@ class TcpServer:
     def is_serving(self) -> bool:
         return self._open
 
+    def inspect(self) -> dict[str, Any]:
+        listener = self.listener
+        return {
+            "local": f"{ip_text(self.address)}:{self.port}",
+            "syn_queue": len(listener.syn_queue),
+            "accept_queue": len(listener.accept_queue),
+            "backlog": listener.backlog,
+            "overflows": listener.overflows,
+            "syn_drops": listener.syn_drops,
+        }
+
     # ---- for the layer and its transports ------------------------------------------------------------------
 
     def admit_syn(self, source: bytes, source_port: int) -> bool:

@@ -68,9 +68,12 @@ class TcpTransport(asyncio.Transport):
         """An application takes the connection from the accept queue."""
         self.server = None
         self.set_protocol(protocol)
-        protocol.connection_made(self)
-        if self._reading and not self._closing:
-            self.connection.resume_reading(self._now_ns())
+        token = JOURNEY.set(self.journey)
+        try:
+            protocol.connection_made(self)
+        finally:
+            JOURNEY.reset(token)
+        self._resume()
 
     # ---- asyncio.Transport ---------------------------------------------------------------------------------
 
@@ -102,6 +105,9 @@ class TcpTransport(asyncio.Transport):
             "retransmits": connection.retransmits,
         }
 
+    def inspect(self) -> dict[str, Any]:
+        return {"local": _text(self._local), "remote": _text(self._remote), **self._tcp_info()}
+
     def set_protocol(self, protocol: Any) -> None:
         self._protocol: Any = protocol
         buffered = isinstance(protocol, asyncio.BufferedProtocol)
@@ -132,7 +138,9 @@ class TcpTransport(asyncio.Transport):
     def _resume(self) -> None:
         self._resuming = False
         if self._reading and not self._closing:
+            token = JOURNEY.set(self.journey)  # not whoever's turn it was when reading was allowed again
             self.connection.resume_reading(self._now_ns())
+            JOURNEY.reset(token)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         connection = self.connection

@@ -126,8 +126,8 @@ def test_a_certificate_of_somebody_else_is_refused(contexts: tuple[ssl.SSLContex
         with pytest.raises(ssl.SSLCertVerificationError):
             await one.create_connection(Collector, TWO, 443, ssl=contexts[0], server_hostname="example.org")
         await asyncio.sleep(1)
-        assert not one.tcp.connections
-        assert not two.tcp.connections
+        assert not one.tcp.transports
+        assert not two.tcp.transports
 
     play(pair(), story)
 
@@ -150,7 +150,7 @@ def test_aiohttp_fetches_from_aiohttp(scheme: str, contexts: tuple[ssl.SSLContex
                     size += len(chunk)
                     await asyncio.sleep(0.001)
                 assert size == 2_000_000
-        assert len(one.tcp.connections) <= 1  # one connection did all that
+        assert len(one.tcp.transports) <= 1  # one connection did all that
         await server.shutdown()
         await asyncio.sleep(1)
 

@@ -358,6 +358,7 @@ def test_inspect_shows_interfaces_routes_and_neighbours():
                     "origin": "connected",
                 }
             ],
+            "tcp": {"listening": [], "connections": []},
             "neighbours": [
                 {
                     "address": "10.0.0.2",

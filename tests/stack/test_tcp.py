@@ -66,7 +66,7 @@ def test_nobody_listens():
     assert play(net, story) < 0.01
     assert counter(net, "two", "journey_tcp_resets_total", direction="sent") == 1
     assert counter(net, "one", "journey_tcp_resets_total", direction="received") == 1
-    assert not stack(net, "one").tcp.connections
+    assert not stack(net, "one").tcp.transports
 
 
 def test_nobody_is_there():
@@ -100,7 +100,7 @@ def test_a_connect_can_be_given_less_time():
     async def story(one: Stack, two: Stack) -> float:
         with pytest.raises(TimeoutError):
             await one.create_connection(Collector, TWO, 80, timeout_s=2.5)
-        assert not one.tcp.connections
+        assert not one.tcp.transports
         return asyncio.get_running_loop().time()
 
     assert 2.5 <= play(pair(loss="100%"), story) < 2.6
@@ -112,7 +112,7 @@ def test_a_connect_can_be_cancelled():
         await asyncio.sleep(0.5)
         connecting.cancel()
         await asyncio.gather(connecting, return_exceptions=True)
-        assert not one.tcp.connections
+        assert not one.tcp.transports
 
     play(pair(loss="100%"), story)
 
@@ -144,11 +144,11 @@ def test_a_host_can_talk_to_itself():
 def test_ephemeral_ports_run_out():
     async def story(one: Stack, two: Stack) -> None:
         peer = ip_bytes(TWO) + ip_bytes(ONE) + (80).to_bytes(2)
-        one.tcp.connections.update({peer + port.to_bytes(2): None for port in range(32768, 61000)})
+        one.tcp.transports.update({peer + port.to_bytes(2): None for port in range(32768, 61000)})
         with pytest.raises(OSError) as caught:
             await one.create_connection(Collector, TWO, 80)
         assert caught.value.errno == errno.EADDRNOTAVAIL
-        del one.tcp.connections[peer + (40000).to_bytes(2)]
+        del one.tcp.transports[peer + (40000).to_bytes(2)]
         await two.create_server(Echo, 80)
         transport, _ = await one.create_connection(Collector, TWO, 80)
         assert transport.get_extra_info("sockname")[1] == 40000
@@ -269,8 +269,8 @@ def test_an_abort_resets_the_peer():
         transport.abort()
         assert await client.lost is None
         assert isinstance(await servers[0].lost, ConnectionResetError)
-        assert not one.tcp.connections
-        assert not two.tcp.connections
+        assert not one.tcp.transports
+        assert not two.tcp.transports
 
     play(pair(), story)
 
@@ -330,7 +330,7 @@ def test_a_smaller_mtu_on_the_way_is_learnt():
         await two.create_server(Echo, 80)
         transport, client = await one.create_connection(Collector, "10.0.2.5", 80)
         assert transport.get_extra_info("tcp_info")["mss_bytes"] == 960
-        two.tcp.connections[next(iter(two.tcp.connections))].mss_bytes = 4000  # as if nothing had been said
+        next(iter(two.tcp.transports.values())).connection.mss_bytes = 4000  # as if nothing had been said
         transport.write(bytes(20_000))
         await client.got(20_000)
 
@@ -411,8 +411,8 @@ def test_a_port_in_time_wait_takes_a_new_connection():
         accepted[0].transport.close()
         await client.lost
         await asyncio.sleep(0.1)
-        assert [each.state for each in two.tcp.connections.values()] == [State.TIME_WAIT]
-        old = next(iter(two.tcp.connections.values()))
+        assert [each.connection.state for each in two.tcp.transports.values()] == [State.TIME_WAIT]
+        old = next(iter(two.tcp.transports.values())).connection
         one.tcp._free_port = lambda *_: port
         one.context = None
         random = one.tcp.context.random
@@ -539,5 +539,29 @@ def test_junk_is_dropped(junk: bytes):
         one.output(None, ip_bytes(TWO), ipv4.TCP, port.to_bytes(2) + (80).to_bytes(2) + junk[4:])
         transport.write(b"still here")
         assert await client.got(10) == b"still here"
+
+    play(pair(), story)
+
+
+def test_inspect_shows_what_ss_would():
+    async def story(one: Stack, two: Stack) -> None:
+        server = await two.create_server(Echo, 80, backlog=7)
+        server.pause_accepting()
+        await one.create_connection(Collector, TWO, 80)
+        await asyncio.sleep(0.1)
+        sockets = two.inspect()["tcp"]
+        assert sockets["listening"] == [
+            {
+                "local": "0.0.0.0:80",
+                "syn_queue": 0,
+                "accept_queue": 1,
+                "backlog": 7,
+                "overflows": 0,
+                "syn_drops": 0,
+            }
+        ]
+        (connection,) = sockets["connections"]
+        assert (connection["local"], connection["state"]) == ("10.0.0.2:80", "ESTABLISHED")
+        assert connection["rtt_ms"] == pytest.approx(2, abs=0.1)
 
     play(pair(), story)

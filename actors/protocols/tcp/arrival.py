@@ -19,6 +19,8 @@ MAXIMUM_SHIFT = 14
 """RFC 7323 section 2.3: a larger window scale is taken as this."""
 DEFAULT_MSS = 536
 """RFC 9293 section 3.7.1: the MSS of a peer that names none."""
+MINIMUM_MSS = 48
+"""Linux's tcp_min_snd_mss: no peer makes us send byte by byte."""
 
 _UNSYNCHRONIZED = (State.CLOSED, State.LISTEN, State.SYN_SENT)
 _RECEIVING = (State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2)
@@ -105,7 +107,7 @@ def _take_syn(c: "Connection", segment: Segment) -> None:
     c.rcv_nxt = (segment.sequence + 1) & MASK
     c.snd_wnd = c.maximum_snd_wnd = segment.window  # never scaled in a SYN
     options = segment.options
-    c.mss_bytes = min(options.mss or DEFAULT_MSS, c.advertised_mss_bytes)
+    c.mss_bytes = min(max(options.mss or DEFAULT_MSS, MINIMUM_MSS), c.advertised_mss_bytes)
     c.ack_threshold_bytes = 2 * c.mss_bytes
     c.scaling = options.window_scale is not None
     if options.window_scale is not None:
@@ -124,7 +126,6 @@ def _syn_acknowledged(c: "Connection", segment: Segment, now_ns: int) -> None:
     c.snd_wl1, c.snd_wl2 = segment.sequence, segment.acknowledgment
     if not segment.flags & SYN:
         c.snd_wnd = segment.window << c.snd_shift
-        c.maximum_snd_wnd = max(c.maximum_snd_wnd, c.snd_wnd)
     c.predict()
     if c.state is State.ESTABLISHED:
         c.host.on_established()
@@ -241,7 +242,6 @@ def _update_send_window(c: "Connection", segment: Segment) -> None:
     newer = distance(segment.sequence, c.snd_wl1)
     if newer > 0 or (newer == 0 and distance(segment.acknowledgment, c.snd_wl2) >= 0):
         c.snd_wnd = segment.window if segment.flags & SYN else segment.window << c.snd_shift
-        c.maximum_snd_wnd = max(c.maximum_snd_wnd, c.snd_wnd)
         c.snd_wl1, c.snd_wl2 = segment.sequence, segment.acknowledgment
 
 

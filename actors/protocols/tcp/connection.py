@@ -263,16 +263,17 @@ class Connection:
         self.predictable = False
 
     def resume_reading(self, now_ns: int) -> None:
-        """Hand over what was kept, until paused again; tells the peer when that opens the window well."""
+        """Hand over what was kept, in one piece; tells the peer when that opens the window well."""
         self.paused = False
-        while self.unread and not self.paused:
-            data = self.unread.pop(0)
-            self.unread_bytes -= len(data)
+        if self.unread:
+            data = b"".join(self.unread)
+            self.unread.clear()
+            self.unread_bytes = 0
             self.freed_bytes += len(data)
             self.host.on_data(data)
         if self.state is State.CLOSED:
             return
-        if self.end_unread and not self.unread and not self.paused:
+        if self.end_unread and not self.paused:
             self.end_unread = False
             self.host.on_end()
         self.update_window()

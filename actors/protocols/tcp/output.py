@@ -74,6 +74,8 @@ def send_pending(c: "Connection", now_ns: int) -> None:
     """Send what the peer's window and congestion control allow of the send buffer, and the FIN behind it."""
     if not c.syn_acknowledged or c.state is State.CLOSED:
         return
+    if c.snd_wnd > c.maximum_snd_wnd:
+        c.maximum_snd_wnd = c.snd_wnd
     limit = min(c.snd_wnd, c.congestion.window_bytes)
     while True:
         in_flight = (c.snd_nxt - c.snd_una) & MASK
