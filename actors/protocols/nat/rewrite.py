@@ -19,9 +19,9 @@ _ECHO_HEADER_BYTES = 42
 
 
 class Session:
-    """One inside endpoint talking to one remote endpoint."""
+    """One inside endpoint talking to one remote endpoint. `told` is its owner's: which journey knows of it."""
 
-    __slots__ = ("connection", "mapping", "outside", "remote", "remote_port")
+    __slots__ = ("connection", "mapping", "opened_ns", "outside", "remote", "remote_port", "told")
 
     def __init__(
         self, mapping: Mapping, outside: bytes, remote: bytes, remote_port: int, connection: Connection
@@ -31,6 +31,8 @@ class Session:
         self.remote = remote
         self.remote_port = remote_port
         self.connection = connection
+        self.opened_ns = connection.seen_ns
+        self.told: dict[str, str] = {}
 
     def described(self) -> dict[str, Any]:
         """As plain values, for records and `inspect`; what follows an ICMP address is the echo's identifier."""

@@ -1,0 +1,313 @@
+"""A home router: a switch for the LAN, DHCP server, DNS forwarder, and NAT towards the Internet provider.
+
+How this works. A frame from the LAN that is addressed to the router's MAC address, but not to an address of its own,
+is translated (see `actors.protocols.nat`) and given to the forwarder, which knows routes, TTLs and MAC addresses; a
+frame from outside takes the same way back. Frames of settled sessions are asked only for their TTL and length. What
+cannot be sent on is given to the forwarder untranslated: it will complain, and its complaint then quotes the packet
+as its sender knows it. The NAT is the firewall too: what comes from outside and belongs to no session reaches at most
+the router's own UDP sockets and its ICMP.
+"""
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from actors.config_fields import fault
+from actors.dhcp_service import DhcpService
+from actors.dns_udp import DnsService, SharedResolve, ask
+from actors.element import JOURNEY, Claim, Context, Element, ElementConfig
+from actors.forwarding import Forwarder
+from actors.home_router_config import DhcpConfig, DnsConfig, LanConfig, NatConfig, WanConfig, parse_pool
+from actors.lan import Lan
+from actors.protocols import icmp as icmp_rules
+from actors.protocols.connection_tracking import State
+from actors.protocols.dns.answer import respond
+from actors.protocols.dns.cache import Cache
+from actors.protocols.dns.stub import FORWARDER, StubResolver
+from actors.protocols.fragments import Reassembler
+from actors.protocols.nat import Nat, Refusal, Session
+from actors.stack import Stack
+from actors.stack.alarm import Alarm
+from actors.stack.interfaces import IPV4_TYPE
+from actors.wire import dns, ethernet, ipv4
+from actors.wire.addresses import InterfaceAddress, ip_bytes, ip_text, mac_for, mac_text
+from actors.wire.icmp import FRAGMENTATION_NEEDED
+from actors.wire.malformed import Malformed
+
+LAN, WAN = "lan", "wan"
+DNS_TIMEOUT_S = 5.0
+"""How long the forwarder waits for a resolver before it asks again (resolv.conf's own default)."""
+
+
+class Config(ElementConfig):
+    """A home router."""
+
+    lan: LanConfig = Field(description="the inside")
+    wan: WanConfig = Field(description="the outside, plugged into port wan")
+    dhcp: DhcpConfig = Field(description="addresses for the computers at home")
+    dns: DnsConfig = Field(description="the DNS forwarder that these are told to ask")
+    nat: NatConfig = Field(default=NatConfig(), description="address and port translation")
+
+    @model_validator(mode="after")
+    def _check(self) -> "Config":
+        lan, wan = InterfaceAddress.parse(self.lan.address), InterfaceAddress.parse(self.wan.address)
+        gateway = ip_bytes(self.wan.gateway)
+        if gateway not in wan.prefix or gateway == wan.address:
+            what = f"{self.wan.gateway} is no neighbour in {wan.prefix}"
+            raise fault(("wan", "gateway"), what, self.wan.gateway)
+        if lan.address in wan.prefix or wan.address in lan.prefix:
+            raise fault(("wan", "address"), f"{wan.prefix} overlaps the LAN, {lan.prefix}", self.wan.address)
+        for end in parse_pool(self.dhcp.pool):
+            if end not in lan.prefix or end in (lan.prefix.network.to_bytes(4), lan.prefix.broadcast):
+                what = f"{ip_text(end)} is no host's address in the LAN, {lan.prefix}"
+                raise fault(("dhcp", "pool"), what, self.dhcp.pool)
+        for index, port in enumerate(self.lan.ports):
+            if port == WAN or port in self.lan.ports[:index]:
+                raise fault(("lan", "ports", index), f"there is a port {port!r} already", port)
+        return self
+
+    def port_names(self) -> Iterable[str]:
+        return (*self.lan.ports, WAN)
+
+    def claims(self) -> Iterable[Claim]:
+        for side, text in ((LAN, self.lan.address), (WAN, self.wan.address)):
+            yield Claim("address", text, (side, "address"))
+            yield Claim("subnet", text, (side, "address"))
+
+
+class HomeRouter(Element):
+    """Connects a home to the Internet by one public address."""
+
+    config: Config
+
+    def __init__(self, config: Config, context: Context) -> None:
+        super().__init__(config, context)
+        inside = InterfaceAddress.parse(config.lan.address)
+        self._inside = inside.prefix
+        self._outside = InterfaceAddress.parse(config.wan.address).address
+        self._wan_mac = mac_for(context.name, WAN)
+        self._frame_bytes = {LAN: 0, WAN: 0}
+        self.lan = Lan(context, config.lan.ports, mac_for(context.name, LAN))
+        self.stack = Stack(context)
+        self.forwarder = Forwarder(context, self.stack)
+        self.nat = Nat(config.nat.settings(self._outside), context.random)
+        self.dhcp = DhcpService(context, self.stack, LAN, config.dhcp.settings(inside))
+        self._dns_cache = Cache(config.dns.cache_size)
+        self._reassembler = Reassembler()
+        self._nat_alarm = Alarm(context, self.nat.deadline_ns, self._on_nat_deadline)
+        self._fragment_alarm = Alarm(context, self._reassembler.deadline_ns, self._on_fragment_deadline)
+        self._sessions = context.metrics.gauge("journey_nat_sessions")
+        context.metrics.gauge("journey_nat_session_limit").value = config.nat.max_mappings
+
+    async def start(self) -> None:
+        self.stack.add_interface(LAN, self.config.lan.address, mac=self.lan.mac, port=self.lan)
+        self.stack.add_interface(WAN, self.config.wan.address, mac=self._wan_mac)
+        self.stack.add_route("default", WAN, self.config.wan.gateway)
+        for side in (LAN, WAN):
+            self._frame_bytes[side] = ethernet.HEADER_BYTES + self.stack.ip.interfaces[side].mtu
+        await self.dhcp.start()
+        await self._start_dns()
+
+    async def _start_dns(self) -> None:
+        forwarder = StubResolver(
+            FORWARDER,
+            partial(ask, self.stack, self.context.random, DNS_TIMEOUT_S),
+            cache=self._dns_cache,
+            now_ns=self.context.now_ns,
+            random=self.context.random,
+            record=self.context.record,
+            servers=[ip_bytes(server) for server in self.config.dns.forward_to],
+        )
+        resolve = SharedResolve(self.context, forwarder.resolve)
+
+        async def answer(query: dns.Message, client: bytes) -> dns.Message:
+            return await respond(query, resolve)
+
+        service = partial(DnsService, self.context, "forwarder", answer)
+        await self.stack.create_datagram_endpoint(service, local_port=dns.PORT, interface=LAN)
+
+    def on_link(self, port: str, up: bool) -> None:
+        if port == WAN:
+            self.stack.on_link(WAN, up)
+        elif self.lan.on_link(port, up):
+            self.stack.on_link(LAN, self.lan.up)
+
+    # ---- frames --------------------------------------------------------------------------------------------
+
+    def on_frame(self, port: str, frame: bytes) -> None:
+        try:
+            if port == WAN:
+                self._from_outside(frame)
+            elif self.lan.on_frame(port, frame):
+                self._from_inside(frame)
+        except Malformed as error:
+            self.stack.ip.drop("malformed", str(error))
+
+    def _from_inside(self, frame: bytes) -> None:
+        """A frame from the LAN, for the router alone or for all."""
+        rewrite = self.nat.settled_outbound(frame, self.context.now_ns())
+        if (
+            rewrite is None or frame[22] < 2 or len(frame) > self._frame_bytes[WAN] or frame[:6] != self.lan.mac
+        ):  # fmt: skip
+            self._from_inside_carefully(frame)
+            return
+        if JOURNEY.get() is not None:
+            self._tell(rewrite.session, "out")
+        self.forwarder.forward(LAN, rewrite.apply(frame))
+
+    def _from_outside(self, frame: bytes) -> None:
+        rewrite = self.nat.settled_inbound(frame, self.context.now_ns())
+        if (
+            rewrite is None or frame[22] < 2 or len(frame) > self._frame_bytes[LAN] or frame[:6] != self._wan_mac
+        ):  # fmt: skip
+            self._from_outside_carefully(frame)
+            return
+        if JOURNEY.get() is not None:
+            self._tell(rewrite.session, "in")
+        self.forwarder.forward(WAN, rewrite.apply(frame))
+
+    # ---- the careful way -----------------------------------------------------------------------------------
+
+    def _from_inside_carefully(self, frame: bytes) -> None:
+        if frame[:6] != self.lan.mac or frame[12:14] != IPV4_TYPE:
+            self.stack.on_frame(LAN, frame)
+            return
+        packet = ipv4.decode(frame[ethernet.HEADER_BYTES :])
+        own, destination = self.stack.ip.local, packet.destination
+        if destination in own or packet.source in own or icmp_rules.is_group(destination):
+            self.stack.on_frame(LAN, frame)
+        elif packet.source not in self._inside:
+            self.stack.ip.drop("martian", f"from {ip_text(packet.source)}, which is not at home")
+        elif not self.forwarder.expires(LAN, frame):
+            if self._leaves(packet):
+                self._send_out(frame, packet)
+            else:
+                self.forwarder.forward(LAN, frame)
+
+    def _leaves(self, packet: ipv4.Packet) -> bool:
+        """Whether the packet's way leads out, and there is room for it."""
+        route = self.stack.routes.lookup(packet.destination)
+        return route is not None and route.port == WAN and not _too_big(packet, self._frame_bytes[WAN])
+
+    def _send_out(self, frame: bytes, packet: ipv4.Packet) -> None:
+        found = self.nat.outbound(frame, self.context.now_ns())
+        self._nat_alarm.arm()
+        self._sessions.value = len(self.nat)
+        if found is Refusal.FRAGMENT:
+            whole = self._put_together(frame, packet)
+            if whole is not None:
+                self._from_inside_carefully(whole)
+        elif isinstance(found, Refusal):
+            self._refuse(found, packet)
+        else:
+            self._tell(found.session, "out")
+            self.forwarder.forward(LAN, found.apply(frame))
+
+    def _from_outside_carefully(self, frame: bytes) -> None:
+        if frame[:6] != self._wan_mac or frame[12:14] != IPV4_TYPE:
+            self.stack.on_frame(WAN, frame)
+            return
+        packet = ipv4.decode(frame[ethernet.HEADER_BYTES :])
+        source = packet.source
+        if packet.destination != self._outside:
+            self.stack.ip.drop("unsolicited", f"to {ip_text(packet.destination)}")
+        elif source in self._inside or source == self._outside or icmp_rules.is_martian(source):
+            self.stack.ip.drop("martian", f"from {ip_text(source)}, from outside")
+        else:
+            self._let_in(frame, packet)
+
+    def _let_in(self, frame: bytes, packet: ipv4.Packet) -> None:
+        found = self.nat.inbound(frame, self.context.now_ns())
+        if found is Refusal.FRAGMENT:
+            whole = self._put_together(frame, packet)
+            if whole is not None:
+                self._from_outside_carefully(whole)
+        elif found is Refusal.NOT_MINE and packet.protocol != ipv4.TCP:
+            self.stack.on_frame(WAN, frame)
+        elif found is Refusal.NOT_MINE:
+            self.stack.ip.drop("unsolicited", f"TCP from {ip_text(packet.source)}")
+        elif isinstance(found, Refusal):
+            self._refuse(found, packet)
+        elif not self.forwarder.expires(WAN, frame):
+            if _too_big(packet, self._frame_bytes[LAN]):
+                self._refuse_too_big(frame)
+                return
+            self._tell(found.session, "in")
+            self.forwarder.forward(WAN, found.apply(frame))
+
+    def _put_together(self, frame: bytes, piece: ipv4.Packet) -> bytes | None:
+        """A frame with the whole packet when this was its last missing piece."""
+        whole = self._reassembler.handle(piece, self.context.now_ns())
+        self._fragment_alarm.arm()
+        return None if whole is None else frame[: ethernet.HEADER_BYTES] + ipv4.encode(whole)
+
+    def _refuse(self, refusal: Refusal, packet: ipv4.Packet) -> None:
+        self.stack.ip.drop(refusal.value, f"from {ip_text(packet.source)} to {ip_text(packet.destination)}")
+        if refusal in (Refusal.TABLE_FULL, Refusal.PORT_EXHAUSTED):
+            self._count_failure(refusal.value)
+
+    def _refuse_too_big(self, frame: bytes) -> None:
+        packet, mtu = frame[ethernet.HEADER_BYTES :], self.lan.mtu
+        self.stack.ip.drop("mtu", f"{len(packet)} bytes on a link of {mtu}")
+        message = icmp_rules.unreachable(packet, FRAGMENTATION_NEEDED, mtu)
+        self.stack.icmp.complain(packet, message, self.stack.ip.interfaces[WAN])
+
+    def _count_failure(self, reason: str) -> None:
+        self.context.metrics.counter("journey_nat_failures_total", reason=reason).value += 1
+
+    def _tell(self, session: Session, direction: str) -> None:
+        """Tell a journey of the session, once in each direction."""
+        journey = JOURNEY.get()
+        if journey is None or session.told.get(direction) == journey:
+            return
+        created = direction == "out" and session.opened_ns == self.context.now_ns()
+        session.told[direction] = journey
+        self.context.record("nat.mapping", **session.described(), created=created, direction=direction)
+
+    # ---- time ----------------------------------------------------------------------------------------------
+
+    def _on_nat_deadline(self, now_ns: int) -> None:
+        for session in self.nat.on_deadline(now_ns):
+            if session.mapping.protocol == ipv4.TCP and session.connection.state is State.ESTABLISHED:
+                self._count_failure("timeout")  # neither side has closed it, so one of them may yet speak
+        self._sessions.value = len(self.nat)
+
+    def _on_fragment_deadline(self, now_ns: int) -> None:
+        for first in self._reassembler.on_deadline(now_ns):
+            self.stack.icmp.give_up_fragments(first)
+
+    # ---- looking in ----------------------------------------------------------------------------------------
+
+    async def call_ping(self, host: str, timeout_s: float = 1.0) -> dict[str, Any]:
+        """Ping from here: `rtt_ms`, or `error`."""
+        try:
+            return {"rtt_ms": await self.stack.ping(host, timeout_s) * 1000}
+        except OSError as error:
+            return {"error": str(error) or "no answer"}
+
+    def inspect(self) -> dict[str, Any]:
+        now_ns = self.context.now_ns()
+        leases = [
+            {
+                "address": ip_text(lease.address),
+                "mac": mac_text(lease.mac),
+                "host_name": lease.host_name,
+                "remaining_s": (lease.expires_ns - now_ns) / 1e9,
+            }
+            for lease in self.dhcp.engine.leases(now_ns)
+        ]
+        return {
+            "stations": {mac_text(mac): port for mac, port in self.lan.switch.stations(now_ns)},
+            "leases": leases,
+            "dns_cache": self._dns_cache.contents(now_ns),
+            "nat_sessions": [session.described() for session in self.nat.sessions()],
+            **self.stack.inspect(),
+        }
+
+
+def _too_big(packet: ipv4.Packet, frame_bytes: int) -> bool:
+    """Whether the packet may not be cut and is too long for such a link."""
+    room = frame_bytes - ethernet.HEADER_BYTES - ipv4.HEADER_BYTES - len(packet.options)
+    return packet.dont_fragment and len(packet.payload) > room
