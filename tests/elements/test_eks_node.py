@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from actors.element import CallFailed
 from actors.eks_node import Config
+from actors.element import CallFailed
 from actors.runtime.virtual import VirtualNetwork
 from actors.wire import arp, ethernet, icmp, ipv4, tcp
 from actors.wire.addresses import ip_bytes, mac_for
@@ -138,7 +138,7 @@ def test_a_pod_is_told_its_address_and_a_gateway_that_nobody_has():
 def test_without_a_cni_the_kubelet_says_so_in_its_own_words():
     async def story(world: World) -> None:
         with pytest.raises(
-            CallFailed, match='Failed to create pod sandbox: .* type="aws-cni" .* add cmd: failed'
+            CallFailed, match=r'Failed to create pod sandbox: .* type="aws-cni" .* add cmd: failed'
         ):
             await world.call("sandbox", pod="default/nginx-0")
 
