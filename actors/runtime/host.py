@@ -83,7 +83,9 @@ class Host(Context):
 
     def set_carrier(self, port: str, up: bool) -> None:
         """The element at the other end of the link has gone or come back."""
-        self.ports[port].up = up
+        was_up, self.ports[port].up = self.ports[port].up, up
+        if up != was_up:
+            self.event("link.up" if up else "link.down", link=self.ports[port].link, port=port)
         if self.element is not None:
             self.element.on_link(port, up)
 
