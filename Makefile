@@ -15,7 +15,7 @@ help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(INSTALLED) ## bring the world up, tell the first journey, send requests for ten seconds
-	@$(BIN)/journey up
+	@$(BIN)/journey up --tour
 
 test: $(INSTALLED) ## all tests
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES)
