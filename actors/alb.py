@@ -6,6 +6,8 @@ How this works. `load_balancer/listener.py` accepts clients on the emulated stac
 numbers together. Bytes of HTTP are read and written by `protocols/http1.py`.
 """
 
+import asyncio
+from contextlib import suppress
 from typing import Any
 
 from actors.element import CallFailed, Context, Element
@@ -17,6 +19,9 @@ from actors.protocols.balancing import TargetId
 from actors.stack import Stack
 from actors.wire.addresses import ip_bytes, mac_for
 from actors.wire.malformed import Malformed
+
+PROVISIONING_S = 2.0
+"""How long a new node waits for the first health checks before it says that it is ready."""
 
 
 class Config(AlbConfig):
@@ -46,6 +51,14 @@ class Alb(Element):
             self.set_targets(key, [target.target_id() for target in section.targets])
         for listener in self.listeners:
             await listener.start()
+        await self._provision()
+
+    async def _provision(self) -> None:
+        """A node is in service when it knows its targets, or has waited for them long enough."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PROVISIONING_S):
+                for group in self.groups.values():
+                    await group.checked.wait()
 
     async def stop(self) -> None:
         for listener in self.listeners:

@@ -136,7 +136,8 @@ class NginxPod(Element):
     async def stop(self) -> None:
         if self._server is not None and self._http is not None:
             self._server.close()
-            await self._http.shutdown(timeout=0)
+            for connection in self._http.connections:
+                connection.force_close()  # not shutdown(): that waits for the keep-alive timeout
         self._log.flush()
 
     def on_frame(self, port: str, frame: bytes) -> None:

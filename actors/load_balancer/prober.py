@@ -108,16 +108,18 @@ class Prober:
             match output:
                 case Verdict(state, reason):
                     self._group.set_health(self._target, state, reason)
-                case Probe():
-                    self._node.context.spawn(self._probe(check), f"health check of {self._target.text}")
+                case Probe() as probe:
+                    self._node.context.spawn(
+                        self._probe(check, probe), f"health check of {self._target.text}"
+                    )
         self._await_deadline()
 
-    async def _probe(self, check: HealthCheck) -> None:
+    async def _probe(self, check: HealthCheck, probe: Probe) -> None:
         JOURNEY.set(None)
         result = await self._ask()
         if check is not self._check:
             return  # deregistered meanwhile
-        verdicts = check.handle(result, self._node.context.now_ns())
+        verdicts = check.handle(probe, result, self._node.context.now_ns())
         passed = isinstance(result, Answered) and result.status in self._matcher.codes
         self._node.context.metrics.counter(
             "journey_alb_health_checks_total",

@@ -1,5 +1,6 @@
 """A target group as it runs in one node: the engine, a pool and a health check for each target, and what it reports."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,8 @@ class RunningGroup:
             for state in State
         }
         self._timer: Any = None
+        self.checked = asyncio.Event()
+        """Set while no target waits for its first verdict."""
 
     # ---- requests ----------------------------------------------------------------------------------------
 
@@ -99,6 +102,10 @@ class RunningGroup:
             self._tell(change)
         for state, gauge in self._state_gauges.items():
             gauge.value = self.engine.counts[state]
+        if self.engine.counts[State.INITIAL]:
+            self.checked.clear()
+        else:
+            self.checked.set()
 
     def _moved(self, change: Changed) -> None:
         target = change.target

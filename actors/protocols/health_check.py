@@ -3,8 +3,9 @@
 A new target is healthy after one passing check, whatever the healthy threshold; that counts only for the way back
 from unhealthy. AWS probes at a fixed interval that does not depend on how long answers take.
 
-How often AWS probes a target that has never passed is unknown; here each second, so that a target that is late by a
-moment is not left out for a whole interval. It becomes unhealthy no sooner for that: when the threshold's worth of
+How often AWS probes a target that has never passed is unknown; here after 100 ms, and then after twice as long each
+time until that is the interval, whether the probes before have ended or not: a target that is late by a moment is
+not left out for a whole interval. It becomes unhealthy no sooner for that, but when the threshold's worth of
 intervals has passed.
 
 Sans-IO: `on_deadline` says when to probe, `handle` takes the probe's result; both return verdicts for the group.
@@ -15,7 +16,7 @@ from typing import NamedTuple
 
 from actors.protocols.balancing import Reason, State
 
-INITIAL_INTERVAL_NS = 1_000_000_000
+FIRST_INTERVAL_NS = 100_000_000
 
 
 class Settings(NamedTuple):
@@ -43,7 +44,9 @@ Result = Answered | TimedOut | Failed
 
 
 class Probe(NamedTuple):
-    """Send one check now, on a fresh connection."""
+    """Send one check now, on a fresh connection. Its number goes with its result."""
+
+    number: int
 
 
 class Verdict(NamedTuple):
@@ -55,6 +58,7 @@ class Verdict(NamedTuple):
 
 class Initial(NamedTuple):
     since_ns: int
+    interval_ns: int
 
 
 class Healthy(NamedTuple):
@@ -87,9 +91,10 @@ class HealthCheck:
     def __init__(self, settings: Settings, matcher: Matcher, now_ns: int) -> None:
         self.settings = settings
         self.matcher = matcher
-        self.state: Initial | Healthy | Unhealthy = Initial(now_ns)
+        self.state: Initial | Healthy | Unhealthy = Initial(now_ns, FIRST_INTERVAL_NS)
         self._probe_at_ns = now_ns
-        self._probed = False
+        self._probes = 0
+        self._probes_that_count_from = 0
 
     def deadline_ns(self) -> int:
         """When the next probe is due."""
@@ -97,19 +102,24 @@ class HealthCheck:
 
     def on_deadline(self, now_ns: int) -> list[Probe | Verdict]:
         """Probe now; the first one also ends the registration."""
-        outputs: list[Probe | Verdict] = []
-        if not self._probed:
-            self._probed = True
-            outputs.append(Verdict(State.INITIAL, Reason.INITIAL_HEALTH_CHECKING))
-        self._probe_at_ns = now_ns + self.settings.interval_ns
-        outputs.append(Probe())
-        return outputs
+        interval_ns = self.settings.interval_ns
+        if isinstance(self.state, Initial):
+            interval_ns = min(self.state.interval_ns, interval_ns)
+            self.state = self.state._replace(interval_ns=2 * interval_ns)
+        self._probe_at_ns = now_ns + interval_ns
+        self._probes += 1
+        probe = Probe(self._probes)
+        if probe.number > 1:
+            return [probe]
+        return [Verdict(State.INITIAL, Reason.INITIAL_HEALTH_CHECKING), probe]
 
-    def handle(self, result: Result, now_ns: int) -> list[Verdict]:
+    def handle(self, probe: Probe, result: Result, now_ns: int) -> list[Verdict]:
         """A probe has ended. Returns the verdict if it changed."""
+        if probe.number < self._probes_that_count_from:
+            return []
         match result:
             case Answered(status) if status in self.matcher.codes:
-                return self._passed()
+                return self._passed(now_ns)
             case Answered():
                 return self._failed(Reason.RESPONSE_CODE_MISMATCH, now_ns)
             case TimedOut():
@@ -117,7 +127,7 @@ class HealthCheck:
             case Failed():
                 return self._failed(Reason.FAILED_HEALTH_CHECKS, now_ns)
 
-    def _passed(self) -> list[Verdict]:
+    def _passed(self, now_ns: int) -> list[Verdict]:
         match self.state:
             case Unhealthy(passes) if passes + 1 < self.settings.healthy_threshold:
                 self.state = Unhealthy(passes + 1)
@@ -125,21 +135,27 @@ class HealthCheck:
             case Healthy():
                 self.state = Healthy(failures=0)
                 return []
-            case _:
-                self.state = Healthy(failures=0)
-                return [Verdict(State.HEALTHY, Reason.NONE)]
+            case Initial():
+                self._settle(now_ns)
+        self.state = Healthy(failures=0)
+        return [Verdict(State.HEALTHY, Reason.NONE)]
 
     def _failed(self, reason: Reason, now_ns: int) -> list[Verdict]:
         match self.state:
             case Initial(since_ns) if now_ns < since_ns + self._patience_ns():
-                self._probe_at_ns = min(self._probe_at_ns, now_ns + INITIAL_INTERVAL_NS)
                 return []
             case Healthy(failures) if failures + 1 < self.settings.unhealthy_threshold:
                 self.state = Healthy(failures + 1)
                 return []
-            case _:
-                self.state = Unhealthy(passes=0)
-                return [Verdict(State.UNHEALTHY, reason)]
+            case Initial():
+                self._settle(now_ns)
+        self.state = Unhealthy(passes=0)
+        return [Verdict(State.UNHEALTHY, reason)]
+
+    def _settle(self, now_ns: int) -> None:
+        """The first verdict: from here on the interval is fixed, and what older probes find is no news."""
+        self._probe_at_ns = now_ns + self.settings.interval_ns
+        self._probes_that_count_from = self._probes + 1
 
     def _patience_ns(self) -> int:
         """How long a target may stay `initial`: as long as AWS needs for the unhealthy threshold's checks."""

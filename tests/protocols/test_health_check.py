@@ -7,6 +7,7 @@ from actors.protocols.health_check import (
     HealthCheck,
     Matcher,
     Probe,
+    Result,
     Settings,
     TimedOut,
     Verdict,
@@ -21,60 +22,87 @@ def new_check() -> HealthCheck:
     return HealthCheck(SETTINGS, Matcher("200"), now_ns=0)
 
 
+def probe(check: HealthCheck, result: Result, now_ns: int = 0) -> list[Verdict]:
+    """A probe that ends at once."""
+    return check.handle(probe_of(check.on_deadline(now_ns)), result, now_ns)
+
+
+def probe_of(outputs: list[Probe | Verdict]) -> Probe:
+    [sent] = [output for output in outputs if isinstance(output, Probe)]
+    return sent
+
+
 def healthy_check() -> HealthCheck:
     check = new_check()
-    check.on_deadline(0)
-    check.handle(Answered(200), 1)
+    probe(check, Answered(200))
     return check
 
 
 def unhealthy_check() -> HealthCheck:
     check = healthy_check()
-    check.handle(TimedOut(), 2)
-    check.handle(TimedOut(), 3)
+    probe(check, TimedOut())
+    probe(check, TimedOut())
     return check
 
 
-def test_a_new_target_is_probed_at_once_and_then_at_fixed_intervals():
+def test_the_first_probe_ends_the_registration():
     check = new_check()
     assert check.deadline_ns() == 0
-    assert check.on_deadline(0) == [Verdict(State.INITIAL, Reason.INITIAL_HEALTH_CHECKING), Probe()]
-    check.handle(Answered(200), 3 * SECOND)
-    assert check.deadline_ns() == 15 * SECOND
-    assert check.on_deadline(15 * SECOND) == [Probe()]
-    assert check.deadline_ns() == 30 * SECOND
+    assert check.on_deadline(0) == [Verdict(State.INITIAL, Reason.INITIAL_HEALTH_CHECKING), Probe(1)]
+
+
+def test_once_there_is_a_verdict_probes_come_at_fixed_intervals():
+    check = new_check()
+    first = probe_of(check.on_deadline(0))
+    assert check.handle(first, Answered(200), 3) == [HEALTHY]
+    assert check.deadline_ns() == 3 + 15 * SECOND
+    second = probe_of(check.on_deadline(20 * SECOND))
+    assert check.handle(second, TimedOut(), 25 * SECOND) == []
+    assert check.deadline_ns() == 35 * SECOND
 
 
 def test_one_passing_check_makes_a_new_target_healthy():
-    assert new_check().handle(Answered(200), 1) == [HEALTHY]
+    assert probe(new_check(), Answered(200)) == [HEALTHY]
 
 
-def test_a_new_target_that_fails_is_probed_each_second_and_unhealthy_after_the_thresholds_worth_of_intervals():
+def test_a_new_target_that_fails_is_probed_less_and_less_often():
+    check, moments = new_check(), []
+    for _ in range(10):
+        moments.append(check.deadline_ns() / SECOND)
+        check.on_deadline(check.deadline_ns())
+    assert moments == [0, 0.1, 0.3, 0.7, 1.5, 3.1, 6.3, 12.7, 25.5, 40.5]
+
+
+def test_a_new_target_is_unhealthy_after_the_thresholds_worth_of_intervals():
     check = new_check()
-    check.on_deadline(0)
-    assert check.handle(Failed(), 0) == []
-    assert check.deadline_ns() == SECOND
-    check.on_deadline(14 * SECOND)
-    assert check.handle(Failed(), 14 * SECOND) == []
-    check.on_deadline(15 * SECOND)
-    assert check.handle(Failed(), 15 * SECOND) == [Verdict(State.UNHEALTHY, Reason.FAILED_HEALTH_CHECKS)]
+    assert probe(check, Failed(), 0) == []
+    assert probe(check, Failed(), 15 * SECOND - 1) == []
+    assert probe(check, Failed(), 15 * SECOND) == [Verdict(State.UNHEALTHY, Reason.FAILED_HEALTH_CHECKS)]
     assert check.deadline_ns() == 30 * SECOND
+
+
+def test_probes_from_before_the_first_verdict_are_no_news_after_it():
+    check = new_check()
+    early = [probe_of(check.on_deadline(moment)) for moment in (0, 1, 2)]
+    assert check.handle(early[2], Answered(200), 3) == [HEALTHY]
+    assert [check.handle(each, TimedOut(), 5 * SECOND) for each in early] == [[], [], []]
+    assert probe(check, TimedOut()) == []
 
 
 def test_the_unhealthy_threshold_counts_failures_in_a_row():
     check = healthy_check()
-    assert check.handle(Answered(500), 0) == []
-    assert check.handle(Answered(200), 0) == []
-    assert check.handle(Answered(500), 0) == []
-    assert check.handle(Answered(500), 0) == [Verdict(State.UNHEALTHY, Reason.RESPONSE_CODE_MISMATCH)]
+    assert probe(check, Answered(500)) == []
+    assert probe(check, Answered(200)) == []
+    assert probe(check, Answered(500)) == []
+    assert probe(check, Answered(500)) == [Verdict(State.UNHEALTHY, Reason.RESPONSE_CODE_MISMATCH)]
 
 
 def test_the_way_back_takes_the_healthy_threshold_in_a_row():
     check = unhealthy_check()
-    assert check.handle(Answered(200), 0) == []
-    assert check.handle(Answered(200), 0) == []
-    assert check.handle(TimedOut(), 0) == [Verdict(State.UNHEALTHY, Reason.TIMEOUT)]
-    assert [check.handle(Answered(200), 0) for _ in range(3)] == [[], [], [HEALTHY]]
+    assert probe(check, Answered(200)) == []
+    assert probe(check, Answered(200)) == []
+    assert probe(check, TimedOut()) == [Verdict(State.UNHEALTHY, Reason.TIMEOUT)]
+    assert [probe(check, Answered(200)) for _ in range(3)] == [[], [], [HEALTHY]]
 
 
 @pytest.mark.parametrize(
