@@ -33,6 +33,10 @@ OS_CACHE_SIZE = 4096
 
 MAX_CONCURRENCY = 10_000
 
+_NETWORK_DOWN = Fetched(
+    0, {}, 0, 0.0, {}, "the network is down: no DHCP server has given us an address", "dhcp"
+)
+
 
 class BrowserConfig(Part):
     """The browser."""
@@ -116,21 +120,24 @@ class Laptop(Element):
         target = _url(url)
         token = JOURNEY.set(journey)
         try:
+            online = await self._wait_for_network()
             self.context.record("journey.start", url=url, method=method)
-            fetched = await self._fetch(method, target, keep)
+            fetched = await self._fetch(method, target, keep) if online else _NETWORK_DOWN
             self._record_end(fetched)
         finally:
             JOURNEY.reset(token)
         return fetched._asdict()
 
-    async def _fetch(self, method: str, url: URL, keep: bool) -> Fetched:
+    async def _wait_for_network(self) -> bool:
+        """A click in the first moments after boot counts from when there is a network."""
         try:
             async with asyncio.timeout(LEASE_PATIENCE_S):
                 await self._online.wait()
         except TimeoutError:
-            return Fetched(
-                0, {}, 0, 0.0, {}, "the network is down: no DHCP server has given us an address", "dhcp"
-            )
+            return False
+        return True
+
+    async def _fetch(self, method: str, url: URL, keep: bool) -> Fetched:
         self._record_lease()
         return await self.browser.fetch(method, url, keep=keep)
 
@@ -172,6 +179,8 @@ class Laptop(Element):
         if not duration_s > 0:
             raise CallFailed(f"a load lasts longer than {duration_s:g} s")
         target = _url(url)
+        if not await self._wait_for_network():
+            raise CallFailed(_NETWORK_DOWN.error)
         tls = self.browser.tls if target.scheme == "https" else None
         self._load = LoadRun(self.context, self.stack, self._resolve, tls, target, concurrency, duration_s)
         return self._load.status()

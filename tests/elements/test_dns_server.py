@@ -53,8 +53,8 @@ def world(seed: int = 1) -> VirtualNetwork:
     net.add("resolver", "dns_server", server(RESOLVER, recursive=recursive))
     net.add("root", "dns_server", server("192.0.2.2", authoritative=zones("root")))
     net.add("tld", "dns_server", server("192.0.2.6", authoritative=zones("com")))
-    both = zones("packet-journey.com", "elb.amazonaws.com")
-    net.add("route53", "dns_server", server("192.0.2.10", authoritative=both))
+    hosted = zones("packet-journey.com", "elb.amazonaws.com", "amazonaws.com", "awsdns-01.com")
+    net.add("route53", "dns_server", server("192.0.2.10", authoritative=hosted))
     net.add_element("host", lambda context: Host(context, "192.0.2.100/24"))
     net.add_element("stranger", lambda context: Host(context, "192.0.2.200/24"))
     elements = ("resolver", "root", "tld", "route53", "host", "stranger")
@@ -106,6 +106,35 @@ def test_the_journey_tells_the_walk_as_all_four_servers_saw_it():
         ("route53", "dns.authoritative", "elb.amazonaws.com", "answer"),
         ("resolver", "dns.answer", None, None),
     ]
+
+
+@pytest.mark.parametrize(
+    "name, rdtype, rcode, texts",
+    [
+        ("www.packet-journey.com", "CNAME", "NOERROR", ["CNAME packet-journey.com"]),
+        ("nope.packet-journey.com", "A", "NXDOMAIN", []),
+        ("packet-journey.com", "NS", "NOERROR", ["NS ns-1.awsdns-01.com"]),
+        ("ns-1.awsdns-01.com", "A", "NOERROR", ["192.0.2.10"]),
+        ("amazonaws.com", "A", "NOERROR", []),
+        (
+            "elb.amazonaws.com",
+            "SOA",
+            "NOERROR",
+            ["SOA ns-1.awsdns-01.com awsdns-hostmaster.amazon.com 1 7200 900 1209600 60"],
+        ),
+        ("com", "NS", "NOERROR", ["NS a.gtld-servers.net"]),
+        ("nope", "A", "NXDOMAIN", []),
+    ],
+)
+def test_every_delegation_of_the_world_leads_somewhere(name, rdtype, rcode, texts):
+    net = world()
+
+    async def story() -> dns.Message:
+        return await net.element("host").dig(name, rdtype=dns.Type[rdtype])
+
+    response = net.run(story())
+    assert response.rcode().name == rcode
+    assert from_response(dns.name(name), dns.Type[rdtype], response).texts() == texts
 
 
 def test_equal_questions_at_the_same_time_cost_one_walk():

@@ -310,7 +310,6 @@ def test_secrets_are_written_for_wireshark(scene, directory):
 async def loaded(
     scene: Scene, duration_s: float = 0.5, concurrency: int = 8, url: str = URL
 ) -> dict[str, Any]:
-    await scene.call("fetch", url=f"http://{ROUTER}/")  # by then the laptop is on the network
     await scene.call("load_start", url=url, concurrency=concurrency, duration_s=duration_s)
     while (status := await scene.call("load_status"))["running"]:
         await scene.sleep(0.1)

@@ -150,6 +150,7 @@ class DhcpServer:
         self._bind(message, address, now_ns + self._settings.lease_s * SECOND, leased=True)
         fields = {
             "address": ip_text(address),
+            "server": ip_text(self._settings.address),
             "mac": mac_text(message.client_mac),
             "lease_s": self._settings.lease_s,
         }

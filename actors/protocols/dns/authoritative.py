@@ -7,7 +7,7 @@ throw such records away (they are outside of the bailiwick they asked in), and R
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from dns.rdatatype import CNAME, NS
+from dns.rdatatype import CNAME
 
 from actors.protocols.dns.answer import MAX_CNAMES, texts
 from actors.protocols.dns.cache import rotated
@@ -24,10 +24,8 @@ class Decision(NamedTuple):
     """answer, alias, referral, no data, no such name, or refused."""
 
     def texts(self) -> list[str]:
-        """The records of the response as the journal has them; of a referral, its name servers."""
-        return texts(
-            self.response.answer or [rrset for rrset in self.response.authority if rrset.rdtype == NS]
-        )
+        """The answer as the journal has it; a referral has none."""
+        return texts(self.response.answer)
 
     @property
     def ttl_s(self) -> int:

@@ -94,6 +94,8 @@ def dns_authoritative(r: Record) -> Told:
     zone = f"I answer for {_zone(r['zone'])}"
     if r["rcode"] != "NOERROR":
         return Told(f"{zone}: {name} is {r['rcode']}")
+    if r.get("rule") == "no data":
+        return Told(f"{zone}: there is no {name}, but records of other types")
     if not r["answers"]:
         return Told(f"{zone}: {name} lies below, with other name servers")
     return Told(f"{zone}: {name} is {listed(map(domain, r['answers']))}", f"TTL {duration(r['ttl_s'])}")

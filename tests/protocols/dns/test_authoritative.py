@@ -55,20 +55,8 @@ def ask(server: Authoritative, name: str, rdtype: str = "A"):
         ("gone.example.com", "A", "no such name", "NXDOMAIN", ["CNAME nothing.example.com"]),
         ("any.thing.wild.example.com", "A", "answer", "NOERROR", ["198.51.100.99"]),
         ("wild.example.com", "A", "no data", "NOERROR", []),
-        (
-            "x.child.example.com",
-            "A",
-            "referral",
-            "NOERROR",
-            ["NS ns.child.example.com", "NS ns.elsewhere.net"],
-        ),
-        (
-            "child.example.com",
-            "NS",
-            "referral",
-            "NOERROR",
-            ["NS ns.child.example.com", "NS ns.elsewhere.net"],
-        ),
+        ("x.child.example.com", "A", "referral", "NOERROR", []),
+        ("child.example.com", "NS", "referral", "NOERROR", []),
         ("example.org", "A", "refused", "REFUSED", []),
         ("com", "A", "refused", "REFUSED", []),
     ],
@@ -93,6 +81,8 @@ def test_a_negative_answer_brings_the_soa_with_the_time_it_holds(server):
 
 def test_a_referral_brings_the_addresses_that_it_knows(server):
     response = ask(server, "x.child.example.com").response
+    (servers,) = response.authority
+    assert [rdata.target.to_text() for rdata in servers] == ["ns.child.example.com.", "ns.elsewhere.net."]
     assert [(rrset.name.to_text(), rrset[0].address) for rrset in response.additional] == [
         ("ns.child.example.com.", "192.0.2.54")
     ]
