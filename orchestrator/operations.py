@@ -13,6 +13,8 @@ from orchestrator.journal.journey import Journey
 from orchestrator.journal.store import JournalStore
 
 POLL_S = 0.25
+LAST_PACKETS_S = 0.02
+"""What packets get that are still on their way when the answer is there."""
 LEASE_EVENTS = "dhcp."
 
 Frame = tuple[str, str, int, bytes, str | None]
@@ -69,7 +71,8 @@ async def trace(world: WorldLike, url: str | None = None, element: str | None = 
     """One request on a connection of its own, recorded by every element that it passes."""
     laptop = laptop_of(world, element)
     identity = secrets.token_hex(16)
-    await world.call(laptop, "fetch", url=url or world.config.url, journey=identity, keep=False)
+    fetched = await world.call(laptop, "fetch", url=url or world.config.url, journey=identity, keep=False)
+    await asyncio.sleep(min(fetched["total_ms"] / 1000, LAST_PACKETS_S))
     await world.settle(identity)
     return journey_of(world, identity)
 

@@ -72,7 +72,6 @@ class Step(NamedTuple):
     element: str
     to: str
     link: str
-    sent_ns: int
     depart_ns: int
     arrive_ns: int
     queued_ns: int
@@ -87,7 +86,6 @@ class Step(NamedTuple):
             record["element"],
             record["to"],
             record["link"],
-            record["t_ns"],
             record["depart_ns"],
             record["arrive_ns"],
             round(record["queued_us"] * 1000),
@@ -123,7 +121,7 @@ class Flight:
 
     @property
     def duration_ms(self) -> float:
-        return (self.last.arrive_ns - self.first.sent_ns) / 1e6
+        return (self.last.arrive_ns - self.first.depart_ns) / 1e6
 
 
 def follow(records: Iterable[Record]) -> list[Flight]:
@@ -133,7 +131,7 @@ def follow(records: Iterable[Record]) -> list[Flight]:
     steps = (
         Step.of(record, place) for place, record in enumerate(records) if record["kind"] == "link.transmit"
     )
-    for step in sorted(steps, key=lambda step: step.sent_ns):
+    for step in sorted(steps, key=lambda step: step.depart_ns):
         waiting = arriving.setdefault(step.element, [])
         flight = next((flight for flight in waiting if _continues(step, flight.last)), None)
         if flight is None:
@@ -170,7 +168,7 @@ def _first_leg(flights: list[Flight], element: str, since_ns: int, from_where: s
         flight
         for flight in flights
         if flight.first.element == element
-        and flight.first.sent_ns >= since_ns
+        and flight.first.depart_ns >= since_ns
         and flight.packet.protocol == "TCP"
         and flight.packet.destination != from_where
         and not flight.packet.destination.endswith(":53")

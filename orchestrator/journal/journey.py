@@ -138,7 +138,10 @@ class Journey:
     @cached_property
     def parts(self) -> list[Part]:
         """Where the time went, stretch by stretch; they add up to the total."""
-        return parts_of(self.flights, self.records, self.origin, self.start_ns, self.end_ns)
+        since_ns = self.end_ns - round(
+            self.total_ms * 1e6
+        )  # the browser may have had to wait for a lease before
+        return parts_of(self.flights, self.records, self.origin, since_ns, self.end_ns)
 
     @property
     def tiers(self) -> list[Tier]:

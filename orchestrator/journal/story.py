@@ -7,7 +7,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.journal.chapters import Chapter, Line, chapters_of
+from orchestrator.journal.chapters import Chapter, chapters_of
+from orchestrator.journal.folding import Line
 from orchestrator.journal.journey import PHASES, Journey
 from orchestrator.journal.timing import TIER_OF_KIND
 from orchestrator.journal.wording import arrows, duration, milliseconds
@@ -30,9 +31,9 @@ def tell_story(console: Console, journey: Journey, *, everything: bool = False) 
     """Print the journey; `everything` tells each record on a line of its own and folds nothing."""
     console.print(_headline(journey))
     names = max((len(record["element"]) for record in (*journey.before, *journey.records)), default=0)
-    for chapter in chapters_of(journey, everything=everything):
+    for number, chapter in enumerate(chapters_of(journey, everything=everything), 1):
         console.print()
-        console.print(_heading(chapter))
+        console.print(_heading(number, chapter))
         console.print(_lines(chapter, journey, names))
     console.print()
     console.print(_where_the_time_went(journey, console.width))
@@ -56,9 +57,9 @@ def _headline(journey: Journey) -> RenderableType:
     return Group(head, way, Text(f"journey {journey.identity}", style="dim"))
 
 
-def _heading(chapter: Chapter) -> Text:
+def _heading(number: int, chapter: Chapter) -> Text:
     took = f", {milliseconds(chapter.took_ms)}" if chapter.took_ms else ""
-    head = Text(f"{chapter.topic + 1}  {chapter.title}{took}", style="bold")
+    head = Text(f"{number}  {chapter.title}{took}", style="bold")
     return head.append(f"  {chapter.about}", style="not bold dim") if chapter.about else head
 
 
@@ -80,8 +81,8 @@ def _lines(chapter: Chapter, journey: Journey, names: int) -> Table:
 
 def _moment(t_ms: float) -> str:
     """Milliseconds after the click; what was long before it in larger units."""
-    if t_ms < -999:
-        return f"-{duration(-t_ms / 1000)}"
+    if abs(t_ms) >= 1000:
+        return f"{'-' if t_ms < 0 else ''}{duration(abs(t_ms) / 1000)}"
     return f"{t_ms:.3f}"
 
 

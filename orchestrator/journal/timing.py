@@ -3,6 +3,9 @@
 How this works. We walk backwards from the end: the browser was done because a packet had arrived; that packet was on
 a wire, before that in a router, before that it left a host because another packet had arrived there, and so on to the
 click. The stretches of that chain are laid end to end, so they add up to the total whatever happened beside it.
+
+On the real clock an element may be late for a packet because this machine was busy: that time is the emulator's, not
+the model's, and is shown apart.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,10 +15,10 @@ from orchestrator.journal.flights import Flight
 
 Record = dict[str, Any]
 
-PROPAGATION, QUEUEING, PROCESSING, SERVICE, RESENDING = (
-    "propagation", "queueing", "processing", "service", "retransmission",
+PROPAGATION, QUEUEING, PROCESSING, SERVICE, RESENDING, LAG = (
+    "propagation", "queueing", "processing", "service", "retransmission", "emulator lag",
 )  # fmt: skip
-WAYS = (PROPAGATION, QUEUEING, PROCESSING, SERVICE, RESENDING)
+WAYS = (PROPAGATION, QUEUEING, PROCESSING, SERVICE, RESENDING, LAG)
 
 
 class Part(NamedTuple):
@@ -54,17 +57,69 @@ def parts_of(
     flights: Sequence[Flight], records: Sequence[Record], origin: str, start_ns: int, end_ns: int
 ) -> list[Part]:
     """The stretches between start and end, in the order in which they happened."""
-    walk = _Walk(records, start_ns)
-    element, moment = origin, end_ns
-    unused = list(flights)
-    while (flight := _cause(unused, element, moment)) is not None:
-        unused.remove(flight)
-        walk.inside(element, flight.last.arrive_ns, moment)
-        element, moment = walk.back_along(flight)
-        if moment <= start_ns:
-            return walk.parts[::-1]
-    walk.inside(element, start_ns, moment)
-    return walk.parts[::-1]
+    return _Walk(flights, records, start_ns).parts_until(end_ns, origin)
+
+
+class _Walk:
+    def __init__(self, flights: Sequence[Flight], records: Sequence[Record], start_ns: int) -> None:
+        self._parts: list[Part] = []
+        self._start_ns = start_ns
+        self._packets = [flight for flight in flights if flight.packet.protocol != "ARP"]
+        self._neighbours = [flight for flight in flights if flight.packet.protocol == "ARP"]
+        self._telling = [
+            r for r in records if r["kind"] in ("nginx.answer", "tcp.retransmit", "link.receive")
+        ]
+
+    def parts_until(self, end_ns: int, element: str) -> list[Part]:
+        moment = end_ns
+        while moment > self._start_ns:
+            flight = _cause(self._packets, element, moment)
+            since_ns = self._start_ns if flight is None else flight.last.arrive_ns
+            self._ask_neighbours(element, max(since_ns, self._start_ns), moment, told=True)
+            if flight is None:
+                break
+            self._packets.remove(flight)
+            element, moment = self._back_along(flight)
+        return self._parts[::-1]
+
+    def _back_along(self, flight: Flight) -> tuple[str, int]:
+        """From where the packet arrived to where it was sent; gives the sender and the moment of sending."""
+        for step, before in zip(flight.steps[::-1], [*flight.steps[-2::-1], None], strict=True):
+            on_wire_ns = step.depart_ns + step.queued_ns
+            self._add(step.link, (step.element, step.to), PROPAGATION, on_wire_ns, step.arrive_ns)
+            self._add(step.link, (step.element, step.to), QUEUEING, step.depart_ns, on_wire_ns)
+            if before is not None:
+                self._ask_neighbours(step.element, before.arrive_ns, step.depart_ns, told=False)
+        return flight.first.element, flight.first.depart_ns
+
+    def _ask_neighbours(self, element: str, since_ns: int, until_ns: int, *, told: bool) -> None:
+        """The time in an element, out of which it may have had to ask by ARP before it could send."""
+        here, moment = element, until_ns
+        while (flight := _cause(self._neighbours, here, moment)) is not None:
+            if flight.first.depart_ns < since_ns:
+                break
+            self._neighbours.remove(flight)
+            self._inside(here, flight.last.arrive_ns, moment, told)
+            here, moment = self._back_along(flight)
+        self._inside(here, since_ns, moment, told)
+
+    def _inside(self, element: str, since_ns: int, until_ns: int, told: bool) -> None:
+        """An element had what it needed at `since_ns`, and acted at `until_ns`; `told` if records say how."""
+        left_ns = until_ns - max(since_ns, self._start_ns)
+        for record in self._telling if told else ():
+            if record["element"] == element and since_ns <= record["t_ns"] <= until_ns:
+                for what, ns in _told(record, since_ns, left_ns):
+                    ns = min(ns, left_ns)
+                    left_ns -= ns
+                    self._put(element, (element,), what, ns)
+        self._put(element, (element,), PROCESSING, left_ns)
+
+    def _add(self, where: str, ends: tuple[str, ...], what: str, since_ns: int, until_ns: int) -> None:
+        self._put(where, ends, what, until_ns - max(since_ns, self._start_ns))
+
+    def _put(self, where: str, ends: tuple[str, ...], what: str, ns: int) -> None:
+        if ns > 0:
+            self._parts.append(Part(where, ends, what, ns))
 
 
 def _cause(flights: list[Flight], element: str, moment: int) -> Flight | None:
@@ -79,44 +134,12 @@ def _cause(flights: list[Flight], element: str, moment: int) -> Flight | None:
     return max(arrived, key=lambda flight: flight.last.arrive_ns, default=None)
 
 
-class _Walk:
-    def __init__(self, records: Sequence[Record], start_ns: int) -> None:
-        self.parts: list[Part] = []
-        self._start_ns = start_ns
-        self._telling = [r for r in records if r["kind"] in ("nginx.answer", "tcp.retransmit")]
-
-    def back_along(self, flight: Flight) -> tuple[str, int]:
-        """From where the packet arrived to where it was sent; gives the sender and the moment of sending."""
-        for step, before in zip(flight.steps[::-1], [*flight.steps[-2::-1], None], strict=True):
-            on_wire_ns = step.depart_ns + step.queued_ns
-            self._add(step.link, (step.element, step.to), PROPAGATION, on_wire_ns, step.arrive_ns)
-            self._add(step.link, (step.element, step.to), QUEUEING, step.depart_ns, on_wire_ns)
-            if before is not None:
-                self._add(step.element, (step.element,), PROCESSING, before.arrive_ns, step.depart_ns)
-        return flight.first.element, flight.first.depart_ns
-
-    def inside(self, element: str, since_ns: int, until_ns: int) -> None:
-        """A host had what it needed at `since_ns`, and acted at `until_ns`."""
-        left_ns = until_ns - max(since_ns, self._start_ns)
-        for record in self._telling:
-            if record["element"] == element and since_ns <= record["t_ns"] <= until_ns:
-                for what, ns in _told(record, left_ns):
-                    ns = min(ns, left_ns)
-                    left_ns -= ns
-                    self._put(element, (element,), what, ns)
-        self._put(element, (element,), PROCESSING, left_ns)
-
-    def _add(self, where: str, ends: tuple[str, ...], what: str, since_ns: int, until_ns: int) -> None:
-        self._put(where, ends, what, until_ns - max(since_ns, self._start_ns))
-
-    def _put(self, where: str, ends: tuple[str, ...], what: str, ns: int) -> None:
-        if ns > 0:
-            self.parts.append(Part(where, ends, what, ns))
-
-
-def _told(record: Record, gap_ns: int) -> list[tuple[str, int]]:
-    if record["kind"] == "tcp.retransmit":
-        return [(RESENDING, gap_ns)]
+def _told(record: Record, since_ns: int, gap_ns: int) -> list[tuple[str, int]]:
+    match record["kind"]:
+        case "tcp.retransmit":
+            return [(RESENDING, gap_ns)]
+        case "link.receive":
+            return [(LAG, round(record["lag_us"] * 1000))] if record["t_ns"] == since_ns else []
     return [(SERVICE, round(record["service_ms"] * 1e6)), (QUEUEING, round(record["queued_ms"] * 1e6))]
 
 

@@ -52,9 +52,10 @@ class FakeWorld:
         self.calls.append((element, verb, arguments))
         return await getattr(self, f"_{verb}")(**arguments)
 
-    async def _fetch(self, url: str, journey: str, keep: bool) -> None:
+    async def _fetch(self, url: str, journey: str, keep: bool) -> dict[str, Any]:
         for record in first_journey().records:
             self.journal.add({**record, "journey": journey})
+        return {"status": 200, "total_ms": 0.0}
 
     async def _load_start(self, url: str, concurrency: int, duration_s: float) -> None:
         self._load_s, self._duration_s = 0.0, duration_s

@@ -172,7 +172,8 @@ def _ask_authority(
     s.tell("resolver", "dns.query", server=server, **question)
     s.ask(path, "203.0.113.66:40002", f"{server}:53")
     s.tell(
-        element, "dns.authoritative", zone=".", **question, rcode="NOERROR", answers=[], ttl_s=172800,
+        element, "dns.authoritative", zone=".", **question, rcode="NOERROR", rule="referral", answers=servers,
+        ttl_s=172800,
     )  # fmt: skip
     s.answer(path, f"{server}:53", "203.0.113.66:40002")
     s.tell(
@@ -312,8 +313,9 @@ def serve(s: Script) -> None:
             _into(s, "10.0.10.20", "eni-0c2d00000000000a0", "node-1", "nodes", "tcp 80 from alb", ALB_SIDE)
         if element == "node-1":
             s.tell(
-                "node-1", "node.route", destination="10.0.10.20", rule="512: to 10.0.10.20 lookup main",
-                table="main", matched="10.0.10.20 dev eni8f2a1b3c4d5 scope link", veth="eni8f2a1b3c4d5",
+                "node-1", "node.route", destination="10.0.10.20", rule="512: from all to 10.0.10.20/32 lookup main",
+                table="main", matched="10.0.10.20/32", next_hop="direct", device="eni8f2a1b3c4d5",
+                veth="eni8f2a1b3c4d5", alternatives=[],
             )  # fmt: skip
 
     started_us = s.now_us

@@ -1,11 +1,13 @@
 """TCP and TLS: how two hosts come to agree, and where that fails."""
 
 from orchestrator.journal.sentences.table import Record, Told, sentence
-from orchestrator.journal.wording import milliseconds
+from orchestrator.journal.wording import listed, milliseconds
 
 
 @sentence("tcp.connect")
 def tcp_connect(r: Record) -> Told:
+    if "candidates" in r:
+        return Told(f"Will talk to {r['remote']}", f"one of {listed(r['candidates'])}")
     return Told(f"Opens a TCP connection to {r['remote']}: SYN")
 
 

@@ -90,15 +90,14 @@ def dns_answer(r: Record) -> Told:
 
 @sentence("dns.authoritative")
 def dns_authoritative(r: Record) -> Told:
-    name = f"{domain(r['name'])} {r['type']}"
-    zone = f"I answer for {_zone(r['zone'])}"
-    if r["rcode"] != "NOERROR":
-        return Told(f"{zone}: {name} is {r['rcode']}")
-    if r.get("rule") == "no data":
-        return Told(f"{zone}: there is no {name}, but records of other types")
-    if not r["answers"]:
-        return Told(f"{zone}: {name} lies below, with other name servers")
-    return Told(f"{zone}: {name} is {listed(map(domain, r['answers']))}", f"TTL {duration(r['ttl_s'])}")
+    name, ttl = f"{domain(r['name'])} {r['type']}", f"TTL {duration(r['ttl_s'])}"
+    mine = f"I answer for {_zone(r['zone'])}"
+    if r["rcode"] != "NOERROR" or not r["answers"]:
+        return Told(f"{mine}: there is no {name}", f"{r['rcode']}, {ttl}")
+    answers = listed(map(domain, r["answers"]))
+    if r.get("rule") == "referral":
+        return Told(f"{mine}, but what is below has other name servers: {answers}", ttl)
+    return Told(f"{mine}: {name} is {answers}", ttl)
 
 
 def _zone(name: str) -> str:

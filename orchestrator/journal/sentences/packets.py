@@ -84,7 +84,9 @@ def eni_deliver(r: Record) -> Told:
 
 @sentence("node.route")
 def node_route(r: Record) -> Told:
-    return Told(
-        f"Rule {plain(r['rule'])} → table {r['table']}: {r['matched']}",
-        f"into the pod through veth {r['veth']}" if r.get("veth") else "",
-    )
+    rule = f"ip rule {r['rule']}" if r["rule"] not in (None, "None") else f"table {r['table']}"
+    if r["veth"]:
+        way = f"into the pod through veth {r['veth']}"
+    else:
+        way = f"out of {r['device']}" + ("" if r["next_hop"] == "direct" else f", next hop {r['next_hop']}")
+    return Told(f"{rule}: {r['destination']} {_matched(r['matched'])}, {way}", _beaten(r["alternatives"]))

@@ -44,7 +44,7 @@ def _candidate(candidate: Record, width: int, *, chosen: bool) -> str:
 def alb_connection(r: Record) -> Told:
     if r["reused"]:
         return Told(f"Uses an open connection to {r['target']} again", f"{r['idle_connections']} were idle")
-    return Told(f"Opens a connection to {r['target']}", "none was idle")
+    return Told(f"No open connection to {r['target']} is idle: opens a new one")
 
 
 @sentence("alb.response")

@@ -58,6 +58,13 @@ def target_state(r: Record) -> Told:
     return Told(f"Target {r['target']} is {r['to']}, was {r['from']}", r.get("reason") or "")
 
 
+@sentence("pod.sandbox")
+def pod_sandbox(r: Record) -> Told:
+    if "message" in r:
+        return Told(f"No sandbox for pod {r['pod']}", r["message"])
+    return Told(f"The sandbox of pod {r['pod']} is ready", f"address {r['address']}, veth {r['veth']}")
+
+
 @sentence("pod.network")
 def pod_network(r: Record) -> Told:
     return Told(f"Pod {r['pod']} has its network: address {r['address']}", f"gateway {r['gateway']}")
