@@ -94,6 +94,11 @@ class Browser:
         context.set_alpn_protocols(["http/1.1"])
         return context
 
+    def warm_up(self) -> None:
+        """Read the CA now rather than in the middle of the first handshake, if the world has one."""
+        if (self.context.directory / "ca.pem").exists():
+            _ = self.tls
+
     async def fetch(self, method: str, url: URL, *, keep: bool) -> Fetched:
         """One request: on a fresh connection, or with `keep` on one that is left open for the next."""
         stopwatch = Stopwatch(self.context)

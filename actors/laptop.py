@@ -83,6 +83,7 @@ class Laptop(Element):
         self._load: LoadRun | None = None
 
     async def start(self) -> None:
+        self.browser.warm_up()
         await self.dhcp.start()
 
     async def stop(self) -> None:

@@ -10,6 +10,7 @@ import dns.message
 import dns.name
 import dns.opcode
 import dns.rcode
+import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
@@ -24,6 +25,9 @@ RRset = dns.rrset.RRset
 AA = dns.flags.AA
 Rcode = dns.rcode.Rcode
 Type = dns.rdatatype.RdataType
+
+for _type in (Type.A, Type.AAAA, Type.CNAME, Type.NS, Type.SOA, Type.TXT):
+    dns.rdata.get_rdata_class(dns.rdataclass.IN, _type)  # dnspython imports them when first met: milliseconds
 
 
 def decode(data: bytes) -> Message:
