@@ -26,20 +26,22 @@ POD_MTU = 9001
 class PodAddress(Part):
     """The address of one pod, and the device number of the ENI that holds it."""
 
-    address: Address
-    device: int = Field(default=0, ge=0, le=14)
+    address: Address = Field(description="the pod's address")
+    device: int = Field(default=0, ge=0, le=14, description="device number of the ENI that holds it")
 
 
 class Config(ElementConfig):
     """The VPC CNI of one node."""
 
-    node: ElementName
+    node: ElementName = Field(description="the node whose pods it wires")
     vpc_cidrs: tuple[Cidr, ...] = Field(
         min_length=1, description="destinations that see the pods' own addresses"
     )
-    exclude_snat_cidrs: tuple[Cidr, ...] = Field(default=(), description="AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS")
+    exclude_snat_cidrs: tuple[Cidr, ...] = Field(
+        default=(), description="others that do (AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS)"
+    )
     external_snat: bool = Field(
-        default=False, description="AWS_VPC_K8S_CNI_EXTERNALSNAT: somebody else translates"
+        default=False, description="no address is translated here (AWS_VPC_K8S_CNI_EXTERNALSNAT)"
     )
     addresses: dict[str, PodAddress] = Field(
         default={}, description="each pod (namespace/name) with its address"

@@ -38,17 +38,19 @@ LAST_RETRY_S = 5.0
 class NodeInterface(Part):
     """An ENI of the node with its primary address; it becomes `eth<device>`."""
 
-    device: int = Field(ge=0, le=14)
-    eni: str = Field(pattern="^eni-[0-9a-z]+$")
-    address: AddressWithMask
-    gateway: Address
+    device: int = Field(ge=0, le=14, description="device number; 0 is the primary one, which every node has")
+    eni: str = Field(pattern="^eni-[0-9a-z]+$", description="its id, as in the VPC's network_interfaces")
+    address: AddressWithMask = Field(description="its primary address in its subnet")
+    gateway: Address = Field(description="the VPC's router there, the first address of the subnet")
 
 
 class Config(ElementConfig):
     """An EC2 instance in an EKS cluster, and the pods that run on it."""
 
-    instance_type: str
-    availability_zone: str
+    instance_type: str = Field(
+        description="EC2 instance type; says how many network interfaces and pods it takes"
+    )
+    availability_zone: str = Field(description="where it runs; its ENIs' subnets lie there")
     network_interfaces: tuple[NodeInterface, ...] = Field(min_length=1)
     cni: ElementName = Field(description="the CNI agent of this node")
     pods: dict[Annotated[str, Field(min_length=1)], str] = Field(

@@ -110,13 +110,15 @@ class NodeForwarder:
         """A frame has arrived at a port. Takes any bytes."""
         try:
             kept = self._caches[port].get(_flow_bytes(frame))
-            if kept is not None and not (kept.tcp and frame[_TCP_FLAGS] & FIN_SYN_RST):
-                self._send_kept(kept, port, frame)
-                return
+            if kept is not None and kept.tcp and frame[_TCP_FLAGS] & FIN_SYN_RST:
+                kept = None
         except (KeyError, TooShort, IndexError):
-            pass
+            kept = None
         try:
-            self._look_at(port, frame)
+            if kept is None:
+                self._look_at(port, frame)
+            else:
+                self._send_kept(kept, port, frame)
         except Malformed as error:
             self._ip.drop("malformed", str(error))
 

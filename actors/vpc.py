@@ -226,11 +226,13 @@ class Vpc(Element):
     def on_frame(self, port: str, frame: bytes) -> None:
         try:
             kept = self._caches[port].get(_flow_bytes(frame))
-            if kept is None or (kept.tcp and frame[_TCP_FLAGS] & FIN_SYN_RST):
-                self._decide(port, frame)
-                return
+            if kept is not None and kept.tcp and frame[_TCP_FLAGS] & FIN_SYN_RST:
+                kept = None
         except (TooShort, IndexError):
             self._drop("malformed")
+            return
+        if kept is None:
+            self._decide(port, frame)
             return
         now_ns = self.context.now_ns()
         for connection in kept.connections:
