@@ -2,15 +2,16 @@
 
 How this works. A frame from the LAN that is addressed to the router's MAC address, but not to an address of its own,
 is translated (see `actors.protocols.nat`) and given to the forwarder, which knows routes, TTLs and MAC addresses; a
-frame from outside takes the same way back. Frames of settled sessions are asked only for their TTL and length. What
-cannot be sent on is given to the forwarder untranslated: it will complain, and its complaint then quotes the packet
-as its sender knows it. The NAT is the firewall too: what comes from outside and belongs to no session reaches at most
-the router's own UDP sockets and its ICMP.
+frame from outside takes the same way back. Frames of one session and length begin with the same 38 bytes (Ethernet
+and IPv4 header, ports), and leave with the same 38 bytes: these are kept, so most frames cost one lookup here and one
+in the forwarder. What cannot be sent on is given to the forwarder untranslated: it will complain, and its complaint
+then quotes the packet as its sender knows it. The NAT is the firewall too: what comes from outside and belongs to no
+session reaches at most the router's own UDP sockets and its ICMP.
 """
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -26,6 +27,7 @@ from actors.protocols.connection_tracking import State
 from actors.protocols.dns.answer import respond
 from actors.protocols.dns.cache import Cache
 from actors.protocols.dns.stub import FORWARDER, StubResolver
+from actors.protocols.flows import FIN_SYN_RST
 from actors.protocols.fragments import Reassembler
 from actors.protocols.nat import Nat, Refusal, Session
 from actors.stack import Stack
@@ -39,6 +41,8 @@ from actors.wire.malformed import Malformed
 LAN, WAN = "lan", "wan"
 DNS_TIMEOUT_S = 5.0
 """How long the forwarder waits for a resolver before it asks again (resolv.conf's own default)."""
+MAX_HEADS = 16_384
+_CHECKSUM_AT = {ipv4.TCP: 50, ipv4.UDP: 40}
 
 
 class Config(ElementConfig):
@@ -77,6 +81,18 @@ class Config(ElementConfig):
             yield Claim("subnet", text, (side, "address"))
 
 
+class _Head(NamedTuple):
+    """What the first 38 bytes of a frame become, as long as the session lives and checksums are left to the card."""
+
+    translated: bytes
+    session: Session
+    checksum_at: int
+    frame_bytes: int
+
+
+Heads = dict[bytes, _Head]
+
+
 class HomeRouter(Element):
     """Connects a home to the Internet by one public address."""
 
@@ -93,6 +109,8 @@ class HomeRouter(Element):
         self.stack = Stack(context)
         self.forwarder = Forwarder(context, self.stack)
         self.nat = Nat(config.nat.settings(self._outside), context.random)
+        self._outward: Heads = {}
+        self._inward: Heads = {}
         self.dhcp = DhcpService(context, self.stack, LAN, config.dhcp.settings(inside))
         self._dns_cache = Cache(config.dns.cache_size)
         self._reassembler = Reassembler()
@@ -137,36 +155,47 @@ class HomeRouter(Element):
     # ---- frames --------------------------------------------------------------------------------------------
 
     def on_frame(self, port: str, frame: bytes) -> None:
+        now_ns = self.context.now_ns()
         try:
             if port == WAN:
-                self._from_outside(frame)
-            elif self.lan.on_frame(port, frame):
-                self._from_inside(frame)
+                self._from_outside(frame, now_ns)
+            elif self.lan.on_frame(port, frame, now_ns):
+                self._from_inside(frame, now_ns)
         except Malformed as error:
             self.stack.ip.drop("malformed", str(error))
 
-    def _from_inside(self, frame: bytes) -> None:
+    def _from_inside(self, frame: bytes, now_ns: int) -> None:
         """A frame from the LAN, for the router alone or for all."""
-        rewrite = self.nat.settled_outbound(frame, self.context.now_ns())
+        translated = _known(self._outward, frame, now_ns)
+        if translated is not None:
+            self.forwarder.forward(LAN, translated)
+            return
+        rewrite = self.nat.settled_outbound(frame, now_ns)
         if (
             rewrite is None or frame[22] < 2 or len(frame) > self._frame_bytes[WAN] or frame[:6] != self.lan.mac
         ):  # fmt: skip
             self._from_inside_carefully(frame)
             return
-        if JOURNEY.get() is not None:
-            self._tell(rewrite.session, "out")
-        self.forwarder.forward(LAN, rewrite.apply(frame))
+        self._tell(rewrite.session, "out")
+        translated = rewrite.apply(frame)
+        _remember(self._outward, frame, translated, rewrite.session)
+        self.forwarder.forward(LAN, translated)
 
-    def _from_outside(self, frame: bytes) -> None:
-        rewrite = self.nat.settled_inbound(frame, self.context.now_ns())
+    def _from_outside(self, frame: bytes, now_ns: int) -> None:
+        translated = _known(self._inward, frame, now_ns)
+        if translated is not None:
+            self.forwarder.forward(WAN, translated)
+            return
+        rewrite = self.nat.settled_inbound(frame, now_ns)
         if (
             rewrite is None or frame[22] < 2 or len(frame) > self._frame_bytes[LAN] or frame[:6] != self._wan_mac
         ):  # fmt: skip
             self._from_outside_carefully(frame)
             return
-        if JOURNEY.get() is not None:
-            self._tell(rewrite.session, "in")
-        self.forwarder.forward(WAN, rewrite.apply(frame))
+        self._tell(rewrite.session, "in")
+        translated = rewrite.apply(frame)
+        _remember(self._inward, frame, translated, rewrite.session)
+        self.forwarder.forward(WAN, translated)
 
     # ---- the careful way -----------------------------------------------------------------------------------
 
@@ -305,6 +334,29 @@ class HomeRouter(Element):
             "nat_sessions": [session.described() for session in self.nat.sessions()],
             **self.stack.inspect(),
         }
+
+
+def _known(heads: Heads, frame: bytes, now_ns: int) -> bytes | None:
+    """The translated frame, if one that begins alike was translated before; journeys are to be told, so not theirs."""
+    head = heads.get(frame[:38])
+    if head is None or JOURNEY.get() is not None:
+        return None
+    translated, session, checksum_at, frame_bytes = head
+    if (
+        len(frame) != frame_bytes or not session.alive or frame[checksum_at : checksum_at + 2] != b"\0\0"
+        or (checksum_at == 50 and frame[47] & FIN_SYN_RST)
+    ):  # fmt: skip
+        return None
+    session.connection.seen_ns = now_ns
+    return translated + frame[38:]
+
+
+def _remember(heads: Heads, frame: bytes, translated: bytes, session: Session) -> None:
+    """Only headers whose identification does not count up come again."""
+    if frame[18:20] == b"\0\0":
+        if len(heads) >= MAX_HEADS:
+            heads.clear()
+        heads[frame[:38]] = _Head(translated[:38], session, _CHECKSUM_AT[frame[23]], len(frame))
 
 
 def _too_big(packet: ipv4.Packet, frame_bytes: int) -> bool:

@@ -28,12 +28,12 @@ class Lan:
         """A frame of the router itself."""
         self._pass_on(frame, None, after_ns)
 
-    def on_frame(self, port: str, frame: bytes) -> bool:
+    def on_frame(self, port: str, frame: bytes, now_ns: int) -> bool:
         """A frame has come in by this port. Whether it is meant for the router, alone or among others."""
         if len(frame) < ethernet.HEADER_BYTES:
             return True  # no switch passes such a thing on; the router will count it
         destination = frame[:6]
-        self.switch.learn(frame[6:12], port, self._now_ns())
+        self.switch.learn(frame[6:12], port, now_ns)
         if destination == self.mac:
             return True
         self._pass_on(frame, port, 0)

@@ -30,8 +30,10 @@ class Switch:
     def learn(self, mac: bytes, port: str, now_ns: int) -> None:
         """A frame from this station has come in by this port."""
         known = self._stations.get(mac)
-        if known is not None and known.port == port and now_ns - known.seen_ns < _REFRESH_NS:
-            return
+        if known is not None:
+            before, seen_ns = known
+            if before == port and now_ns - seen_ns < _REFRESH_NS:
+                return
         if is_group(mac) or (known is None and not self._has_room(now_ns)):
             return
         self._stations[mac] = _Station(port, now_ns)

@@ -206,7 +206,9 @@ class Nat:
         del self._outward[connection.key]
         del self._inward[connection.reply_key]
         self._closing.pop(connection, None)
-        self._ports.give_back(connection.note.mapping)
+        session: Session = connection.note
+        session.alive = False
+        self._ports.give_back(session.mapping)
 
 
 def _check(packet: ipv4.Packet) -> icmp.Message | Refusal | None:

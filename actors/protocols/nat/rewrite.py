@@ -19,9 +19,11 @@ _ECHO_HEADER_BYTES = 42
 
 
 class Session:
-    """One inside endpoint talking to one remote endpoint. `told` is its owner's: which journey knows of it."""
+    """One inside endpoint talking to one remote endpoint; `alive` until it is forgotten.
 
-    __slots__ = ("connection", "mapping", "opened_ns", "outside", "remote", "remote_port", "told")
+    `told` is its owner's to use: which journey knows of it."""
+
+    __slots__ = ("alive", "connection", "mapping", "opened_ns", "outside", "remote", "remote_port", "told")
 
     def __init__(
         self, mapping: Mapping, outside: bytes, remote: bytes, remote_port: int, connection: Connection
@@ -32,6 +34,7 @@ class Session:
         self.remote_port = remote_port
         self.connection = connection
         self.opened_ns = connection.seen_ns
+        self.alive = True
         self.told: dict[str, str] = {}
 
     def described(self) -> dict[str, Any]:
