@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 THINGS_TO_TRY = (
-    ("journey trace", "the same request again: now the caches know the way"),
+    ("journey trace", "the same again: now the caches know the way"),
     ("journey load --concurrency 64", "many requests, and which pod served them"),
     ("journey capture -o all.pcapng", "every packet on every link, for Wireshark"),
 )

@@ -79,6 +79,8 @@ def _chapter(topic: Topic, lines: list[Line], journey: Journey) -> Chapter:
     title, about = TITLES[topic]
     if topic is Topic.REQUEST and journey.find("alb.rule") is None:
         title, about = "The request", ""
+    if topic is Topic.BACK and journey.status is None:
+        title, about = "How it ended", ""
     took_ms = journey.phases.get(PHASE_OF_TOPIC.get(topic, ""))
     return Chapter(topic, title, about, took_ms, sorted(lines, key=lambda line: line.t_ms))
 

@@ -102,12 +102,8 @@ def _text(line: Line) -> RenderableType:
 
 def _where_the_time_went(journey: Journey, width: int) -> RenderableType:
     bars = max(min(width, 120) - 60, 12)
-    return Group(
-        Text("Where the time went", style="bold"),
-        _phases(journey, bars),
-        Text(),
-        _tiers(journey, bars),
-    )
+    phases = (_phases(journey, bars), Text()) if journey.phases else ()
+    return Group(Text("Where the time went", style="bold"), *phases, _tiers(journey, bars))
 
 
 def _grid() -> Table:

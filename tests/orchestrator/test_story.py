@@ -132,3 +132,4 @@ def test_a_failure_is_told_up_to_where_it_failed():
     assert "Security group alb refuses 203.0.113.10: dropped" in text
     assert "The packet was lost on fibre: loss" in text
     assert "Gave up: timed out — while busy with tcp" in text
+    assert "How it ended" in text
