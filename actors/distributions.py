@@ -17,7 +17,7 @@ class Constant(Part):
     """Always the same."""
 
     distribution: Literal["constant"]
-    value: Duration
+    value: Duration = Field(description="what every draw gives")
 
     def draw(self, dice: Random) -> int:
         """Nanoseconds."""
@@ -28,8 +28,8 @@ class Uniform(Part):
     """Anything between `low` and `high`, all alike."""
 
     distribution: Literal["uniform"]
-    low: Duration
-    high: Duration
+    low: Duration = Field(description="the least")
+    high: Duration = Field(description="the most")
 
     @model_validator(mode="after")
     def _ordered(self) -> "Uniform":
@@ -46,7 +46,7 @@ class Exponential(Part):
     """What has no memory: mostly short, sometimes long."""
 
     distribution: Literal["exponential"]
-    mean: Annotated[Duration, Field(gt=0)]
+    mean: Annotated[Duration, Field(gt=0)] = Field(description="the average")
 
     def draw(self, dice: Random) -> int:
         """Nanoseconds."""
@@ -57,8 +57,8 @@ class Lognormal(Part):
     """What service times look like: never near nothing, half of them below `median`, one in a hundred above `p99`."""
 
     distribution: Literal["lognormal"]
-    median: Annotated[Duration, Field(gt=0)]
-    p99: Duration
+    median: Annotated[Duration, Field(gt=0)] = Field(description="half of the draws lie below")
+    p99: Duration = Field(description="99 of 100 draws lie below")
 
     @model_validator(mode="after")
     def _ordered(self) -> "Lognormal":

@@ -35,14 +35,25 @@ RETRY_S = 0.02
 class Config(ElementConfig):
     """A pod on a node, and nginx's directives."""
 
-    node: ElementName
-    pod: str = Field(pattern=r"^[a-z0-9-]+/[a-z0-9.-]+$")
-    worker_processes: int = Field(default=1, ge=1, le=512)
-    worker_connections: int = Field(default=1024, ge=1)
-    backlog: int = Field(default=511, ge=1, le=65_535)
-    keepalive_timeout: Annotated[Duration, Field(gt=0)] = 65 * SECOND
-    keepalive_requests: int = Field(default=1000, ge=1)
-    service_time: Distribution
+    node: ElementName = Field(description="the node that it runs on")
+    pod: str = Field(pattern=r"^[a-z0-9-]+/[a-z0-9.-]+$", description="namespace/name")
+    worker_processes: int = Field(default=1, ge=1, le=512, description="each serves one request at a time")
+    worker_connections: int = Field(
+        default=1024, ge=1, description="connections that each worker has at most"
+    )
+    backlog: int = Field(
+        default=511,
+        ge=1,
+        le=65_535,
+        description="connections that wait to be accepted at most; the kernel drops the SYNs of more",
+    )
+    keepalive_timeout: Annotated[Duration, Field(gt=0)] = Field(
+        default=65 * SECOND, description="an idle connection is closed after this"
+    )
+    keepalive_requests: int = Field(
+        default=1000, ge=1, description="a connection is closed after so many requests"
+    )
+    service_time: Distribution = Field(description="how long a worker is busy with a request")
 
     def port_names(self) -> Iterable[str]:
         return ("eth0",)
