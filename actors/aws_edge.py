@@ -11,60 +11,37 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from actors.config_fields import Address, AddressWithMask, Cidr, Part, fault, unknown
-from actors.element import JOURNEY, Claim, Context, Element, ElementConfig
+from actors.border import BorderConfig
+from actors.config_fields import Address, Cidr, fault, unknown
+from actors.element import JOURNEY, Claim, Context, Element
 from actors.forwarding import Forwarder
 from actors.protocols.elastic_ips import ElasticIps, Refusal, Translation
 from actors.protocols.icmp import is_martian
 from actors.protocols.translation import translated
 from actors.stack import Stack
 from actors.stack.interfaces import IPV4_TYPE
-from actors.units import Duration
 from actors.wire import ipv4
-from actors.wire.addresses import InterfaceAddress, Prefix, ip_bytes, ip_text
+from actors.wire.addresses import Prefix, ip_bytes, ip_text
 from actors.wire.malformed import Malformed
 
-STATIC_DISTANCE = 1
 MAX_REWRITES = 16_384
 _CHECKSUM_AT = {ipv4.TCP: 50, ipv4.UDP: 40}
 """Where the transport checksum stands in a frame whose IPv4 header has no options."""
 
 
-class RouteConfig(Part):
-    """A static route: packets to the prefix go to the neighbour."""
-
-    to: Cidr = Field(description="where packets are going")
-    via: Address = Field(description="a neighbour in one of its networks")
-
-
-class Config(ElementConfig):
+class Config(BorderConfig):
     """AWS's edge: a border router and an internet gateway."""
 
-    asn: int = Field(ge=1, le=4_294_967_295, description="its autonomous system's number")
-    interfaces: dict[str, AddressWithMask] = Field(
-        min_length=1, description="each port with its address, such as 100.64.3.1/31"
-    )
     internet_gateway: str = Field(description="the port that leads to the VPC; its addresses are private")
-    routes: tuple[RouteConfig, ...] = Field(default=(), description="static routes, until BGP finds its own")
     announces: tuple[Cidr, ...] = Field(
         description="AWS's public addresses: what is sent to one that is associated with nothing ends here"
     )
     elastic_ips: dict[Address, Address] = Field(
         default={}, description="public addresses and the private one that each stands for"
     )
-    forwarding_delay: Duration = Field(
-        default=0, description="model time from a packet's arrival to its departure"
-    )
 
     @model_validator(mode="after")
-    def _check(self) -> "Config":
-        for index, route in enumerate(self.routes):
-            if self.port_towards(route.via) is None:
-                networks = ", ".join(
-                    str(InterfaceAddress.parse(text).prefix) for text in self.interfaces.values()
-                )
-                what = f"{route.via} is in none of its networks: {networks}"
-                raise fault(("routes", index, "via"), what, route.via)
+    def _check_gateway(self) -> "Config":
         if self.internet_gateway not in self.interfaces:
             what = unknown("interface", self.internet_gateway, self.interfaces)
             raise fault(("internet_gateway",), what, self.internet_gateway)
@@ -84,23 +61,9 @@ class Config(ElementConfig):
                 raise fault(where, f"{private} has the public address {holders[private]} already", private)
             holders[private] = public
 
-    def port_towards(self, neighbour: str) -> str | None:
-        """The port in whose network this address lies, if any: a next hop must be a neighbour."""
-        address = ip_bytes(neighbour)
-        for port, text in self.interfaces.items():
-            own = InterfaceAddress.parse(text)
-            if address in own.prefix and address != own.address:
-                return port
-        return None
-
-    def port_names(self) -> Iterable[str]:
-        return self.interfaces
-
     def claims(self) -> Iterable[Claim]:
         """Private addresses are claimed by those who hold them."""
-        for port, text in self.interfaces.items():
-            yield Claim("address", text, ("interfaces", port))
-            yield Claim("subnet", text, ("interfaces", port))
+        yield from super().claims()
         for public in self.elastic_ips:
             yield Claim("address", public, ("elastic_ips", public))
 
@@ -121,12 +84,7 @@ class AwsEdge(Element):
         self._rewrites: dict[bytes, tuple[bytes, int]] = {}
 
     async def start(self) -> None:
-        for port, address in self.config.interfaces.items():
-            self.stack.add_interface(port, address)
-        for route in self.config.routes:
-            towards = self.config.port_towards(route.via)
-            assert towards is not None, "the config was checked"
-            self.stack.add_route(route.to, towards, route.via, metric=STATIC_DISTANCE)
+        self.config.bring_up(self.stack)
 
     def on_link(self, port: str, up: bool) -> None:
         self.stack.on_link(port, up)
