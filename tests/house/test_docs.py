@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 
 from orchestrator.config.schema import world_schema
+from orchestrator.journal.sentences import SENTENCES
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -68,4 +69,4 @@ def kinds_documented() -> set[str]:
 
 
 def test_the_journal_page_has_every_kind_that_is_written_and_no_other():
-    assert kinds_written() == kinds_documented()
+    assert kinds_written() == kinds_documented() >= SENTENCES.keys()

@@ -65,11 +65,6 @@ def pod_sandbox(r: Record) -> Told:
     return Told(f"The sandbox of pod {r['pod']} is ready", f"address {r['address']}, veth {r['veth']}")
 
 
-@sentence("pod.network")
-def pod_network(r: Record) -> Told:
-    return Told(f"Pod {r['pod']} has its network: address {r['address']}", f"gateway {r['gateway']}")
-
-
 @sentence("cni.add")
 def cni_add(r: Record) -> Told:
     if "error" in r:
