@@ -3,7 +3,7 @@
 How this works. A message is a batch of envelopes (`wire/envelope.py`). The sockets are plain ones: the PULL socket's
 file descriptor sits in the event loop, a wake-up drains what is there up to a bound, and what was sent meanwhile goes
 out as one message per neighbour when the draining ends (or, for sends from coroutines, at the end of the loop's turn).
-The descriptor is edge-triggered, so the socket's own EVENTS are looked at again before the loop may sleep on it.
+The descriptor is edge-triggered, so draining goes on until the socket itself says that nothing is left.
 
 A link is lossy like a wire: PUSH sockets queue for completed connections only (IMMEDIATE), so frames for a neighbour
 that is gone, or that does not keep up, are dropped and counted; and it finds its way back within milliseconds.
@@ -48,19 +48,22 @@ class DrainedSocket:
     def _drain(self) -> None:
         receive, on_message = self._receive, self._on_message
         self._again = None
+        dry = False
         try:
             for _ in range(DRAIN):
                 on_message(receive(zmq.NOBLOCK))
         except zmq.Again:
-            pass
+            dry = True
         except Exception:  # a pump that dies in silence makes an element deaf
             log.exception("a message was dropped")
         self.after_drain()
-        if (
-            not self.socket.closed
-            and self._again is None
-            and int(self.socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN
-        ):
+        if not dry:
+            self.look_again()
+
+    def look_again(self) -> None:
+        """Drain once more before the loop sleeps. To be called after sending on this socket, too: the descriptor is
+        edge-triggered, and whatever is done with the socket may swallow its news; `Again` alone says there is none."""
+        if self._again is None and not self.socket.closed:
             self._again = self._loop.call_soon(self._drain)
 
     def close(self, linger_ms: int = 0) -> None:

@@ -66,9 +66,13 @@ class Host(Context):
         )  # fmt: skip
         return self.ports[port]
 
-    async def start(self, make: Callable[["Host"], Element]) -> None:
-        """Make the element and bring it up."""
+    def make(self, make: Callable[["Host"], Element]) -> None:
+        """Make the element. From now on it takes frames."""
         self.element = make(self)
+
+    async def start(self) -> None:
+        """Bring the element up."""
+        assert self.element is not None
         await self.element.start()
         self.ready = True
 

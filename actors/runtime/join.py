@@ -5,6 +5,8 @@
                                 <-   welcome(kind, config, seed, links, endpoints, directory, ...)
     bound                       ->                                        (its inbox is open)
                                 <-   start                                (all inboxes are open)
+    listening                   ->                                        (the element takes frames)
+                                <-   carrier(port, up) for each neighbour that listens, and to each neighbour
     ready | failed(why)         ->
     beat(metrics) each second, records, frames, call, result  <->  call, result, carrier, tap, flush, stop
 
@@ -36,6 +38,9 @@ BEAT_S = 1.0
 POST_S = 0.02
 POST_AT_ONCE = 500
 CALL_TIMEOUT_S = 30.0
+CONNECT_S = 0.5
+"""How long to wait for neighbours' inboxes; who is not there then is met later."""
+
 HELLO_S = 0.5
 """Hello is said again until there is an answer: the orchestrator may not be up yet."""
 
@@ -76,11 +81,15 @@ class Member:
             try:
                 host = self._settle_in(welcome)
                 await self._first_of(self._started)
-                await host.carrier.connected(2.0)
-                host.listen()
+                await host.carrier.connected(CONNECT_S)
                 config_class, element_class = load_kind(welcome["kind"])
                 config = config_class.model_validate(welcome["config"])
-                await self._first_of(self._loop.create_task(host.start(lambda h: element_class(config, h))))
+                host.make(lambda context: element_class(config, context))
+                host.listen()
+                starting = self._loop.create_task(host.start())
+                await asyncio.sleep(0)
+                self._send({"t": "listening"})
+                await self._first_of(starting)
             except Exception as error:
                 log.exception("%s could not start", self.name)
                 self._send({"t": "failed", "why": f"{type(error).__name__}: {error}"})
@@ -122,7 +131,8 @@ class Member:
         host.bind(welcome["bind"])
         for link in welcome["links"]:
             config = LinkConfig.model_construct(**link["config"])
-            host.attach(link["port"], link["link"], config, tuple(link["peer"]), link["endpoint"])
+            port = host.attach(link["port"], link["link"], config, tuple(link["peer"]), link["endpoint"])
+            port.up = link.get("up", False)
         self._host = host
         self._send({"t": "bound"})
         return host
@@ -182,6 +192,7 @@ class Member:
     def _send(self, message: dict[str, Any]) -> None:
         with contextlib.suppress(zmq.Again):
             self._socket.send(msgpack.packb(message), zmq.NOBLOCK)
+        self._line.look_again()
 
     # ---- what the orchestrator says --------------------------------------------------------------------------
 
@@ -242,7 +253,7 @@ class Member:
         self._send({"t": "flushed", "id": message["id"]})
 
     def _on_carrier(self, message: dict[str, Any]) -> None:
-        if self._host is not None and self._host.ready:
+        if self._host is not None:
             self._host.set_carrier(message["port"], bool(message["up"]))
 
     def _on_tap(self, message: dict[str, Any]) -> None:

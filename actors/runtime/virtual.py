@@ -225,15 +225,8 @@ class VirtualNetwork:
     async def start(self) -> None:
         """Bring up all elements side by side."""
         for name, make in self._makers.items():
-            host = self.hosts[name]
-            host.element = make(host)
-        await asyncio.gather(*(self._start_one(host) for host in self.hosts.values()))
-
-    @staticmethod
-    async def _start_one(host: VirtualHost) -> None:
-        assert host.element is not None
-        await host.element.start()
-        host.ready = True
+            self.hosts[name].make(make)
+        await asyncio.gather(*(host.start() for host in self.hosts.values()))
 
     async def stop(self) -> None:
         for host in self.hosts.values():
@@ -247,4 +240,5 @@ class VirtualNetwork:
         host.element, host.ready = None, False
         for task in list(host._tasks):
             task.cancel()
-        await host.start(self._makers[host.name])
+        host.make(self._makers[host.name])
+        await host.start()

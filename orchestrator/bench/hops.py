@@ -189,6 +189,7 @@ class RouterChain:
             "config": config,
             "peer": list(peer),
             "endpoint": self._endpoint(peer[0]),
+            "up": True,
         }
 
     def _wait_until_warm(self, driver: Driver) -> None:

@@ -38,6 +38,7 @@ class Member:
     started_at: float = 0.0
     last_beat: float = 0.0
     identity: bytes = b""
+    listening: bool = False
     why: str = ""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -106,6 +107,7 @@ class Registry:
     def gone(self, member: Member, why: str) -> None:
         """The member's process has ended: fail what others asked of it and take the carrier off its links."""
         member.become("down")
+        member.listening = False
         self._by_identity.pop(member.identity, None)
         for number, (asked, future) in list(self._calls.items()):
             if asked is member and not future.done():
@@ -115,8 +117,9 @@ class Registry:
 
     def _carrier(self, member: Member, up: bool) -> None:
         for link in member.welcome["links"]:
-            peer, port = link["peer"]
-            self.send(self.members[peer], t="carrier", port=port, up=up)
+            name, port = link["peer"]
+            if (peer := self.members.get(name)) and peer.listening:
+                self.send(peer, t="carrier", port=port, up=up)
 
     # ---- what is said to them ------------------------------------------------------------------------------------
 
@@ -124,6 +127,7 @@ class Registry:
         if member.identity:
             with contextlib.suppress(zmq.ZMQError):
                 self._line.socket.send_multipart([member.identity, msgpack.packb(message)], zmq.NOBLOCK)
+            self._line.look_again()
 
     async def call(
         self, element: str, verb: str, arguments: dict[str, Any], timeout_s: float = CALL_TIMEOUT_S
@@ -179,8 +183,12 @@ class Registry:
                 getattr(self, f"_on_{kind}")(self._by_identity[identity], message)
         except Exception as error:
             self.malformed += 1
-            if self.malformed.bit_count() == 1:  # the 1st, 2nd, 4th, 8th ...: a flood of junk is not a flood of log
-                log.warning("%d control messages dropped: %s: %s", self.malformed, type(error).__name__, error)
+            if (
+                self.malformed.bit_count() == 1
+            ):  # the 1st, 2nd, 4th, 8th ...: a flood of junk is not a flood of log
+                log.warning(
+                    "%d control messages dropped: %s: %s", self.malformed, type(error).__name__, error
+                )
 
     def _on_hello(self, identity: bytes, message: dict[str, Any]) -> None:
         member = self.members[message["name"]]
@@ -196,7 +204,14 @@ class Registry:
         self.on_join(member)
         if self._go:
             self.send(member, t="start")
-            self._carrier(member, up=True)
+
+    def _on_listening(self, member: Member, message: dict[str, Any]) -> None:
+        member.listening = True
+        self._carrier(member, up=True)
+        for link in member.welcome["links"]:
+            name, _ = link["peer"]
+            if (peer := self.members.get(name)) and peer.listening:
+                self.send(member, t="carrier", port=link["port"], up=True)
 
     def _on_ready(self, member: Member, message: dict[str, Any]) -> None:
         member.last_beat = time.monotonic()

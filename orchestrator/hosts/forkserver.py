@@ -28,6 +28,8 @@ from actors.runtime.join import run_element
 
 PR_SET_PDEATHSIG = 1
 GRACE_S = 1.5
+COLLECT = (20_000, 20, 20)
+"""When elements look for cyclic garbage: they make little of it, and what they were forked with is frozen."""
 
 
 class ForkServer:
@@ -97,6 +99,7 @@ class ForkServer:
             os.dup2(file, 2)
             os.close(file)
             set_process_name(self._libc, name)
+            gc.set_threshold(*COLLECT)
             code = run_element(name, control)
         except BaseException as error:
             sys.excepthook(type(error), error, error.__traceback__)

@@ -78,8 +78,9 @@ async def rig(directory: Path, **link: str) -> AsyncIterator[Rig]:
         hosts[name].attach("eth0", "wire", config, (peer, "eth0"), f"ipc://{directory}/{peer}")
     for host in hosts.values():
         assert await host.carrier.connected(5) == []
-        await host.start(lambda h: Scribe(None, h))
+        host.make(lambda h: Scribe(None, h))
         host.listen()
+        await host.start()
     try:
         yield Rig(hosts["a"], hosts["b"], context, desk, directory)
     finally:
