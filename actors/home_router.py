@@ -109,6 +109,7 @@ class HomeRouter(Element):
         self.stack = Stack(context)
         self.forwarder = Forwarder(context, self.stack)
         self.nat = Nat(config.nat.settings(self._outside), context.random)
+        self.stack.ip.as_received = self.nat.original
         self._outward: Heads = {}
         self._inward: Heads = {}
         self.dhcp = DhcpService(context, self.stack, LAN, config.dhcp.settings(inside))

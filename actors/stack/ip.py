@@ -7,6 +7,7 @@ count up take the careful way. Sending (`sending.py`) works alike, see `paths`.
 """
 
 import errno
+from collections.abc import Callable
 
 from actors.element import Context, Port
 from actors.protocols import icmp as rules
@@ -44,6 +45,8 @@ class IpLayer:
         self.datagrams: dict[int, Datagrams] = {}
         self.tcp: Segments | None = None
         self.forwarder: Forwards | None = None
+        self.as_received: Callable[[bytes], bytes] | None = None
+        """Set by one who translates addresses: a packet as it was before, so that its sender knows it in an error."""
         self._known: dict[bytes, tuple[Segments, bytes, bytes, int]] = {}
         self._sender = sender = Sender(context, self)
         self.output, self.path, self.route_to = sender.output, sender.path, sender.route_to
@@ -206,6 +209,8 @@ class IpLayer:
             )
 
     def _undeliverable(self, raw: bytes) -> None:
+        if self.as_received is not None:
+            raw = self.as_received(raw)
         packet = ipv4.decode(raw)
         self.drop("arp_unanswered", f"nobody answers for the way to {ip_text(packet.destination)}")
         if packet.source in self.local or packet.source == ANY_IP:

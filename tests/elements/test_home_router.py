@@ -208,6 +208,31 @@ def test_without_the_fibre_computers_are_told_that_there_is_no_way():
     run(net, story())
 
 
+@pytest.mark.parametrize("silent, asks", [("isp", "laptop"), ("laptop", "server")])
+def test_when_a_neighbour_of_the_router_is_gone_the_sender_is_told(silent, asks):
+    net = home()
+
+    async def story():
+        await echo_server(net)
+        socket = await sender(net, "laptop", 5000)
+        socket.transport.sendto(b"hello")
+        await asyncio.sleep(0.1)
+        for interface in stack(net, "router").ip.interfaces.values():
+            interface.carry_out(interface.neighbours.flush())
+        net.element(silent).on_frame = lambda port, frame: None
+        packet = (
+            udp_packet(SERVER, OUTSIDE, 7, 5000) if asks == "server" else udp_packet(LAPTOP, SERVER, 5000, 7)
+        )
+        put(net, packet, wan=asks == "server")
+        await asyncio.sleep(5)
+        error = icmp.decode(heard(net, asks)[-1].payload)
+        assert isinstance(error, icmp.Unreachable)
+        assert error.code == icmp.HOST_UNREACHABLE
+        assert (error.original[12:20], error.original[20:]) == (packet[12:20], packet[20:])
+
+    run(net, story())
+
+
 def test_a_frame_too_big_for_the_lan_is_complained_about_to_its_sender():
     net = home()
 

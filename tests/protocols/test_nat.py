@@ -351,6 +351,19 @@ def error_about(original: bytes, which: str) -> icmp.Message:
     return icmp.Other(icmp.PARAMETER_PROBLEM, 0, b"\x14\0\0\0", original)
 
 
+@given(kinds, st.booleans())
+def test_a_translated_packet_can_be_had_as_it_was_before(kind, offload):
+    nat = nat_with(OK._replace(ports=range(2000, 3000)))
+    sent = sent_by(LAPTOP, SERVER, kind, 5000, offload)
+    translated = out(nat, MACS + b"\x08\x00" + sent)
+    assert nat.original(translated[14:]) == sent
+    port = int.from_bytes(translated[38:40] if kind == "icmp" else translated[34:36])
+    answer = sent_by(SERVER, OUTSIDE, kind, port, offload, echo_reply=True)
+    assert nat.original(back(nat, MACS + b"\x08\x00" + answer)[14:]) == answer
+    strange = sent_by(OUTSIDE, OTHER, kind, 7, offload)
+    assert nat.original(strange) == strange
+
+
 def test_errors_about_nothing_of_ours_and_redirects_do_not_pass():
     nat = established(nat_with())
     strange = sent_by(OUTSIDE, OTHER, "udp", 5000, True)

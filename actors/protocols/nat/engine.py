@@ -5,7 +5,7 @@ from random import Random
 from typing import NamedTuple
 
 from actors.protocols.connection_tracking import Connection, ConnectionTracker, State, Timeouts
-from actors.protocols.flows import FIN_SYN_RST, SHORTEST_FRAME, key_of, tcp_flags
+from actors.protocols.flows import FIN_SYN_RST, SHORTEST_FRAME, key_of, tcp_flags, turned
 from actors.protocols.nat.errors import answering_flow, quote_of
 from actors.protocols.nat.ports import PortPool
 from actors.protocols.nat.rewrite import EchoRewrite, Ready, Rewrite, Session
@@ -125,6 +125,18 @@ class Nat:
             return Refusal.NOT_MINE
         self._saw(rewrite.connection, key, tcp_flags(packet), now_ns)
         return rewrite
+
+    def original(self, packet: bytes) -> bytes:
+        """A translated packet, from its IP header on, as it was before; any other as it is. Raises `Malformed`."""
+        reply = turned(key_of(ipv4.decode(packet)))
+        if (sent := self._inward.get(reply)) is not None:
+            mapping = sent.session.mapping
+            return translated(packet, Change(source=mapping.inside, source_port=mapping.port))
+        if (received := self._outward.get(reply)) is not None:
+            session = received.session
+            change = Change(destination=session.outside, destination_port=session.mapping.outside_port)
+            return translated(packet, change)
+        return packet
 
     def deadline_ns(self) -> int | None:
         return self._tracker.deadline_ns()
