@@ -295,7 +295,6 @@ class EksNode(Element):
             case LinkRemoved(link):
                 interface = self.stack.ip.interfaces.pop(link.ifname)
                 interface.carry_out(interface.neighbours.flush())
-                self.stack.ip.invalidate()
                 del self._veth_of[link.port]
             case NeighbourSet(neighbour):
                 self.stack.set_neighbour(neighbour.dev, neighbour.dst, mac_bytes(neighbour.lladdr))

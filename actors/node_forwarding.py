@@ -42,6 +42,10 @@ Device = Callable[[str, bytes], str | None]
 """`device(port, destination MAC)`: the interface that a frame at this port is for."""
 
 
+class NoPort(Full):
+    """All ports that were tried are taken for this destination."""
+
+
 class Nat(NamedTuple):
     """What becomes of a translated connection's packets, and of its replies."""
 
@@ -210,7 +214,7 @@ class NodeForwarder:
             connection = self._track(packet, decision, notes)
         except Full as full:
             self._tell(notes)
-            self._ip.drop("conntrack_full", str(full))
+            self._ip.drop("nat_ports" if isinstance(full, NoPort) else "conntrack_full", str(full))
             return
         change = nat
         if nat is None and connection is not None and connection.note.nat is not None:
@@ -286,7 +290,7 @@ class NodeForwarder:
             )
             if self.tracker.find(OWNER, reply) is None:
                 return port
-        raise Full(f"no free port to {ip_text(flow.destination)} in {NAT_TRIES} throws")
+        raise NoPort(f"no free port to {ip_text(flow.destination)} in {NAT_TRIES} throws")
 
     # ---- sending -------------------------------------------------------------------------------------------
 

@@ -319,6 +319,20 @@ def test_a_ping_and_an_error_about_it_find_the_pod_that_sent_it():
     play(story)
 
 
+def test_two_flows_to_one_server_never_share_a_port(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("actors.node_forwarding.NAT_PORTS", range(2000, 2002))
+
+    async def story(world: World) -> None:
+        for port in (5000, 5001, 5002):
+            await world.from_pod("nginx-0", udp_packet(f"10.0.10.20:{port}", "203.0.113.66:53"))
+        sent = world.card("vpc").packets()
+        assert sorted(int.from_bytes(packet.payload[:2]) for packet in sent) == [2000, 2001]
+        await world.from_pod("nginx-0", udp_packet("10.0.10.20:5002", "203.0.113.67:53"))
+        assert len(world.card("vpc").packets()) == 1, "another server is another flow"
+
+    assert play(story).drops() == {"nat_ports": 1}
+
+
 def test_inside_the_vpc_pods_keep_their_addresses():
     async def story(world: World) -> None:
         await world.from_pod("nginx-0", udp_packet("10.0.10.20:5000", "10.0.0.10:53"))
@@ -350,7 +364,7 @@ def test_a_silent_flow_is_forgotten_with_the_way_that_was_kept_for_it():
             await world.from_vpc(udp_packet("10.0.0.10:5000", "10.0.10.20:53"))
             await world.from_pod("nginx-0", udp_packet("10.0.10.20:53", "10.0.0.10:5000"))
         assert sum(map(len, world.node.forwarder._caches.values())) == 2
-        await world.settle(119)
+        await world.settle(20)
         await world.from_vpc(udp_packet("10.0.0.10:5000", "10.0.10.20:53"))
         await world.settle(119)
         assert len(world.node.forwarder.tracker) == 1, "a kept packet puts the end off"

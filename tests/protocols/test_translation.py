@@ -46,6 +46,13 @@ def test_a_udp_datagram_arrives_with_a_right_checksum(
     assert arrived.payload == data and arrived.checksum != 0
 
 
+def test_a_real_udp_checksum_never_becomes_the_zero_that_says_there_is_none():
+    datagram = udp.encode(udp.Datagram(1, 2, b"data"), PRIVATE, FAR, offload=False)
+    packet = ipv4.encode(ipv4.Packet(PRIVATE, FAR, ipv4.UDP, datagram))
+    sums = {translated(packet, Change(source_port=port))[26:28] for port in range(65536)}
+    assert b"\xff\xff" in sums and b"\0\0" not in sums
+
+
 @given(ports, ports, st.binary(max_size=40))
 def test_an_echo_has_its_identifier_for_a_port(identifier: int, other: int, data: bytes):
     request = ipv4.Packet(PRIVATE, FAR, ipv4.ICMP, icmp.encode(icmp.Echo(identifier, 1, data)))
