@@ -9,8 +9,10 @@ from types import ModuleType
 
 import pytest
 
+from orchestrator.config import default_world, load_world
 from orchestrator.config.schema import world_schema
 from orchestrator.journal.sentences import SENTENCES
+from orchestrator.simulation import simulate
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -59,14 +61,31 @@ def kinds_written() -> set[str]:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    first_words = "|".join({kind.partition(".")[0] for kind in kinds_documented()})
+    first_words = "|".join({kind.partition(".")[0] for kind in journal_rows()})
     return {text for text in texts if re.fullmatch(rf"({first_words})\.[a-z_]+", text)}
 
 
-def kinds_documented() -> set[str]:
-    rows = re.findall(r"^\| (`[^|]*) \|", (ROOT / "docs" / "journal.md").read_text(), re.MULTILINE)
-    return {kind for row in rows for kind in re.findall(r"`([a-z_]+\.[a-z_]+)`", row)}
+def journal_rows() -> dict[str, set[str]]:
+    """The fields that the page on the journal names for each kind."""
+    rows = {}
+    for line in (ROOT / "docs" / "journal.md").read_text().splitlines():
+        kinds, _, fields = line.removeprefix("| ").partition(" | ")
+        for kind in re.findall(r"`([a-z_]+\.[a-z_]+)`", kinds) if line.startswith("| `") else []:
+            rows[kind] = set(re.findall(r"`(\w+)`", fields))
+    return rows
 
 
 def test_the_journal_page_has_every_kind_that_is_written_and_no_other():
-    assert kinds_written() == kinds_documented() >= SENTENCES.keys()
+    assert kinds_written() == journal_rows().keys() >= SENTENCES.keys()
+
+
+def test_the_journal_page_has_every_field_of_a_journey():
+    rows, common = journal_rows(), {"t_ns", "element", "kind", "journey"}
+    journal = simulate(load_world(default_world()), seed=7, duration_s=1.0)["journal"]
+    undocumented = {
+        f"{record['kind']}: {field}"
+        for record in journal
+        for field in record.keys() - common - rows.get(record["kind"], set())
+    }
+    assert not undocumented
+    assert len({record["kind"] for record in journal}) > 30
