@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeVar
 from actors.element import JOURNEY, Context
 from actors.protocols.tcp import DEFAULTS, NEVER, Connection, State, TcpSettings
 from actors.stack.alarm import Alarm
+from actors.stack.secure import TlsConnection
 from actors.stack.tcp_server import TcpServer
 from actors.stack.tcp_transport import TcpTransport
 from actors.wire import tcp as wire
@@ -175,18 +176,21 @@ class TcpLayer:
         source = self.ip.source_for(address)
         transport = self._make(source, address, self._free_port(source, address, port), port)
         protocol = protocol_factory()
-        established = asyncio.get_running_loop().create_future()
-        transport.open(protocol if ssl is None else asyncio.Protocol(), established)
+        loop = asyncio.get_running_loop()
+        established, secured = loop.create_future(), loop.create_future()
+        if ssl is None:
+            transport.open(protocol, established)
+        else:
+            connection = TlsConnection(protocol, ssl, server_hostname=server_hostname, ready=secured)
+            transport.open(connection, established)
         self._active_opens.value += 1
         try:
             async with asyncio.timeout(timeout_s):
                 await established
+            return (transport if ssl is None else await secured), protocol
         except BaseException:
             transport.abort()
             raise
-        if ssl is None:
-            return transport, protocol
-        return await _start_tls(transport, protocol, ssl, server_hostname), protocol
 
     def create_server(
         self,
@@ -258,17 +262,3 @@ class TcpLayer:
             "listening": [server.inspect() for server in self.servers.values()],
             "connections": [transport.inspect() for transport in self.transports.values()],
         }
-
-
-async def _start_tls(
-    transport: TcpTransport,
-    protocol: asyncio.BaseProtocol,
-    context: tls.SSLContext,
-    server_hostname: str | None,
-) -> asyncio.Transport:
-    """Shake hands as a client; then the protocol gets the transport that speaks in plain text."""
-    loop = asyncio.get_running_loop()
-    secure = await loop.start_tls(transport, protocol, context, server_hostname=server_hostname)
-    assert secure is not None
-    protocol.connection_made(secure)
-    return secure

@@ -2,11 +2,11 @@
 
 import asyncio
 import ssl as tls
-from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from actors.protocols.tcp import Admission, Listener
+from actors.stack.secure import TlsConnection
 from actors.stack.tcp_transport import TcpTransport
 from actors.wire.addresses import ip_text
 
@@ -141,13 +141,7 @@ class TcpServer:
         application = self._factory()
         if self._tls is None:
             return application
-        # What loop.create_server(ssl=...) uses. loop.start_tls will not do here: it leaves connection_made to its
-        # caller's task, and a request that arrives together with the handshake's last flight would come before it.
-        protocol: Any = SSLProtocol
-        made: asyncio.BaseProtocol = protocol(
-            self._loop, application, self._tls, None, server_side=True, call_connection_made=True
-        )
-        return made
+        return TlsConnection(application, self._tls, server_side=True)
 
     def _report(self, transport: TcpTransport, error: Exception) -> None:
         transport.abort()
