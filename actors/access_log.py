@@ -27,6 +27,6 @@ class AccessLog:
         """Append what has gathered to the file."""
         if self._lines:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("a", encoding="ascii") as file:
-                file.writelines(self._lines)
+            with self._path.open("ab") as file:
+                file.write("".join(self._lines).encode("ascii"))
             self._lines.clear()
