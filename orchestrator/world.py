@@ -139,7 +139,7 @@ class World:
         if self._stopping:
             return
         self._stopping = True
-        for task in self._tasks:
+        for task in self._tasks - {asyncio.current_task()}:
             task.cancel()
         await self._host.close()
         if self._registry is not None:
