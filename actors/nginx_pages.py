@@ -1,6 +1,7 @@
 """What a freshly installed nginx has to say: one page, and its error pages."""
 
 from functools import lru_cache
+from typing import NamedTuple
 
 from actors.protocols.http1 import http_date
 
@@ -34,25 +35,49 @@ MODIFIED_S = 1_732_636_500
 
 ETAG = f'"{MODIFIED_S:x}-{len(WELCOME):x}"'
 
-_TITLES = {
-    400: "400 Bad Request",
-    404: "404 Not Found",
-    405: "405 Not Allowed",
-    500: "500 Internal Server Error",
+_REASONS = {
+    200: "OK",
+    304: "Not Modified",
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Not Allowed",
+    500: "Internal Server Error",
 }
-
 
 MODIFIED = http_date(MODIFIED_S)
 
 
-@lru_cache(maxsize=8)
 def error_page(status: int) -> bytes:
     """nginx's own page for an error."""
-    title = _TITLES[status]
+    title = f"{status} {_REASONS[status]}"
     return (
         f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n"
         f"<hr><center>{SERVER}</center>\r\n</body>\r\n</html>\r\n"
     ).encode()
+
+
+class Answer(NamedTuple):
+    """A whole response as bytes, and how many of them are content."""
+
+    data: bytes
+    body_bytes: int
+
+
+@lru_cache(maxsize=32)
+def answer(status: int, is_head: bool, keep_alive: bool, unix_s: int, served_by: str) -> Answer:
+    """nginx's answer at this second, its fields in nginx's order."""
+    body = WELCOME if status == 200 else b"" if status == 304 else error_page(status)
+    fields = [f"HTTP/1.1 {status} {_REASONS[status]}", f"Server: {SERVER}", f"Date: {http_date(unix_s)}"]
+    if status != 304:
+        fields += ["Content-Type: text/html", f"Content-Length: {len(body)}"]
+    if status in (200, 304):
+        fields.append(f"Last-Modified: {MODIFIED}")
+    fields.append(f"Connection: {'keep-alive' if keep_alive else 'close'}")
+    if status in (200, 304):
+        fields.append(f"ETag: {ETAG}")
+    fields += [f"X-Served-By: {served_by}", "", ""]
+    head = "\r\n".join(fields).encode()
+    return Answer(head, 0) if is_head else Answer(head + body, len(body))
 
 
 def status_of(method: str, path: str, if_none_match: str | None, if_modified_since: str | None) -> int:
