@@ -1,4 +1,4 @@
-"""One element, wherever it runs: its ports, its journal, its numbers. Real and virtual hosts differ in clock and carrier."""
+"""One element, wherever it runs: its ports, its journal, its numbers; real and virtual hosts add clock and carrier."""
 
 import asyncio
 import logging

@@ -16,7 +16,7 @@ BROADCAST_IP = b"\xff" * 4
 @lru_cache(maxsize=65536)
 def ip_text(address: bytes) -> str:
     """`b'\\x0a\\x00\\x00\\x01'` as `10.0.0.1`."""
-    return "%d.%d.%d.%d" % tuple(address)
+    return ".".join(map(str, address))
 
 
 @lru_cache(maxsize=65536)
