@@ -24,7 +24,7 @@ lint: $(INSTALLED) ## style, types, and who may import whom
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 format: $(INSTALLED) ## put all files into the common style
 	@$(BIN)/ruff check --fix .
