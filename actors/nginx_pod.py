@@ -89,7 +89,7 @@ class NginxConnection(RequestHandler):
 
 
 class Ready:
-    """A response whose bytes are ready: what aiohttp's server asks of one, and no more (13 us less each, *measured*)."""
+    """A response whose bytes are ready: what aiohttp's server asks of one, and no more (13 us less, *measured*)."""
 
     __slots__ = ("_transport", "answer", "keep_alive", "status")
 
