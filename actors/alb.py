@@ -48,7 +48,7 @@ class Alb(Element):
 
     async def start(self) -> None:
         for key, section in self.config.load_balancer.target_groups.items():
-            self.set_targets(key, [target.target_id() for target in section.targets])
+            self.set_targets(key, section.target_ids())
         for listener in self.listeners:
             await listener.start()
         await self._provision()

@@ -156,10 +156,7 @@ class TargetSection(Part):
     """A target: the address of a pod, and a port."""
 
     id: Address = Field(description="its address")
-    port: PortNumber = Field(description="its port")
-
-    def target_id(self) -> TargetId:
-        return TargetId(ip_bytes(self.id), self.port)
+    port: PortNumber | None = Field(default=None, description="its port; the target group's if none is given")
 
 
 class TargetGroupSection(Part):
@@ -177,6 +174,10 @@ class TargetGroupSection(Part):
     targets: tuple[TargetSection, ...] = Field(
         default=(), max_length=1000, description="who is registered when the world comes up"
     )
+
+    def target_ids(self) -> list[TargetId]:
+        """The targets as they are registered."""
+        return [TargetId(ip_bytes(target.id), target.port or self.port) for target in self.targets]
 
 
 class ForwardSection(Part):

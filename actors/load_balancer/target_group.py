@@ -51,6 +51,12 @@ class RunningGroup:
             state: metrics.gauge("journey_alb_targets", target_group=self.name, state=str(state))
             for state in State
         }
+        metrics.gauge(
+            "journey_alb_config_info",
+            target_group=self.name,
+            algorithm=attributes.algorithm,
+            deregistration_delay=str(attributes.deregistration_delay_s),
+        ).value = 1
         self._timer: Any = None
         self.checked = asyncio.Event()
         """Set while no target waits for its first verdict."""
