@@ -131,8 +131,7 @@ class Member:
         host.bind(welcome["bind"])
         for link in welcome["links"]:
             config = LinkConfig.model_construct(**link["config"])
-            port = host.attach(link["port"], link["link"], config, tuple(link["peer"]), link["endpoint"])
-            port.up = link.get("up", False)
+            host.attach(link["port"], link["link"], config, tuple(link["peer"]), link["endpoint"])
         self._host = host
         self._send({"t": "bound"})
         return host

@@ -72,7 +72,7 @@ class ProcessHost(Host):
         self._release: asyncio.TimerHandle | None = None
         self._release_ns = 0
         self.malformed = 0
-        self.frames = 0
+        self.frames = self.batches = 0
         self.worst_lag_ns = 0
         self.metrics.on_collect(self._collect)
 
@@ -149,6 +149,7 @@ class ProcessHost(Host):
         self._frame_ns = 0
         self._floor_ns = max(self._floor_ns, latest_ns)
         self.frames += len(batch)
+        self.batches += 1
         self.worst_lag_ns = max(self.worst_lag_ns, horizon_ns - SLACK_NS - latest_ns if latest_ns else 0)
 
     def _deliver_marked(self, port: str, journey: Any, frame: bytes) -> None:
@@ -227,6 +228,7 @@ class ProcessHost(Host):
     def _collect(self) -> None:
         counter, gauge = self.metrics.counter, self.metrics.gauge
         counter("journey_runtime_messages_total").value = self.frames
+        counter("journey_runtime_batches_total").value = self.batches
         counter("journey_runtime_malformed_messages_total").value = self.malformed
         gauge("journey_runtime_mailbox_items").value = len(self._held)
         gauge("journey_runtime_dispatch_lag_seconds_max").value = self.worst_lag_ns / 1e9

@@ -189,7 +189,6 @@ class RouterChain:
             "config": config,
             "peer": list(peer),
             "endpoint": self._endpoint(peer[0]),
-            "up": True,
         }
 
     def _wait_until_warm(self, driver: Driver) -> None:
