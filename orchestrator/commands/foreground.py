@@ -34,7 +34,10 @@ class Foreground:
         try:
             return asyncio.run(self._run())
         except (KeyboardInterrupt, asyncio.CancelledError):
-            return self._code if self._waiting else INTERRUPTED
+            if self._waiting:
+                return self._code
+            say("interrupted")
+            return INTERRUPTED
 
     async def _run(self) -> int:
         task = asyncio.current_task()

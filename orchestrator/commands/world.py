@@ -39,14 +39,16 @@ def up(file: File = None, detach: Detach = False, tour: Tour = False, ready_fd: 
 
     Ends with 4 when the first journey of a --detach or --tour was not answered with a 2xx status.
     """
-    config = read_config(file)
     if (client := running_world()) is not None:
         environment(f"a world is running already, in {client.path.parent}; `journey down` stops it")
     if detach:
         from orchestrator.commands.detached import start_detached
 
-        code = start_detached(file)
+        code = start_detached(
+            file
+        )  # which reads the file itself: the command should not be twice as slow for it
     else:
+        config = read_config(file)
         from orchestrator.commands.foreground import Foreground
 
         code = Foreground(config, tour=tour, ready_fd=ready_fd).run()

@@ -138,8 +138,8 @@ def test_help_imports_nothing_heavy():
 def test_a_wrong_config_ends_with_2_and_says_where(tmp_path):
     file = tmp_path / "wrong.yaml"
     file.write_text("version: 1\nurl: https://x/\nelements: {a: {kind: laptob}}\n")
-    for command in (["validate", str(file)], ["up", str(file)], ["trace", "--file", str(file)]):
-        result = run(*command)
+    for command in (["validate"], ["up"], ["up", "--detach"], ["trace", "--file"], ["simulate"]):
+        result = run(*command, str(file))
         assert result.exit_code == 2
         assert "wrong.yaml:3:" in result.stderr
         assert result.stdout == ""
@@ -285,8 +285,7 @@ def test_without_a_world_ps_lists_nothing_and_down_does_nothing():
     assert (down.exit_code, down.stderr) == (0, "no world is running\n")
 
 
-def test_a_second_world_is_not_started(running, monkeypatch):
-    monkeypatch.setattr(world_verbs, "read_config", lambda file: CONFIG)
+def test_a_second_world_is_not_started(running):
     running()
     result = run("up")
     assert result.exit_code == 3
