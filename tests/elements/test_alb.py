@@ -721,6 +721,34 @@ def test_the_same_seed_gives_the_same_journal(directory):
     assert journal() == journal()
 
 
+def test_the_log_is_in_the_file_a_second_after_the_request(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        for count in (1, 2):
+            await bed.ask()
+            await asyncio.sleep(1.1)
+            assert [status_of(line) for line in bed.log()] == ["200"] * count
+
+    bed.run(story())
+
+
+def test_an_answer_that_comes_before_the_whole_request_ends_both_connections(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        bed.target().answer = say(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+        talk = await bed.connect()
+        response = await talk.ask(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\nabc")
+        assert (response.status, response.fields[b"connection"]) == (413, b"close")
+        await talk.lost.wait()
+        bed.target().answer = say(OK)
+        assert (await bed.ask()).status == 200
+
+    bed.run(story())
+    assert len(bed.target().connections) - len(bed.target().probes) == 2
+
+
 def test_requests_go_on_while_junk_arrives(tmp_path):
     bed = Bed(tmp_path)
 
