@@ -24,7 +24,10 @@ class Decision(NamedTuple):
     """answer, alias, referral, no data, no such name, or refused."""
 
     def texts(self) -> list[str]:
-        """The answer as the journal has it; a referral has none."""
+        """The answer as the journal has it; a referral's are the name servers that it points to."""
+        if self.rule == "referral":
+            below = [rrset for rrset in self.response.authority if rrset.rdtype == dns.Type.NS]
+            return sorted(dns.text(record.target) for rrset in below for record in rrset)
         return texts(self.response.answer)
 
     @property
