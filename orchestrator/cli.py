@@ -1,6 +1,8 @@
 """`journey`: the command line. Verbs live in `orchestrator/commands/`; how they fail is decided here."""
 
+import io
 import os
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -84,6 +86,9 @@ for verb in (
 
 
 def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # bars and arrows on a terminal that knows only ASCII
     app()
 
 

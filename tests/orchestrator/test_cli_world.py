@@ -1,0 +1,95 @@
+"""The commands over real worlds: processes, sockets, and nothing left behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+JOURNEY = [sys.executable, "-m", "orchestrator.cli"]
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path / "h"))
+    yield tmp_path / "h"
+    subprocess.run([*JOURNEY, "down"], capture_output=True)
+
+
+def journey(*arguments: str, code: int = 0) -> str:
+    done = subprocess.run([*JOURNEY, *arguments], capture_output=True, text=True, timeout=60)
+    assert done.returncode == code, done.stderr
+    return done.stdout
+
+
+def running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def runs_in(home: Path) -> list[Path]:
+    return [path for path in home.iterdir() if path.is_dir()]
+
+
+def test_a_detached_world_serves_other_commands_until_it_is_taken_down(home, tmp_path):
+    assert "200 after" in journey("up", "--detach")
+    listed = json.loads(journey("ps", "--json"))
+    pids = [element["pid"] for element in listed["elements"]]
+    assert all(map(running, pids))
+
+    told = json.loads(journey("trace", "--json"))
+    assert told["status"] == 200
+    assert sum(told["phases"].values()) == pytest.approx(told["total_ms"], rel=0.01)
+    assert sum(tier["ms"] for tier in told["time_spent"]) == pytest.approx(told["total_ms"], rel=0.001)
+    assert {"result": "hit", "cache": "browser"}.items() <= next(
+        decision for decision in told["decisions"] if decision["kind"] == "dns.cache"
+    ).items()
+
+    loaded = json.loads(journey("load", "--json", "-c", "4", "-d", "1s"))
+    assert sum(loaded["per_pod"].values()) == loaded["requests"] > 50
+    assert set(loaded["per_pod"]) == {"nginx-0", "nginx-1", "nginx-2"}
+
+    journey("capture", "--url", told["url"], "-o", str(tmp_path / "x.pcapng"))
+    assert (tmp_path / "x.pcapng").stat().st_size > 5000
+
+    journey("up", code=3)
+    journey("down")
+    assert not any(map(running, pids))
+    assert runs_in(home) == []
+
+
+def test_a_command_without_a_world_leaves_none_behind(home):
+    assert json.loads(journey("trace", "--json"))["status"] == 200
+    assert runs_in(home) == []
+    assert json.loads(journey("ps", "--json"))["elements"] == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 0)])
+def test_a_world_in_the_foreground_ends_when_it_is_told_to(home, number, code):
+    process = subprocess.Popen(
+        [*JOURNEY, "up"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "Ctrl-C" in line:
+            break
+    os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
+    assert process.wait(20) == code
+    process.stderr.close()
+    assert runs_in(home) == []
+
+
+def test_a_start_that_is_interrupted_leaves_nothing_behind(home):
+    process = subprocess.Popen([*JOURNEY, "up"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 10
+    while not (home.exists() and runs_in(home)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 130
+    assert runs_in(home) == []
