@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors.element import JOURNEY
 from actors.load_balancer.exchange import Exchange
+from actors.protocols.alb_log import Origin
 from actors.protocols.http1 import Request, RequestReader
 
 if TYPE_CHECKING:
@@ -26,8 +27,16 @@ class ClientConnection(asyncio.Protocol):
         self.write_paused = False
         self.peer = "-"
         self.forwarded_as = b""
-        self.trace_id = f"TID_{self.node.context.random.getrandbits(64):016x}"
-        self.ssl_protocol = self.ssl_cipher = self.server_name = self.certificate_arn = "-"
+        self.origin = Origin(
+            type=listener.scheme,
+            elb=self.node.log_name,
+            client="-",
+            ssl_cipher="-",
+            ssl_protocol="-",
+            domain_name="-",
+            chosen_cert_arn="-",
+            conn_trace_id=f"TID_{self.node.context.random.getrandbits(64):016x}",
+        )
         self._reader = RequestReader()
         self._transport: Any = None
         self._journey: str | None = None
@@ -48,6 +57,7 @@ class ClientConnection(asyncio.Protocol):
         self._expires_ns = self._active_ns + node.client_keep_alive_ns
         host, port = transport.get_extra_info("peername")[:2]
         self.peer = f"{host}:{port}"
+        self.origin = self.origin._replace(client=self.peer)
         self.forwarded_as = (self.peer if node.attributes.xff_client_port else host).encode()
         self._timer = node.context.call_at(self._active_ns + node.idle_timeout_ns, self._check_idle)
         node.client_connections.value += 1
@@ -57,19 +67,21 @@ class ClientConnection(asyncio.Protocol):
             self._secured(tls)
 
     def _secured(self, tls: Any) -> None:
-        cipher = tls.cipher()
-        self.ssl_protocol = tls.version() or "-"
-        self.ssl_cipher = cipher[0] if cipher else "-"
-        self.server_name = getattr(tls, "server_name", None) or "-"
+        cipher, server_name = tls.cipher(), getattr(tls, "server_name", None) or "-"
         certificate = getattr(tls, "certificate", self.listener.default_certificate)
-        self.certificate_arn = self.listener.certificate_arn(certificate)
+        self.origin = self.origin._replace(
+            ssl_cipher=cipher[0] if cipher else "-",
+            ssl_protocol=tls.version() or "-",
+            domain_name=server_name,
+            chosen_cert_arn=self.listener.certificate_arn(certificate),
+        )
         self.node.context.record(
             "tls.established",
             journey=self._transport.get_extra_info("journey"),
             role="server",
-            version=self.ssl_protocol,
-            cipher=self.ssl_cipher,
-            server_name=self.server_name,
+            version=self.origin.ssl_protocol,
+            cipher=self.origin.ssl_cipher,
+            server_name=server_name,
             handshake_ms=(self._active_ns - self._accepted_ns) / 1e6,
             certificate=certificate,
         )

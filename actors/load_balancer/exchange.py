@@ -330,38 +330,31 @@ class Exchange:
 
     def _entry(self, status: int, now_ns: int) -> alb_log.Entry:
         """The facts for the access log."""
-        request, client, group = self.request, self.client, self.group
-        unix_offset_ns = self.node.context.unix_ns() - now_ns
-        dispatched = self.sent_ns is not None
-        if request.method:
-            version = request.version.decode()
-            request_line = f"{request.method.decode('latin-1')} {self._url()} HTTP/{version}"
-        else:
-            request_line = (
-                f"- {client.listener.scheme}://{self.node.dns_name.decode()}:{client.listener.port}- -"
-            )
+        request, client, group, rule = self.request, self.client, self.group, self.rule
         return alb_log.Entry(
-            type=client.listener.scheme,
-            elb=self.node.log_name,
-            client=client.peer,
-            target=self.target.text if self.target and dispatched else "-",
-            received_ns=self.received_ns + unix_offset_ns,
-            sent_ns=self.sent_ns + unix_offset_ns if self.sent_ns is not None else None,
-            first_byte_ns=self.first_byte_ns + unix_offset_ns if self.first_byte_ns is not None else None,
-            answered_ns=(self.first_byte_ns or now_ns) + unix_offset_ns,
-            elb_status=str(status),
-            target_status=str(self.target_status) if self.target_status else "-",
+            origin=client.origin,
+            target="-" if self.target is None or self.sent_ns is None else self.target.text,
+            unix_offset_ns=self.node.context.unix_ns() - now_ns,
+            received_ns=self.received_ns,
+            sent_ns=self.sent_ns,
+            first_byte_ns=self.first_byte_ns,
+            answered_ns=self.first_byte_ns or now_ns,
+            elb_status=status,
+            target_status=self.target_status,
             received_bytes=request.head_bytes + request.body_bytes,
             sent_bytes=self.sent_bytes,
-            request=request_line,
+            request=self._request_line(),
             user_agent=request.user_agent.decode("latin-1"),
-            ssl_cipher=client.ssl_cipher,
-            ssl_protocol=client.ssl_protocol,
             target_group_arn=group.arn if group else "-",
             trace_id=self.trace.decode("latin-1") or "-",
-            domain_name=client.server_name,
-            chosen_cert_arn=client.certificate_arn,
-            matched_rule_priority=str(self.rule.priority) if self.rule else "-",
-            actions=self.rule.action.type if self.rule else "-",
-            conn_trace_id=client.trace_id,
+            matched_rule_priority=str(rule.priority) if rule else "-",
+            actions=rule.action.type if rule else "-",
         )
+
+    def _request_line(self) -> str:
+        """As AWS writes it: with the whole URL, and with dashes for what could not be read."""
+        method = self.request.method.decode("latin-1")
+        if not method:
+            listener = self.client.listener
+            return f"- {listener.scheme}://{self.node.dns_name.decode()}:{listener.port}- -"
+        return f"{method} {self._url()} HTTP/{self.request.version.decode()}"

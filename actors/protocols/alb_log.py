@@ -12,37 +12,44 @@ LINE = (
 )
 
 
-class Entry(NamedTuple):
-    """The facts of one request, all as the log spells them where they are texts ("-" for what there is not).
-
-    Moments are ns since 1970, None where the request did not get so far. `received_ns` is when the request had come,
-    `sent_ns` when it went to the target, `first_byte_ns` when the response's head came, `answered_ns` when it went
-    on to the client.
-    """
+class Origin(NamedTuple):
+    """What all requests of one client connection have in common, as the log spells it ("-" for what there is not)."""
 
     type: str
     elb: str
     client: str
+    ssl_cipher: str
+    ssl_protocol: str
+    domain_name: str
+    chosen_cert_arn: str
+    conn_trace_id: str
+
+
+class Entry(NamedTuple):
+    """The facts of one request.
+
+    Moments are in model time, None where the request did not get so far; `unix_offset_ns` makes them moments since
+    1970. `received_ns` is when the request had come, `sent_ns` when it went to the target, `first_byte_ns` when the
+    response's head came, `answered_ns` when it went on to the client. A `target_status` of 0 is none.
+    """
+
+    origin: Origin
     target: str
+    unix_offset_ns: int
     received_ns: int
     sent_ns: int | None
     first_byte_ns: int | None
     answered_ns: int
-    elb_status: str
-    target_status: str
+    elb_status: int
+    target_status: int
     received_bytes: int
     sent_bytes: int
     request: str
     user_agent: str
-    ssl_cipher: str
-    ssl_protocol: str
     target_group_arn: str
     trace_id: str
-    domain_name: str
-    chosen_cert_arn: str
     matched_rule_priority: str
     actions: str
-    conn_trace_id: str
 
 
 @lru_cache(maxsize=8)
@@ -69,32 +76,31 @@ def processing_times(entry: Entry) -> tuple[str, str, str]:
 
 def line(entry: Entry) -> str:
     """The whole line with its newline."""
-    request_time, target_time, response_time = processing_times(entry)
+    origin, target = entry.origin, entry.target
+    target_status = entry.target_status or "-"
     return LINE % (
-        entry.type,
-        moment(entry.answered_ns),
-        entry.elb,
-        entry.client,
-        entry.target,
-        request_time,
-        target_time,
-        response_time,
+        origin.type,
+        moment(entry.answered_ns + entry.unix_offset_ns),
+        origin.elb,
+        origin.client,
+        target,
+        *processing_times(entry),
         entry.elb_status,
-        entry.target_status,
+        target_status,
         entry.received_bytes,
         entry.sent_bytes,
         quoted(entry.request),
         quoted(entry.user_agent),
-        entry.ssl_cipher,
-        entry.ssl_protocol,
+        origin.ssl_cipher,
+        origin.ssl_protocol,
         entry.target_group_arn,
         quoted(entry.trace_id),
-        quoted(entry.domain_name),
-        entry.chosen_cert_arn,
+        quoted(origin.domain_name),
+        origin.chosen_cert_arn,
         entry.matched_rule_priority,
-        moment(entry.received_ns),
+        moment(entry.received_ns + entry.unix_offset_ns),
         entry.actions,
-        entry.target,
-        entry.target_status,
-        entry.conn_trace_id,
+        target,
+        target_status,
+        origin.conn_trace_id,
     )
