@@ -8,6 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator import operations
+from orchestrator.bench import suite
+from orchestrator.bench.figures import Figure
 from orchestrator.cli import app
 from orchestrator.commands import failure, options
 from orchestrator.commands import world as world_verbs
@@ -305,3 +307,30 @@ def test_schema_is_a_json_schema():
 def test_doctor_gives_each_check_with_its_advice():
     checks = json.loads(run("doctor", "--json").stdout)
     assert {"name", "status", "found", "advice"} == set(checks[0])
+
+
+def test_equal_seeds_give_equal_journals(tmp_path):
+    def told(seed: int) -> dict:
+        file = tmp_path / f"{seed}.ndjson"
+        result = run("simulate", "--seed", str(seed), "-d", "1s", "-c", "2", "-o", str(file), "--json")
+        assert result.exit_code == 0, result.stderr
+        value = json.loads(result.stdout)
+        assert len(file.read_text().splitlines()) == value["records"]
+        return value
+
+    first, again, other = told(7), told(7), told(8)
+    assert first["journal_hash"] == again["journal_hash"] != other["journal_hash"]
+    assert first["load"]["requests"] > 0
+
+
+@pytest.mark.parametrize(("value", "code"), [(100.0, 0), (10.0, 4)])
+def test_bench_ends_with_4_when_a_figure_falls_short(monkeypatch, value, code):
+    figure = Figure(
+        "https_requests_per_s", "HTTPS requests/s", "/s", value, 200.0, "aiohttp over loopback", 0.25
+    )
+    monkeypatch.setattr(suite, "run", lambda config, domain: iter([figure]))
+    result = run("bench")
+    assert result.exit_code == code
+    assert "aiohttp over loopback" in result.stdout
+    told = json.loads(run("bench", "--json").stdout)
+    assert (told["https_requests_per_s"], told["https_requests_per_s_reference"]) == (value, 200.0)
