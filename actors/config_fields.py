@@ -2,9 +2,17 @@
 
 import difflib
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from actors.wire.addresses import InterfaceAddress, Prefix, ip_bytes
@@ -64,3 +72,17 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
         if names
         else f"there is no {what} at all"
     )
+
+
+class Uplink(Part):
+    """An interface with the router to everywhere else, which must be a neighbour there."""
+
+    address: AddressWithMask = Field(description="its address with the length of the network's mask")
+    gateway: Address = Field(description="the router to everywhere else")
+
+    @model_validator(mode="after")
+    def _gateway_is_near(self) -> Self:
+        own = InterfaceAddress.parse(self.address)
+        if ip_bytes(self.gateway) not in own.prefix or ip_bytes(self.gateway) == own.address:
+            raise fault(("gateway",), f"{self.gateway} is no neighbour in {own.prefix}", self.gateway)
+        return self

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from actors.config_fields import Address, AddressWithMask, Cidr, Part
+from actors.config_fields import Address, Cidr, Part, Uplink
 from actors.dns_udp import DnsService, SharedResolve, ask
 from actors.element import Claim, Context, Element, ElementConfig, FileName
 from actors.protocols.dns import story
@@ -24,13 +24,6 @@ PORT = "eth0"
 
 UPSTREAM_TIMEOUT_S = 1.0
 """How long a resolver waits for one authority before it tries another; BIND and Unbound begin with about as much."""
-
-
-class InterfaceConfig(Part):
-    """The server's only interface."""
-
-    address: AddressWithMask = Field(description="its address, with the length of its network's mask")
-    gateway: Address = Field(description="the router to everywhere else")
 
 
 class RecursiveConfig(Part):
@@ -52,7 +45,7 @@ class AuthoritativeConfig(Part):
 class Config(ElementConfig):
     """A DNS server does one of the two: serve zones, or resolve for others."""
 
-    interface: InterfaceConfig
+    interface: Uplink
     recursive: RecursiveConfig | None = None
     authoritative: AuthoritativeConfig | None = None
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, model_validator
 
-from actors.config_fields import Address, AddressWithMask, Part, fault, unknown
+from actors.config_fields import Uplink, fault, unknown
 from actors.element import CallFailed, Claim, Context, Element, ElementConfig, ElementName
 from actors.node_forwarding import NodeForwarder, forget
 from actors.protocols import cni
@@ -35,13 +35,11 @@ FIRST_RETRY_S = 0.1
 LAST_RETRY_S = 5.0
 
 
-class NodeInterface(Part):
-    """An ENI of the node with its primary address; it becomes `eth<device>`."""
+class NodeInterface(Uplink):
+    """An ENI of the node with its primary address; its gateway is the VPC's router. It becomes `eth<device>`."""
 
     device: int = Field(ge=0, le=14, description="device number; 0 is the primary one, which every node has")
     eni: str = Field(pattern="^eni-[0-9a-z]+$", description="its id, as in the VPC's network_interfaces")
-    address: AddressWithMask = Field(description="its primary address in its subnet")
-    gateway: Address = Field(description="the VPC's router there, the first address of the subnet")
 
 
 class Config(ElementConfig):
@@ -78,13 +76,9 @@ class Config(ElementConfig):
         if 0 not in devices:
             raise fault(("network_interfaces",), "one of them is the primary one, device 0", devices)
         for index, each in enumerate(self.network_interfaces):
-            where, own = ("network_interfaces", index), InterfaceAddress.parse(each.address)
             if devices.index(each.device) != index:
-                raise fault((*where, "device"), f"there are two devices {each.device}", each.device)
-            if ip_bytes(each.gateway) not in own.prefix or ip_bytes(each.gateway) == own.address:
-                raise fault(
-                    (*where, "gateway"), f"{each.gateway} is no neighbour in {own.prefix}", each.gateway
-                )
+                where = ("network_interfaces", index, "device")
+                raise fault(where, f"there are two devices {each.device}", each.device)
 
     def _check_pods(self) -> None:
         limits, homes = LIMITS[self.instance_type], dict[str, str]()

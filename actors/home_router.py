@@ -57,10 +57,6 @@ class Config(ElementConfig):
     @model_validator(mode="after")
     def _check(self) -> "Config":
         lan, wan = InterfaceAddress.parse(self.lan.address), InterfaceAddress.parse(self.wan.address)
-        gateway = ip_bytes(self.wan.gateway)
-        if gateway not in wan.prefix or gateway == wan.address:
-            what = f"{self.wan.gateway} is no neighbour in {wan.prefix}"
-            raise fault(("wan", "gateway"), what, self.wan.gateway)
         if lan.address in wan.prefix or wan.address in lan.prefix:
             raise fault(("wan", "address"), f"{wan.prefix} overlaps the LAN, {lan.prefix}", self.wan.address)
         for end in parse_pool(self.dhcp.pool):

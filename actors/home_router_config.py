@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from actors.config_fields import Address, AddressWithMask, Part
+from actors.config_fields import Address, AddressWithMask, Part, Uplink
 from actors.protocols import nat
 from actors.protocols.dhcp import server as dhcp
 from actors.units import SECOND, Duration
@@ -58,11 +58,8 @@ class LanConfig(Part):
     ports: tuple[str, ...] = Field(min_length=1, description="the ports of its switch")
 
 
-class WanConfig(Part):
+class WanConfig(Uplink):
     """The outside: the one public address, and the provider's router."""
-
-    address: AddressWithMask = Field(description="the public address with its mask")
-    gateway: Address = Field(description="the provider's router")
 
 
 class DhcpConfig(Part):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from actors.config_fields import Address, AddressWithMask, Part, fault, unknown
+from actors.config_fields import Address, Part, Uplink, fault, unknown
 from actors.element import CertificateName, Claim, ElementConfig
 from actors.load_balancer.tls import POLICIES
 from actors.protocols.balancing import ALGORITHMS, TargetId
@@ -43,16 +43,10 @@ def _matcher(text: str) -> str:
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 
 
-class InterfaceSection(Part):
-    """The ENI that AWS made for this node."""
+class InterfaceSection(Uplink):
+    """The ENI that AWS made for this node; its gateway is the VPC's router, the first address of the subnet."""
 
     eni: str = Field(min_length=1, description="its id, as in the VPC's network_interfaces")
-    address: AddressWithMask = Field(
-        description="its primary private address, with the length of the subnet's mask"
-    )
-    gateway: Address = Field(
-        description="the VPC's router in this subnet: the first address after the network's"
-    )
 
 
 class LoadBalancerAttributes(Part):

@@ -47,6 +47,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     names = sorted(known)
     folded = {candidate.casefold(): candidate for candidate in reversed(names)}
     close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    close += [candidate for candidate in sorted(folded) if name and candidate.startswith(name.casefold())]
     return folded[close[0]] if close else None
 
 

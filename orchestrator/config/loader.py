@@ -50,16 +50,19 @@ def read_world(text: str, path: Path) -> World:
 
 
 class _Report:
-    """Faults so far. A place is reported once: what follows from its first fault would only distract."""
+    """Faults so far. What follows from a fault at the same place would only distract, so it is left out, and a fault
+    behind an anchor is told once although it shows wherever the anchor is used."""
 
     def __init__(self, file: str, tree: Entry) -> None:
         self.tree = tree
         self.errors: list[ConfigError] = []
         self._file = file
         self._places: set[Position] = set()
+        self._said: set[tuple[Position, str]] = set()
 
     def add(self, path: ConfigPath, what: str, position: Position) -> None:
-        if position not in self._places:
+        if position not in self._places and (position, what) not in self._said:
+            self._said.add((position, what))
             self.errors.append(ConfigError(self._file, position, path, what))
 
     def close_places(self) -> None:
@@ -75,12 +78,8 @@ def _validate(report: _Report, directory: Path) -> tuple[World | None, Draft]:
         ends = {name: list(link.between) for name, link in world.links.items()}
         return world, Draft(world.elements, world.links, set(world.elements), directory, ends)
     except ValidationError as error:
-        said: set[tuple[Position, str]] = set()
         for path, of_key, what in explain(error, report.tree, _keys_at(value)):
-            position = report.tree.position(path, of_key=of_key)
-            if (position, what) not in said:  # a fault behind an anchor shows wherever the anchor is used
-                report.add(path, what, position)
-            said.add((position, what))
+            report.add(path, what, report.tree.position(path, of_key=of_key))
         report.close_places()
         return None, _sound_parts(value, directory)
 
