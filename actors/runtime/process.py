@@ -3,7 +3,8 @@
 How this works. The model's time is the machine's monotonic clock, which all processes share. A frame says when it is
 due; one that comes too early waits in a heap until then. One that comes late, because the emulator was slow, is
 handled *as of* the moment it was due: `now_ns()` says so while it is handled, and what is sent on leaves at that time.
-Lag therefore does not add up along a path and does not enter the model's figures; it is measured beside them.
+Lag therefore does not add up along a path and does not enter the model's figures; it is measured beside them. Timers
+are treated alike, for asyncio's are a millisecond coarse.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from typing import Any, Protocol
 
 import zmq
 
-from actors.element import JOURNEY
+from actors.element import JOURNEY, TimerHandle
 from actors.links.port import LinkPort
 from actors.links.zeromq import DrainedSocket, ZeroMQCarrier
 from actors.runtime.host import Host
@@ -87,6 +88,18 @@ class ProcessHost(Host):
             return self._frame_ns
         now_ns = time.monotonic_ns()
         return now_ns if now_ns > self._floor_ns else self._floor_ns
+
+    def call_at(self, when_ns: int, callback: Callable[..., None], *args: Any) -> TimerHandle:
+        """As for frames: the callback runs a little early or late, and as of the moment that it was set for."""
+        return self._loop.call_at((when_ns - SLACK_NS // 2) / 1e9, self._ring, when_ns, callback, args)
+
+    def _ring(self, when_ns: int, callback: Callable[..., None], args: tuple[Any, ...]) -> None:
+        self._frame_ns = when_ns
+        try:
+            callback(*args)
+        finally:
+            self._frame_ns = 0
+            self._floor_ns = max(self._floor_ns, when_ns)
 
     def unix_ns(self, now_ns: int | None = None) -> int:
         return self._unix_offset_ns + (self.now_ns() if now_ns is None else now_ns)
