@@ -1,6 +1,6 @@
 """One node of an Application Load Balancer: ends clients' TLS, follows listener rules, shares requests among targets.
 
-How this works. `load_balancer/listener.py` accepts clients on the emulated stack, one `ClientConnection` each;
+How this works. `parts/load_balancer/listener.py` accepts clients on the emulated stack, one `ClientConnection` each;
 `exchange.py` is one request: which rule, which target (`protocols/balancing.py`), what was sent, what the log says;
 `target.py` keeps the connections to the targets; `target_group.py` ties targets, their health checks and their
 numbers together. Bytes of HTTP are read and written by `protocols/http1.py`.
@@ -11,10 +11,10 @@ from contextlib import suppress
 from typing import Any
 
 from actors.element import CallFailed, Context, Element
-from actors.load_balancer.config import AlbConfig
-from actors.load_balancer.listener import Listener
-from actors.load_balancer.node import Node
-from actors.load_balancer.target_group import RunningGroup
+from actors.parts.load_balancer.config import AlbConfig
+from actors.parts.load_balancer.listener import Listener
+from actors.parts.load_balancer.node import Node
+from actors.parts.load_balancer.target_group import RunningGroup
 from actors.protocols.balancing import TargetId
 from actors.stack import Stack
 from actors.wire.addresses import ip_bytes, mac_for

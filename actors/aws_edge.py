@@ -11,14 +11,14 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from actors.border import BorderConfig
-from actors.config_fields import Address, Cidr, fault, unknown
 from actors.element import JOURNEY, Claim, Context, Element
-from actors.forwarding import Forwarder
+from actors.parts.border import BorderConfig
+from actors.parts.config_fields import Address, Cidr, fault, unknown
 from actors.protocols.elastic_ips import ElasticIps, Refusal, Translation
 from actors.protocols.icmp import is_martian
 from actors.protocols.translation import translated
 from actors.stack import Stack
+from actors.stack.forwarding import Forwarder
 from actors.stack.interfaces import IPV4_TYPE
 from actors.wire import ipv4
 from actors.wire.addresses import Prefix, ip_bytes, ip_text

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, Protocol
 
 from pydantic import Field, model_validator
 
-from actors.config_fields import Address, Cidr, Part, fault
 from actors.element import CallFailed, Claim, Context, Element, ElementConfig, ElementName
+from actors.parts.config_fields import Address, Cidr, Part, fault
 from actors.protocols import cni
 from actors.protocols.cni import Attachment, CniError, NetworkInterface
 from actors.protocols.netlink import Change, Entry, NetlinkError, parse

@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from actors.config_fields import Address, Cidr, Part, Uplink
-from actors.dns_udp import DnsService, SharedResolve, ask
 from actors.element import Claim, Context, Element, ElementConfig, FileName
+from actors.parts.config_fields import Address, Cidr, Part, Uplink
+from actors.parts.dns_udp import DnsService, SharedResolve, ask
 from actors.protocols.dns import story
 from actors.protocols.dns.answer import respond
 from actors.protocols.dns.authoritative import Authoritative, Decision

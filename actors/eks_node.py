@@ -12,9 +12,9 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, model_validator
 
-from actors.config_fields import Uplink, fault, unknown
 from actors.element import CallFailed, Claim, Context, Element, ElementConfig, ElementName
-from actors.node_forwarding import NodeForwarder, forget
+from actors.parts.config_fields import Uplink, fault, unknown
+from actors.parts.node_forwarding import NodeForwarder, forget
 from actors.protocols import cni
 from actors.protocols.connection_tracking import ConnectionTracker, Timeouts
 from actors.protocols.instance_types import LIMITS

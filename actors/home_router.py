@@ -15,13 +15,12 @@ from typing import Any, NamedTuple
 
 from pydantic import Field, model_validator
 
-from actors.config_fields import fault
-from actors.dhcp_service import DhcpService
-from actors.dns_udp import DnsService, SharedResolve, ask
 from actors.element import JOURNEY, Claim, Context, Element, ElementConfig
-from actors.forwarding import Forwarder
-from actors.home_router_config import DhcpConfig, DnsConfig, LanConfig, NatConfig, WanConfig, parse_pool
-from actors.lan import Lan
+from actors.parts.config_fields import fault
+from actors.parts.dhcp_service import DhcpService
+from actors.parts.dns_udp import DnsService, SharedResolve, ask
+from actors.parts.home_router_config import DhcpConfig, DnsConfig, LanConfig, NatConfig, WanConfig, parse_pool
+from actors.parts.lan import Lan
 from actors.protocols import icmp as icmp_rules
 from actors.protocols.connection_tracking import State
 from actors.protocols.dns.answer import respond
@@ -32,6 +31,7 @@ from actors.protocols.fragments import Reassembler
 from actors.protocols.nat import Nat, Refusal, Session
 from actors.stack import Stack
 from actors.stack.alarm import Alarm
+from actors.stack.forwarding import Forwarder
 from actors.stack.interfaces import IPV4_TYPE
 from actors.wire import dns, ethernet, ipv4
 from actors.wire.addresses import InterfaceAddress, ip_bytes, ip_text, mac_for, mac_text

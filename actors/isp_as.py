@@ -7,10 +7,10 @@ prefix, and which routes lost. A BGP speaker will add its best paths there with 
 
 from typing import Any
 
-from actors.border import BorderConfig
 from actors.element import Context, Element
-from actors.forwarding import Forwarder
+from actors.parts.border import BorderConfig
 from actors.stack import Stack
+from actors.stack.forwarding import Forwarder
 
 
 class Config(BorderConfig):

@@ -7,13 +7,13 @@ from typing import Any
 from pydantic import Field
 from yarl import URL
 
-from actors.browser import Browser, Fetched
-from actors.config_fields import Part
-from actors.dhcp_udp import DhcpInterface
-from actors.dns_udp import SharedResolve, ask
 from actors.element import JOURNEY, CallFailed, Context, Element, ElementConfig
-from actors.load import LoadRun
-from actors.names import BrowserDns
+from actors.parts.browser import Browser, Fetched
+from actors.parts.config_fields import Part
+from actors.parts.dhcp_udp import DhcpInterface
+from actors.parts.dns_udp import SharedResolve, ask
+from actors.parts.load import LoadRun
+from actors.parts.names import BrowserDns
 from actors.protocols.dhcp.client import Lease
 from actors.protocols.dns.cache import Cache
 from actors.protocols.dns.stub import OPERATING_SYSTEM, StubResolver

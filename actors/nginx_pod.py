@@ -16,10 +16,10 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 from pydantic import Field
 
-from actors.access_log import AccessLog
-from actors.distributions import Distribution
 from actors.element import JOURNEY, CallFailed, Context, Counter, Element, ElementConfig, ElementName
-from actors.nginx_pages import Answer, answer, status_of
+from actors.parts.access_log import AccessLog
+from actors.parts.distributions import Distribution
+from actors.parts.nginx_pages import Answer, answer, status_of
 from actors.protocols.log_text import quoted
 from actors.protocols.nginx_workers import Worker, Workers
 from actors.stack import Stack, TcpServer

@@ -12,17 +12,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from actors.config_fields import Cidr, fault, unknown
 from actors.element import JOURNEY, Claim, Context, Element, ElementConfig
-from actors.protocols.connection_tracking import Connection, ConnectionTracker, Timeouts
-from actors.protocols.eni_map import Eni, EniError
-from actors.protocols.flows import FIN_SYN_RST
-from actors.protocols.security_groups import Group, SecurityGroups
-from actors.protocols.vpc_fabric import Decision, Note, VpcFabric
-from actors.protocols.vpc_routes import Route, VpcRouteTable
-from actors.stack.alarm import Alarm
-from actors.stack.interfaces import Interface
-from actors.vpc_config import (
+from actors.parts.config_fields import Cidr, fault, unknown
+from actors.parts.vpc_config import (
     ConnectionTracking,
     InternetGateway,
     NetworkInterface,
@@ -35,6 +27,14 @@ from actors.vpc_config import (
     rule_of,
     subnet_of,
 )
+from actors.protocols.connection_tracking import Connection, ConnectionTracker, Timeouts
+from actors.protocols.eni_map import Eni, EniError
+from actors.protocols.flows import FIN_SYN_RST
+from actors.protocols.security_groups import Group, SecurityGroups
+from actors.protocols.vpc_fabric import Decision, Note, VpcFabric
+from actors.protocols.vpc_routes import Route, VpcRouteTable
+from actors.stack.alarm import Alarm
+from actors.stack.interfaces import Interface
 from actors.wire import arp, ethernet, ipv4
 from actors.wire.addresses import InterfaceAddress, Prefix, ip_bytes, ip_text, mac_for, mac_text
 from actors.wire.malformed import Malformed

@@ -2,7 +2,7 @@
 
 How this works. `IpLayer` (ip.py) owns interfaces and routes and decides where packets go; `IcmpLayer` and `UdpLayer`
 sit on it, and so does TCP. `Stack` puts them together and is all that an element sees. A host's element hands its
-frames to `stack.on_frame`; a router's hands them to a `Forwarder` (see `actors.forwarding`) made on the stack.
+frames to `stack.on_frame`; a router's hands them to a `Forwarder` (see `actors.stack.forwarding`) made on the stack.
 """
 
 import asyncio

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from aiohttp import web
 from dns.rrset import from_text
 
-from actors.dns_udp import DnsService
 from actors.element import Context, Element
+from actors.parts.dns_udp import DnsService
 from actors.protocols.dhcp import Send
 from actors.protocols.dhcp.server import DhcpServer, Settings
 from actors.stack import Stack

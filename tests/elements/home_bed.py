@@ -4,8 +4,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from actors.dhcp_udp import DhcpInterface
 from actors.element import Context
+from actors.parts.dhcp_udp import DhcpInterface
 from actors.runtime.virtual import VirtualNetwork
 from actors.wire import ethernet, ipv4, tcp, udp
 from actors.wire.addresses import ip_bytes, mac_for

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from actors.distributions import Distribution
+from actors.parts.distributions import Distribution
 from actors.units import MILLISECOND
 
 ADAPTER: TypeAdapter[Any] = TypeAdapter(Distribution)

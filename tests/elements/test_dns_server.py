@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from actors.dns_server import Config
-from actors.dns_udp import ask
 from actors.element import JOURNEY, Context, Element
+from actors.parts.dns_udp import ask
 from actors.protocols.dns.answer import from_response
 from actors.runtime.virtual import VirtualNetwork
 from actors.stack import Stack

@@ -6,9 +6,9 @@ from random import Random
 import pytest
 from pydantic import ValidationError
 
-from actors.dns_udp import ask
 from actors.element import JOURNEY
 from actors.home_router import Config
+from actors.parts.dns_udp import ask
 from actors.protocols.dns.answer import from_response
 from actors.wire import dns, icmp, ipv4, udp
 from actors.wire.addresses import ip_bytes, mac_for

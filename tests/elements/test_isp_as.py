@@ -6,9 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from actors.element import JOURNEY
-from actors.forwarding import _next_header
 from actors.isp_as import Config
 from actors.runtime.virtual import VirtualNetwork
+from actors.stack.forwarding import _next_header
 from actors.wire import ethernet, icmp, ipv4, udp
 from actors.wire.addresses import ip_bytes, mac_for
 from tests.stack.hosts import Host, Socket, dropped, stack

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from actors.element import JOURNEY, CallFailed, Context, Element
-from actors.nginx_pages import ETAG, MODIFIED, WELCOME
+from actors.parts.nginx_pages import ETAG, MODIFIED, WELCOME
 from actors.protocols.http1 import Response
 from actors.runtime.virtual import VirtualNetwork
 from actors.stack import Stack

@@ -2,10 +2,10 @@
 
 A packet walks one way, and each room knows only the rooms on its left:
 
-    wire  ->  protocols  ->  stack  ->  element files  ->  links  ->  runtime
+    wire  ->  protocols  ->  stack  ->  parts  ->  element files  ->  links  ->  runtime
 
-`element` and `units` are the two files that everybody but `wire` may know. Other files and packages at the top of
-`actors/` are parts that several elements share (`shared`); they live by the rules of elements.
+`element` and `units` are the two files that everybody but `wire` may know. A file at the top of `actors/` that is none
+of these is an element.
 """
 
 import ast
@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("wire", "protocols", "stack", "links", "runtime", "element", "units")
+ROOMS = ("wire", "protocols", "stack", "parts", "links", "runtime", "element", "units")
 
-_PARTS_OF_AN_ELEMENT = {"shared", "stack", "protocols", "wire", "element", "units"}
+_PARTS_OF_AN_ELEMENT = {"parts", "stack", "protocols", "wire", "element", "units"}
 LOOKS_AT = {
     "wire": {"wire"},
     "units": {"units"},
     "protocols": {"protocols", "wire", "units"},
     "element": {"element", "wire", "units"},
     "stack": {"stack", "protocols", "wire", "element", "units"},
-    "shared": _PARTS_OF_AN_ELEMENT,
+    "parts": _PARTS_OF_AN_ELEMENT,
     "an element": _PARTS_OF_AN_ELEMENT,
     "links": {"links", "wire", "element", "units"},
     "runtime": {"runtime", "links", *_PARTS_OF_AN_ELEMENT},
@@ -61,7 +61,7 @@ NEVER = {
     "wire": _SANS_IO,
     "protocols": _SANS_IO,
     "stack": _ELEMENT,
-    "shared": _ELEMENT,
+    "parts": _ELEMENT,
     "an element": _ELEMENT,
 }
 ALLOWED = {"random.Random"}
@@ -86,7 +86,7 @@ def room_of(path: Path, source: str) -> str:
         return first
     if first in ("__main__", "__init__"):
         return "runtime"
-    return "an element" if len(path.parts) == 1 and is_element(source) else "shared"
+    return "an element"
 
 
 def uses(source: str) -> Iterator[Use]:
@@ -149,8 +149,7 @@ def _trespass(path: Path, room: str, use: Use, kinds: set[str]) -> str | None:
         if room == "runtime" or path == Path(f"{target}.py"):
             return None
         return f"imports the element {target}; elements know each other by their packets only"
-    other = target if target in ROOMS else "shared"
-    if other in LOOKS_AT[room]:
+    if target in LOOKS_AT[room]:
         return None
     return f"imports {use.name}; {room} may look at {', '.join(sorted(LOOKS_AT[room]))}"
 

@@ -26,7 +26,7 @@ def test_every_room_has_files():
         "runtime",
         "element",
         "units",
-        "shared",
+        "parts",
         "an element",
     }
 
@@ -74,7 +74,7 @@ def test_every_room_has_files():
             "laptop.py",
             "from actors.links.port import LinkPort\nclass Laptop(Element): ...",
             "actors/laptop.py:1 imports actors.links.port.LinkPort; an element may look at "
-            "element, protocols, shared, stack, units, wire",
+            "element, parts, protocols, stack, units, wire",
         ),
         (
             "laptop.py",
@@ -82,9 +82,9 @@ def test_every_room_has_files():
             "actors/laptop.py:2 uses asyncio.sleep; wait with context.sleep()",
         ),
         (
-            "access_log.py",
+            "parts/access_log.py",
             "from datetime import datetime\ndatetime.now()",
-            "actors/access_log.py:2 uses datetime.datetime.now; ask context.now_ns()",
+            "actors/parts/access_log.py:2 uses datetime.datetime.now; ask context.now_ns()",
         ),
         (
             "links/zeromq.py",

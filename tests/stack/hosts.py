@@ -4,10 +4,10 @@ import asyncio
 from typing import Any
 
 from actors.element import Context, Element
-from actors.forwarding import Forwarder
 from actors.protocols.routes import RouteTable
 from actors.runtime.virtual import VirtualNetwork
 from actors.stack import Stack
+from actors.stack.forwarding import Forwarder
 from actors.units import MICROSECOND
 
 

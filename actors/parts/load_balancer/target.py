@@ -8,13 +8,13 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from actors.element import JOURNEY
-from actors.load_balancer.node import Node
+from actors.parts.load_balancer.node import Node
 from actors.protocols.balancing import Target
 from actors.protocols.http1 import BadResponse, Response, ResponseReader
 from actors.wire.addresses import ip_text
 
 if TYPE_CHECKING:
-    from actors.load_balancer.exchange import Exchange
+    from actors.parts.load_balancer.exchange import Exchange
 
 CONNECT_TIMEOUT_S = 10.0
 

@@ -15,7 +15,7 @@ from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from actors.element import Context
-from actors.names import BrowserDns, addresses
+from actors.parts.names import BrowserDns, addresses
 from actors.stack import Stack
 from actors.wire.malformed import Malformed
 

@@ -22,7 +22,7 @@ from hdrh.histogram import HdrHistogram
 from yarl import URL
 
 from actors.element import Context
-from actors.names import NameNotResolved, addresses
+from actors.parts.names import NameNotResolved, addresses
 from actors.protocols.dns.answer import Resolve
 from actors.stack import Stack
 from actors.units import SECOND

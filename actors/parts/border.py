@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from pydantic import Field, model_validator
 
-from actors.config_fields import Address, AddressWithMask, Cidr, Part, fault
 from actors.element import Claim, ElementConfig
+from actors.parts.config_fields import Address, AddressWithMask, Cidr, Part, fault
 from actors.stack import Stack
 from actors.units import Duration
 from actors.wire.addresses import InterfaceAddress, ip_bytes

@@ -5,15 +5,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from actors.element import Counter, Gauge
-from actors.load_balancer.config import TargetGroupSection
-from actors.load_balancer.node import Node
-from actors.load_balancer.prober import Prober
-from actors.load_balancer.target import TargetPool
+from actors.parts.load_balancer.config import TargetGroupSection
+from actors.parts.load_balancer.node import Node
+from actors.parts.load_balancer.prober import Prober
+from actors.parts.load_balancer.target import TargetPool
 from actors.protocols.balancing import Changed, Reason, State, Target, TargetGroup, TargetId
 from actors.units import SECOND
 
 if TYPE_CHECKING:
-    from actors.load_balancer.exchange import Exchange
+    from actors.parts.load_balancer.exchange import Exchange
 
 
 class _Member:

@@ -2,9 +2,9 @@
 
 from typing import Any, Protocol
 
-from actors.access_log import AccessLog
 from actors.element import Context, Counter
-from actors.load_balancer.config import AlbConfig
+from actors.parts.access_log import AccessLog
+from actors.parts.load_balancer.config import AlbConfig
 from actors.units import SECOND
 
 ACCOUNT = "123456789012"

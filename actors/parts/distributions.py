@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from actors.config_fields import Part
+from actors.parts.config_fields import Part
 from actors.units import Duration
 
 Z99 = 2.3263478740408408

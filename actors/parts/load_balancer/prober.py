@@ -4,8 +4,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from actors.element import JOURNEY
-from actors.load_balancer.config import HealthCheckSection
-from actors.load_balancer.node import Node
+from actors.parts.load_balancer.config import HealthCheckSection
+from actors.parts.load_balancer.node import Node
 from actors.protocols.balancing import Target
 from actors.protocols.health_check import (
     Answered,
@@ -22,7 +22,7 @@ from actors.units import SECOND
 from actors.wire.addresses import ip_text
 
 if TYPE_CHECKING:
-    from actors.load_balancer.target_group import RunningGroup
+    from actors.parts.load_balancer.target_group import RunningGroup
 
 _REQUEST = (
     "GET {path} HTTP/1.1\r\n"

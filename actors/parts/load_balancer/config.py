@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from actors.config_fields import Address, Part, Uplink, fault, unknown
 from actors.element import CertificateName, Claim, ElementConfig
-from actors.load_balancer.tls import POLICIES
+from actors.parts.config_fields import Address, Part, Uplink, fault, unknown
+from actors.parts.load_balancer.tls import POLICIES
 from actors.protocols.balancing import ALGORITHMS, TargetId
 from actors.protocols.health_check import Matcher, Settings
 from actors.protocols.listener_rules import Action, Condition, FixedResponse, Forward, Rule

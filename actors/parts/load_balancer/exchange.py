@@ -9,7 +9,7 @@ through `_finish`, which gives back the target, writes the log line and tells th
 
 from typing import TYPE_CHECKING
 
-from actors.load_balancer.answers import error_answer, fixed_answer, passed_on
+from actors.parts.load_balancer.answers import error_answer, fixed_answer, passed_on
 from actors.protocols import alb_log
 from actors.protocols.balancing import Target
 from actors.protocols.forwarded_fields import (
@@ -26,9 +26,9 @@ from actors.protocols.listener_rules import FixedResponse, Rule
 from actors.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
-    from actors.load_balancer.client import ClientConnection
-    from actors.load_balancer.target import TargetConnection
-    from actors.load_balancer.target_group import RunningGroup
+    from actors.parts.load_balancer.client import ClientConnection
+    from actors.parts.load_balancer.target import TargetConnection
+    from actors.parts.load_balancer.target_group import RunningGroup
 
 UPLOAD_BUFFER = 64 * 1024
 """How much of a body is held while its target's connection is being opened."""

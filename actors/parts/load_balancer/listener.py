@@ -3,11 +3,11 @@
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
-from actors.load_balancer.client import ClientConnection
-from actors.load_balancer.config import ListenerSection
-from actors.load_balancer.node import Node
-from actors.load_balancer.target_group import RunningGroup
-from actors.load_balancer.tls import server_context
+from actors.parts.load_balancer.client import ClientConnection
+from actors.parts.load_balancer.config import ListenerSection
+from actors.parts.load_balancer.node import Node
+from actors.parts.load_balancer.target_group import RunningGroup
+from actors.parts.load_balancer.tls import server_context
 from actors.protocols.listener_rules import ListenerRules
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from actors.config_fields import Address, AddressWithMask, Cidr, Part, fault
+from actors.parts.config_fields import Address, AddressWithMask, Cidr, Part, fault
 from actors.protocols.eni_map import Eni, EniMap, Subnet
 from actors.protocols.security_groups import ALL_PORTS, Rule, parse_ports
 from actors.units import SECOND, Duration

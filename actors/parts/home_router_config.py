@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from actors.config_fields import Address, AddressWithMask, Part, Uplink
+from actors.parts.config_fields import Address, AddressWithMask, Part, Uplink
 from actors.protocols import nat
 from actors.protocols.dhcp import server as dhcp
 from actors.units import SECOND, Duration

@@ -9,12 +9,12 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from actors.element import JOURNEY
-from actors.load_balancer.exchange import Exchange
+from actors.parts.load_balancer.exchange import Exchange
 from actors.protocols.alb_log import Origin
 from actors.protocols.http1 import Request, RequestReader
 
 if TYPE_CHECKING:
-    from actors.load_balancer.listener import Listener
+    from actors.parts.load_balancer.listener import Listener
 
 
 class ClientConnection(asyncio.Protocol):
