@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from actors.element import JOURNEY, Claim, Context, Element
 from actors.parts.border import BorderConfig
 from actors.parts.config_fields import Address, Cidr, fault, unknown
+from actors.parts.tools import ping
 from actors.protocols.elastic_ips import ElasticIps, Refusal, Translation
 from actors.protocols.icmp import is_martian
 from actors.protocols.translation import translated
@@ -175,10 +176,7 @@ class AwsEdge(Element):
 
     async def call_ping(self, host: str, timeout_s: float = 1.0) -> dict[str, Any]:
         """Ping from here: `rtt_ms`, or `error`."""
-        try:
-            return {"rtt_ms": await self.stack.ping(host, timeout_s) * 1000}
-        except OSError as error:
-            return {"error": str(error) or "no answer"}
+        return await ping(self.stack, host, timeout_s)
 
     def inspect(self) -> dict[str, Any]:
         associations = {

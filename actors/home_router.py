@@ -21,6 +21,7 @@ from actors.parts.dhcp_service import DhcpService
 from actors.parts.dns_udp import DnsService, SharedResolve, ask
 from actors.parts.home_router_config import DhcpConfig, DnsConfig, LanConfig, NatConfig, WanConfig, parse_pool
 from actors.parts.lan import Lan
+from actors.parts.tools import ping
 from actors.protocols import icmp as icmp_rules
 from actors.protocols.connection_tracking import State
 from actors.protocols.dns.answer import respond
@@ -308,10 +309,7 @@ class HomeRouter(Element):
 
     async def call_ping(self, host: str, timeout_s: float = 1.0) -> dict[str, Any]:
         """Ping from here: `rtt_ms`, or `error`."""
-        try:
-            return {"rtt_ms": await self.stack.ping(host, timeout_s) * 1000}
-        except OSError as error:
-            return {"error": str(error) or "no answer"}
+        return await ping(self.stack, host, timeout_s)
 
     def inspect(self) -> dict[str, Any]:
         now_ns = self.context.now_ns()

@@ -9,6 +9,7 @@ from typing import Any
 
 from actors.element import Context, Element
 from actors.parts.border import BorderConfig
+from actors.parts.tools import ping
 from actors.stack import Stack
 from actors.stack.forwarding import Forwarder
 
@@ -38,10 +39,7 @@ class BorderRouter(Element):
 
     async def call_ping(self, host: str, timeout_s: float = 1.0) -> dict[str, Any]:
         """Ping from here: `rtt_ms`, or `error`."""
-        try:
-            return {"rtt_ms": await self.stack.ping(host, timeout_s) * 1000}
-        except OSError as error:
-            return {"error": str(error) or "no answer"}
+        return await ping(self.stack, host, timeout_s)
 
     def inspect(self) -> dict[str, Any]:
         return {"asn": self.config.asn, **self.stack.inspect()}

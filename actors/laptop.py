@@ -14,6 +14,7 @@ from actors.parts.dhcp_udp import DhcpInterface
 from actors.parts.dns_udp import SharedResolve, ask
 from actors.parts.load import LoadRun
 from actors.parts.names import BrowserDns
+from actors.parts.tools import ping
 from actors.protocols.dhcp.client import Lease
 from actors.protocols.dns.cache import Cache
 from actors.protocols.dns.stub import OPERATING_SYSTEM, StubResolver
@@ -106,6 +107,10 @@ class Laptop(Element):
         else:
             self._online.set()
             self.stub.servers = lease.dns_servers
+
+    async def call_ping(self, host: str, timeout_s: float = 1.0) -> dict[str, Any]:
+        """Ping from here: `rtt_ms`, or `error`."""
+        return await ping(self.stack, host, timeout_s)
 
     # ---- requests ------------------------------------------------------------------------------------------
 

@@ -24,8 +24,8 @@ from orchestrator.metrics.ledger import Ledger
 log = logging.getLogger("orchestrator")
 
 START_S = 20.0
-SETTLED_RESTART_S = 1.0
 LONGEST_PAUSE_S = 5.0
+"""Between restarts of an element that does not even come up; one that was up is started again at once."""
 
 Frame = tuple[str, str, int, bytes, str | None]
 """A captured frame: `(link, sending element, departure in ns, frame, journey)`."""
@@ -126,7 +126,6 @@ class World:
 
     async def _spawn(self, member: Member) -> None:
         assert self._registry is not None
-        member.started_at = time.monotonic()
         pid = await self._host.spawn(member.name, self._registry.address)
         self._pids[pid] = member
         member.pid = pid
@@ -166,15 +165,17 @@ class World:
             if status < 0
             else f"ended with exit code {status}"
         )
-        was_failed, lived_s = member.state == "failed", time.monotonic() - member.started_at
+        was = member.state
         self._registry.gone(member, how)
         self.journal.extend([self._event("element.exit", element=member.name, how=how)])
-        if was_failed and not member.restarts:
+        if was == "failed" and not member.restarts:
             member.become("failed")
             return
         member.restarts += 1
-        pause_s = 0.0 if lived_s > SETTLED_RESTART_S else min(0.1 * 2**member.restarts, LONGEST_PAUSE_S)
-        self._run(self._restart(member, pause_s))
+        member.stumbles = 0 if was == "up" else member.stumbles + 1
+        self._run(
+            self._restart(member, min(0.1 * 2**member.stumbles, LONGEST_PAUSE_S) if member.stumbles else 0.0)
+        )
 
     async def _restart(self, member: Member, pause_s: float) -> None:
         await asyncio.sleep(pause_s)

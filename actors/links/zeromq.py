@@ -110,19 +110,12 @@ class ZeroMQCarrier:
         socket = self._context.socket(zmq.PUSH)
         socket.set(zmq.IMMEDIATE, 1)
         socket.set(zmq.RECONNECT_IVL, 10)
-        socket.set(zmq.RECONNECT_IVL_MAX, 100)
         socket.connect(endpoint)
         self._neighbours[element] = Neighbour(socket)
 
-    async def connected(self, timeout_s: float) -> list[str]:
-        """Wait until every neighbour is there; returns the names of those that are not by then."""
-        away = dict(self._neighbours)
-        deadline = self._loop.time() + timeout_s
-        while True:
-            away = {name: one for name, one in away.items() if not one.socket.poll(0, zmq.POLLOUT)}
-            if not away or self._loop.time() > deadline:
-                return list(away)
-            await asyncio.sleep(0.002)
+    def away(self) -> list[str]:
+        """The neighbours that there is no connection to."""
+        return [name for name, one in self._neighbours.items() if not one.socket.poll(0, zmq.POLLOUT)]
 
     def way(self, port: LinkPort) -> Way:
         """The way from a port to the neighbour at the other end; to be opened by `connect` first."""

@@ -39,7 +39,7 @@ POST_S = 0.02
 POST_AT_ONCE = 500
 CALL_TIMEOUT_S = 30.0
 CONNECT_S = 0.5
-"""How long to wait for neighbours' inboxes; who is not there then is met later."""
+"""How long to wait for neighbours; who is not there then is met later."""
 
 HELLO_S = 0.5
 """Hello is said again until there is an answer: the orchestrator may not be up yet."""
@@ -81,7 +81,7 @@ class Member:
             try:
                 host = self._settle_in(welcome)
                 await self._first_of(self._started)
-                await host.carrier.connected(CONNECT_S)
+                await host.meet(CONNECT_S)
                 config_class, element_class = load_kind(welcome["kind"])
                 config = config_class.model_validate(welcome["config"])
                 host.make(lambda context: element_class(config, context))

@@ -109,7 +109,21 @@ class ProcessHost(Host):
     def bind(self, endpoint: str) -> None:
         """Open the socket that neighbours send to. Nothing is handled before `listen`."""
         self._socket = self._zmq_context.socket(zmq.PULL)
+        self._visitors = self._socket.get_monitor_socket(zmq.Event.HANDSHAKE_SUCCEEDED)
         self._socket.bind(endpoint)
+
+    async def meet(self, timeout_s: float) -> None:
+        """Wait until the ways to and from all neighbours are open, but not for long: some may be away."""
+        neighbours = {port.peer for port in self.ports.values()}
+        until_s = self._loop.time() + timeout_s
+        here = 0
+        while self._loop.time() < until_s:
+            here += len(_events(self._visitors))
+            if here >= len(neighbours) and not self._carrier.away():
+                break
+            await asyncio.sleep(0.002)
+        self._socket.disable_monitor()
+        self._visitors.close(linger=0)
 
     def listen(self) -> None:
         """Begin to handle what neighbours send."""
@@ -249,3 +263,12 @@ class ProcessHost(Host):
         for peer, lost in self._carrier.lost().items():
             if lost:
                 counter("journey_runtime_undelivered_frames_total", peer=peer).value = lost
+
+
+def _events(monitor: "zmq.Socket[bytes]") -> list[Any]:
+    """What a monitored socket has reported since the last call."""
+    events = []
+    with contextlib.suppress(zmq.Again):
+        while True:
+            events.append(monitor.recv_multipart(zmq.NOBLOCK))
+    return events

@@ -35,7 +35,7 @@ class Member:
     state: str = "starting"
     pid: int = 0
     restarts: int = 0
-    started_at: float = 0.0
+    stumbles: int = 0
     last_beat: float = 0.0
     identity: bytes = b""
     listening: bool = False

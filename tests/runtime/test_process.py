@@ -77,7 +77,8 @@ async def rig(directory: Path, **link: str) -> AsyncIterator[Rig]:
     for name, peer in ("ab", "ba"):
         hosts[name].attach("eth0", "wire", config, (peer, "eth0"), f"ipc://{directory}/{peer}")
     for host in hosts.values():
-        assert await host.carrier.connected(5) == []
+        await host.meet(5)
+        assert host.carrier.away() == []
         host.make(lambda h: Scribe(None, h))
         host.listen()
         await host.start()
