@@ -25,6 +25,7 @@ from typing import Any
 
 from actors.element import load_kind
 from actors.runtime.join import run_element
+from orchestrator.hosts.rehearsal import POD_KIND, rehearse
 
 PR_SET_PDEATHSIG = 1
 GRACE_S = 1.5
@@ -161,6 +162,8 @@ def warm_up(kinds: Iterable[str]) -> None:
     """Load these kinds of elements and all that they need, so that a forked one starts with everything there."""
     for kind in kinds:
         load_kind(kind)
+        if kind == POD_KIND:
+            rehearse()
     gc.collect()
     gc.freeze()
 
