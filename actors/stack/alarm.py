@@ -3,6 +3,11 @@
 from collections.abc import Callable
 
 from actors.element import JOURNEY, Context, TimerHandle
+from actors.units import MILLISECOND
+
+
+TICK_NS = 4 * MILLISECOND
+"""Deadlines are met at the next tick, as by a Linux kernel with HZ=250: many of them in one go."""
 
 
 class Alarm:
@@ -22,12 +27,15 @@ class Alarm:
 
     def arm(self) -> None:
         deadline_ns = self._deadline_ns()
-        if deadline_ns is None or (self._timer is not None and self._when_ns <= deadline_ns):
+        if deadline_ns is None:
             return
+        when_ns = -(-deadline_ns // TICK_NS) * TICK_NS
         if self._timer is not None:
+            if self._when_ns <= when_ns:
+                return
             self._timer.cancel()
-        self._when_ns = deadline_ns
-        self._timer = self._context.call_at(deadline_ns, self._ring)
+        self._when_ns = when_ns
+        self._timer = self._context.call_at(when_ns, self._ring)
 
     def _ring(self) -> None:
         self._timer = None
