@@ -48,7 +48,7 @@ def mac_bytes(text: str) -> bytes:
 def mac_for(*names: str) -> bytes:
     """The MAC address of the interface with these names: always the same, locally administered, unicast."""
     digest = hashlib.sha256("\0".join(names).encode()).digest()
-    return b"\x02" + digest[:5]
+    return b"\x06" + digest[:5]
 
 
 class Prefix(NamedTuple):
