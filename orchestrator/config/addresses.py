@@ -1,8 +1,9 @@
 """Whose is which address: no address twice, and no two subnets over each other unless they are one network.
 
-Two claims to the same subnet are one network when the elements that claim it hang together: by a link, or through
-others that claim it too (a switch, a VPC). A subnet may lie inside a larger one when that is an aggregate which its
-owner itself divides: a VPC's CIDR holds the VPC's subnets, and what an instance claims must be one of those.
+Two claims to the same subnet are one network when the elements that claim it hang together: by a link, through others
+that claim it too (a VPC), or through some that claim none (a switch, a firewall in the wire). A subnet may lie inside
+a larger one when that is an aggregate which its owner itself divides: a VPC's CIDR holds the VPC's subnets, and what an
+instance claims must be one of those.
 """
 
 import itertools
@@ -72,20 +73,19 @@ class _Networks:
         for ends in draft.cables():
             for one, other in itertools.permutations(ends, 2):
                 self._linked[one.element].add(other.element)
-        self._unknown = draft.declared - draft.elements.keys()
         self._claims: dict[str, set[Prefix]] = defaultdict(set)
         for claim in claims:
             self._claims[claim.element].add(claim.subnet)
 
     def reached(self, subnet: Prefix, element: str) -> set[str]:
-        """The elements to which a chain of links leads through elements that all claim this subnet.
+        """The elements to which a chain of links leads through elements that claim this subnet, or none.
 
-        An element that is wrong in itself counts as one of them: what it claims is not known.
+        An element that is wrong in itself is among these: what it claims is not known.
         """
         reached, frontier = {element}, [element]
         while frontier:
             for near in self._linked[frontier.pop()] - reached:
-                if near in self._unknown or self.has(near, subnet):
+                if near not in self._claims or self.has(near, subnet):
                     reached.add(near)
                     frontier.append(near)
         return reached
