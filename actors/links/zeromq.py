@@ -21,6 +21,9 @@ from actors.wire.envelope import encode_batch, pack
 
 log = logging.getLogger("actors")
 
+FULL = 64
+"""Frames that make a batch worth sending at once."""
+
 DRAIN = 64
 """Messages handled in one turn of the event loop, so that timers get theirs."""
 
@@ -141,6 +144,15 @@ class ZeroMQCarrier:
         for neighbour in self._pending:
             neighbour.flush()
         self._pending.clear()
+
+    def flush_full(self) -> None:
+        """Send what waits where it has become a batch worth sending. Without this all that is under way gathers, hop
+        by hop, into one great batch that keeps one process busy at a time."""
+        if any(len(neighbour.waiting) >= FULL for neighbour in self._pending):
+            for neighbour in self._pending:
+                if len(neighbour.waiting) >= FULL:
+                    neighbour.flush()
+            self._pending = [neighbour for neighbour in self._pending if neighbour.waiting]
 
     def _flush_soon(self) -> None:
         self._scheduled = False

@@ -143,6 +143,7 @@ class ProcessHost(Host):
             self.malformed += 1
         else:
             self._handle(batch)
+            self._carrier.flush_full()
 
     def _handle(self, batch: Sequence[Any]) -> None:
         """Give the element every frame of a batch that is due. An envelope that is not one raises as it is taken

@@ -9,7 +9,7 @@ from typing import Any
 
 import zmq
 
-from actors.links.zeromq import DrainedSocket
+from actors.links.zeromq import FULL, DrainedSocket
 from actors.wire.envelope import decode_batch, encode_batch, pack
 
 
@@ -30,6 +30,8 @@ class Relay:
         self._waiting += [
             pack((link, due_ns, journey, frame)) for link, due_ns, journey, frame in decode_batch(message)
         ]
+        if len(self._waiting) >= FULL:
+            self._flush()
 
     def _flush(self) -> None:
         if self._waiting:
