@@ -1,4 +1,4 @@
-"""Quantities as people write them in a config: `800us`, `300mbit`, `1%`, `64kB`; one parser for all rooms."""
+"""Quantities as people write them in a config: `800us`, `300mbit`, `1%`; one parser for all rooms."""
 
 import difflib
 import re
@@ -12,7 +12,6 @@ SECOND = 1_000_000_000
 
 _TIME = {"ns": 1, "us": MICROSECOND, "ms": MILLISECOND, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND}
 _RATE = {"bit": 1, "kbit": 10**3, "mbit": 10**6, "gbit": 10**9}
-_SIZE = {"B": 1, "kB": 1000, "MB": 10**6, "GB": 10**9, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _NUMBER = r"(\d+(?:\.\d+)?)"
 
 
@@ -44,11 +43,6 @@ def parse_rate(value: Any) -> int:
     return _quantity(value, _RATE, "rate", "300mbit or 10gbit")
 
 
-def parse_size(value: Any) -> int:
-    """`64kB` (1000s) or `64KiB` (1024s) as bytes; raises ValueError."""
-    return _quantity(value, _SIZE, "size", "14kB or 64KiB")
-
-
 def parse_share(value: Any) -> float:
     """`1%` as 0.01, between 0 % and 100 %; raises ValueError."""
     if value == 0 and not isinstance(value, bool):
@@ -67,5 +61,4 @@ def _text_schema(example: str) -> WithJsonSchema:
 
 Duration = Annotated[int, BeforeValidator(parse_duration), Field(ge=0), _text_schema("20ms")]
 Rate = Annotated[int, BeforeValidator(parse_rate), Field(gt=0), _text_schema("300mbit")]
-Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0), _text_schema("14kB")]
 Share = Annotated[float, BeforeValidator(parse_share), _text_schema("1%")]

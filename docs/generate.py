@@ -22,8 +22,8 @@ A world file says which network elements there are and how they are linked. The 
 # yaml-language-server: $schema=./world.schema.json
 ```
 
-- **Quantities** have units: durations `800us`, `20ms`, `1m30s`, `2h4m`; rates `300mbit`, `10gbit`; sizes `14kB` (1000s)
-  and `64KiB` (1024s); shares `1%`. Only `0` needs none.
+- **Quantities** have units: durations `800us`, `20ms`, `1m30s`, `2h4m`; rates `300mbit`, `10gbit`; shares `1%`. Only
+  `0` needs none.
 - **Clock-like values** such as `1:30` must be quoted: YAML 1.1 reads them as numbers to base 60. The loader says so.
 - **Anchors** (`&name`, `*name`) and merge keys (`<<: *name`) keep similar elements short.
 - **Files** are named relative to the world file.
@@ -34,7 +34,7 @@ links or in none, no address belongs to two elements, no subnets overlap (unless
 aggregate that its owner divides), and elements and files that a config refers to exist.
 """
 
-_QUANTITIES = {"20ms": "duration", "300mbit": "rate", "14kB": "size", "1%": "share"}
+_QUANTITIES = {"20ms": "duration", "300mbit": "rate", "1%": "share"}
 
 
 def config_page() -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from actors.links.impairments import LinkConfig
-from actors.units import parse_duration, parse_rate, parse_share, parse_size
+from actors.units import parse_duration, parse_rate, parse_share
 from orchestrator.config.kinds import kinds
 from orchestrator.config.models import World
 
@@ -15,7 +15,6 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _QUANTITIES: list[tuple[Callable[[Any], float], list[str]]] = [
     (parse_duration, ["h", "m", "s", "ms", "us", "ns"]),
     (parse_rate, ["gbit", "mbit", "kbit", "bit"]),
-    (parse_size, ["MB", "kB", "B"]),
     (parse_share, ["%"]),
 ]
 
