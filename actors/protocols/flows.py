@@ -13,7 +13,6 @@ from actors.wire import icmp, ipv4
 from actors.wire.addresses import ip_text
 
 _PORTLESS = bytes(4)
-_NAMES = {ipv4.ICMP: "ICMP", ipv4.TCP: "TCP", ipv4.UDP: "UDP"}
 
 SHORTEST_FRAME = 54
 """A frame with Ethernet, IPv4 and TCP headers: what a fast path may index without looking."""
@@ -32,7 +31,7 @@ class Flow(NamedTuple):
     protocol: int
 
     def __str__(self) -> str:
-        name = _NAMES.get(self.protocol, f"protocol {self.protocol}")
+        name = ipv4.NAMES.get(self.protocol, f"protocol {self.protocol}")
         if self.protocol not in (ipv4.TCP, ipv4.UDP):
             return f"{name} {ip_text(self.source)} > {ip_text(self.destination)}"
         source = f"{ip_text(self.source)}:{self.source_port}"

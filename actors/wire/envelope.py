@@ -13,8 +13,6 @@ import msgpack
 
 from actors.wire.malformed import Malformed
 
-Envelope = tuple[str, int, str | None, bytes]
-
 MAX_FRAME = 65_535 + 18
 
 _array_header = struct.Struct(">BI").pack

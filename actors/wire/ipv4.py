@@ -9,6 +9,7 @@ from actors.wire.malformed import Malformed
 ICMP = 1
 TCP = 6
 UDP = 17
+NAMES = {ICMP: "ICMP", TCP: "TCP", UDP: "UDP"}
 HEADER_BYTES = 20
 _HEADER = Struct(">BBHHHBBH4s4s")
 _DONT_FRAGMENT = 0x4000

@@ -22,7 +22,6 @@ from actors.element import CallFailed
 log = logging.getLogger("orchestrator")
 
 API_SOCKET = "api.sock"
-LINE_LIMIT = 64 << 20
 ENVIRONMENT, USAGE = 3, 2
 
 Answer = Callable[..., Awaitable[Any]]

@@ -14,9 +14,6 @@ from actors.wire import ipv4, udp
 from actors.wire.addresses import ip_text
 from actors.wire.checksum import adjust, word_sum
 
-_NAMES = {ipv4.ICMP: "ICMP", ipv4.TCP: "TCP", ipv4.UDP: "UDP"}
-_ECHO_HEADER_BYTES = 42
-
 
 class Session:
     """One inside endpoint talking to one remote endpoint; `alive` until it is forgotten.
@@ -41,7 +38,7 @@ class Session:
         """As plain values, for records and `inspect`; what follows an ICMP address is the echo's identifier."""
         mapping = self.mapping
         return {
-            "protocol": _NAMES[mapping.protocol],
+            "protocol": ipv4.NAMES[mapping.protocol],
             "inside": f"{ip_text(mapping.inside)}:{mapping.port}",
             "outside": f"{ip_text(self.outside)}:{mapping.outside_port}",
             "remote": f"{ip_text(self.remote)}:{self.remote_port}",
