@@ -29,7 +29,7 @@ import zmq
 
 from actors.element import CallFailed, load_kind
 from actors.links.impairments import LinkConfig
-from actors.links.zeromq import DrainedSocket
+from actors.links.zeromq import DrainedSocket, log_junk
 from actors.runtime.process import ProcessHost
 
 log = logging.getLogger("actors")
@@ -202,12 +202,7 @@ class Member:
             handler(message)
         except Exception as error:
             self.malformed += 1
-            if (
-                self.malformed.bit_count() == 1
-            ):  # the 1st, 2nd, 4th, 8th ...: a flood of junk is not a flood of log
-                log.warning(
-                    "%d control messages dropped: %s: %s", self.malformed, type(error).__name__, error
-                )
+            log_junk(log, self.malformed, error)
 
     def _on_welcome(self, message: dict[str, Any]) -> None:
         if not self._welcome.done():

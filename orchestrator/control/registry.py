@@ -17,7 +17,7 @@ import msgpack
 import zmq
 
 from actors.element import CallFailed
-from actors.links.zeromq import DrainedSocket
+from actors.links.zeromq import DrainedSocket, log_junk
 
 log = logging.getLogger("orchestrator")
 
@@ -183,12 +183,7 @@ class Registry:
                 getattr(self, f"_on_{kind}")(self._by_identity[identity], message)
         except Exception as error:
             self.malformed += 1
-            if (
-                self.malformed.bit_count() == 1
-            ):  # the 1st, 2nd, 4th, 8th ...: a flood of junk is not a flood of log
-                log.warning(
-                    "%d control messages dropped: %s: %s", self.malformed, type(error).__name__, error
-                )
+            log_junk(log, self.malformed, error)
 
     def _on_hello(self, identity: bytes, message: dict[str, Any]) -> None:
         member = self.members[message["name"]]
