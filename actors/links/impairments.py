@@ -2,6 +2,8 @@
 
 A frame waits behind those before it (`queue`), takes its length over `rate` to be put on the wire, `delay` to travel
 and up to `jitter` more or less; `loss` is the chance that it never arrives. Each direction of a link has its own.
+On a link with a rate frames leave one by one and none overtakes another, as with Linux's netem (and as on Wi-Fi, which
+delivers in order); without one, jitter reorders them.
 The fields may be changed while traffic flows: each change holds from the next frame on.
 """
 
@@ -39,6 +41,7 @@ class Impairments:
     __slots__ = (
         "_busy_until_ns",
         "_dice",
+        "_last_arrival_ns",
         "_leaving_ns",
         "cut",
         "delay_ns",
@@ -56,7 +59,7 @@ class Impairments:
         self.queue = config.queue
         self.cut = False
         self._dice = dice
-        self._busy_until_ns = 0
+        self._busy_until_ns = self._last_arrival_ns = 0
         self._leaving_ns: deque[int] = deque()
 
     def arrival_ns(self, depart_ns: int, octets: int) -> int:
@@ -70,6 +73,8 @@ class Impairments:
         arrival_ns = depart_ns + self.delay_ns
         if self.jitter_ns:
             arrival_ns += round(self._dice.uniform(-self.jitter_ns, self.jitter_ns))
+            if self.rate is not None:
+                arrival_ns = self._last_arrival_ns = max(arrival_ns, self._last_arrival_ns)
         return arrival_ns
 
     def queued_ns(self, depart_ns: int) -> int:

@@ -83,6 +83,18 @@ def test_without_jitter_frames_arrive_in_the_order_of_sending(sent: list[tuple[i
     assert arrivals == sorted(arrivals)
 
 
+def test_jitter_reorders_frames_only_where_they_do_not_leave_one_by_one():
+    def arrivals(**fields: object) -> list[int]:
+        wire = link(delay="5ms", jitter="2ms", **fields)
+        return [wire.arrival_ns(now_ns, 100) for now_ns in range(0, 10 * MS, MS // 10)]
+
+    assert arrivals() != sorted(arrivals())
+    steady = arrivals(rate="100mbit")
+    assert steady == sorted(steady)
+    assert len(set(steady)) > 10
+    assert all(-2 * MS <= arrival - n * MS // 10 - 5 * MS <= 2.1 * MS for n, arrival in enumerate(steady))
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
