@@ -7,8 +7,9 @@ and no copy of ours. asyncio's own way costs 31 us for a request and its answer,
 request through the world takes it twice. `loop.start_tls` works on the stack's transports as well, for libraries
 that bring TLS along.
 
-Closing sends close_notify and does not wait for the peer's (RFC 8446 section 6.1 has each direction close by
-itself). A peer that closes closes the connection, as with asyncio: TLS has no half-open ones here.
+Closing sends close_notify and ends our TCP stream without waiting for the peer's close_notify (RFC 8446 section 6.1
+has each direction close by itself), but the TCP transport lingers until that has come, on both sides: it would be
+answered by a RST otherwise. A peer that closes closes the connection, as with asyncio: TLS has no half-open ones here.
 """
 
 import asyncio
@@ -122,7 +123,7 @@ class TlsConnection(asyncio.Protocol):
     def _fail(self, error: BaseException) -> None:
         self.closing = True
         self._tell(error)
-        self.tcp.close()
+        self.tcp.linger()
 
     def _tell(self, error: BaseException) -> None:
         if self._ready is not None and not self._ready.done():
@@ -212,7 +213,7 @@ class TlsConnection(asyncio.Protocol):
         except ssl.SSLError:
             pass  # the peer's close_notify is not waited for
         self._flush()
-        self.tcp.close()
+        self.tcp.linger()
 
     def abort(self) -> None:
         self.closing = True

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from actors.element import JOURNEY
+from actors.element import JOURNEY, TimerHandle
 from actors.protocols.tcp import Connection, State
+from actors.units import SECOND
 from actors.wire import tcp as wire
 from actors.wire.addresses import ip_text
 
@@ -16,18 +17,23 @@ if TYPE_CHECKING:
 HIGH_WATER_BYTES = 64 * 1024
 """asyncio's default: with more than this unsent, the protocol is asked to pause writing."""
 
+LINGER_NS = 5 * SECOND
+"""nginx's lingering_timeout: how long the end of the peer's stream is waited for once ours has been sent."""
+
 Address = tuple[bytes, int]
 
 
 class TcpTransport(asyncio.Transport):
     """Both the transport of an application and the host of a `Connection`.
 
+    What a server accepted it closes as web servers do, lingering (see `linger`); asyncio leaves that to applications.
+
     `journey` is the connection's current journey: of the last write on a connection that we opened, of the last
     SYN or data received on one that we accepted. Its segments carry it, retransmissions included."""
 
     __slots__ = (
-        "_closing", "_data_received", "_established", "_high", "_layer", "_local", "_loop", "_lost", "_low",
-        "_now_ns", "_protocol", "_reading", "_remote", "_resuming", "_send", "_writing_paused", "connection",
+        "_closing", "_data_received", "_established", "_high", "_layer", "_lingering", "_local", "_loop", "_lost",
+        "_low", "_now_ns", "_protocol", "_reading", "_remote", "_resuming", "_send", "_writing_paused", "connection",
         "journey", "key", "server",
     )  # fmt: skip
 
@@ -46,6 +52,7 @@ class TcpTransport(asyncio.Transport):
         self._now_ns = layer.context.now_ns
         self._send = layer.ip.route_to(remote[0], local[0]).send
         self._established: asyncio.Future[None] | None = None
+        self._lingering: TimerHandle | None = None
         self._closing = self._lost = self._writing_paused = self._resuming = False
         self._reading = True
         self._high, self._low = HIGH_WATER_BYTES, HIGH_WATER_BYTES // 4
@@ -193,9 +200,30 @@ class TcpTransport(asyncio.Transport):
         return self._closing
 
     def close(self) -> None:
-        if not self._closing:
+        if self._closing:
+            return
+        if self.connection.passive:
+            self.linger()
+        else:
             self._closing = True
             self.connection.close(self._now_ns())
+
+    def linger(self) -> None:
+        """Close, but take what the peer still sends and throw it away, until it closes or for `LINGER_NS`.
+
+        If its data met no socket it would get a RST, and that can cost it what it has not read yet of what we wrote
+        last (RFC 9112 section 9.6)."""
+        if self._closing:
+            return
+        self._closing = True
+        self._data_received = _discard
+        connection, now_ns = self.connection, self._now_ns()
+        if connection.state in _MAY_WRITE:
+            connection.shut_writing(now_ns)
+        else:
+            self._wait_for_end()
+        if connection.paused:
+            connection.resume_reading(now_ns)
 
     def abort(self) -> None:
         self._force_close(None)
@@ -236,9 +264,10 @@ class TcpTransport(asyncio.Transport):
             window_scale=connection.rcv_shift,
         )
         if self._established is not None:
-            self._call(self._protocol.connection_made, self)
             if not self._established.done():
+                # first: a protocol that closes at once was connected all the same
                 self._established.set_result(None)
+            self._call(self._protocol.connection_made, self)
 
     def on_data(self, data: bytes) -> None:
         try:
@@ -268,6 +297,7 @@ class TcpTransport(asyncio.Transport):
 
     def on_end(self) -> None:
         if self._closing:
+            self._stop_waiting()
             return
         try:
             keep_open = self._protocol.eof_received()
@@ -285,8 +315,10 @@ class TcpTransport(asyncio.Transport):
     def on_fin_sent(self) -> None:
         if self._closing:
             self._lose(None)
+            self._wait_for_end()
 
     def on_closed(self, error: OSError | None) -> None:
+        self._stop_waiting()
         self._layer.forget(self)
         if self.server is not None:
             self.server.forget(self)
@@ -329,6 +361,23 @@ class TcpTransport(asyncio.Transport):
 
     # ---- the end -------------------------------------------------------------------------------------------
 
+    def _wait_for_end(self) -> None:
+        """Our stream has ended; from now on the peer has so long to end its own."""
+        self._stop_waiting()
+        connection = self.connection
+        if connection.state in _PEER_MAY_SEND and not connection.orphaned:
+            due_ns = self._now_ns() + LINGER_NS
+            self._lingering = self._layer.context.call_at(due_ns, self._stop_lingering)
+
+    def _stop_waiting(self) -> None:
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
+
+    def _stop_lingering(self) -> None:
+        self._lingering = None
+        self.connection.close(self._now_ns())
+
     def _lose(self, error: BaseException | None) -> None:
         """The application's part is over: tell it, once, when it is not in the middle of something."""
         self._closing = True
@@ -365,6 +414,11 @@ class TcpTransport(asyncio.Transport):
 
 
 _MAY_WRITE = (State.ESTABLISHED, State.CLOSE_WAIT, State.SYN_SENT, State.SYN_RECEIVED)
+_PEER_MAY_SEND = (State.FIN_WAIT_1, State.FIN_WAIT_2)
+
+
+def _discard(data: bytes) -> None:
+    """What comes after the end."""
 
 
 def _text(address: Address) -> str:

@@ -774,3 +774,21 @@ def test_what_the_seam_for_the_aws_api_refuses(tmp_path):
             )
 
     bed.run(story())
+
+
+def test_what_a_client_sends_after_the_last_answer_is_not_reset(tmp_path):
+    """Pipelined behind a request that said `Connection: close`."""
+    bed = Bed(tmp_path)
+
+    async def story():
+        talk = await bed.connect()
+        last = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+        assert (await talk.ask(last)).fields[b"connection"] == b"close"
+        talk.transport.write(GET)
+        await talk.lost.wait()
+        await asyncio.sleep(1)
+        assert bed.metric("journey_tcp_resets_total", direction="sent") == 0
+        assert bed.metric("journey_tcp_resets_total", direction="received") == 0
+
+    bed.run(story())
+    assert len(bed.target().requests) == 1

@@ -257,3 +257,20 @@ def test_records_belong_to_the_requests_own_journey(tmp_path):
 
     bed.run(story())
     assert [entry["journey"] for entry in bed.records("nginx.answer")] == [JOURNEY_ID, "f" * 32]
+
+
+def test_what_comes_after_the_last_answer_is_not_reset(tmp_path):
+    """As nginx with `lingering_close`."""
+    bed = Bed(tmp_path, keepalive_requests=1)
+
+    async def story():
+        talk = await bed.connect()
+        assert (await talk.ask(GET)).fields[b"connection"] == b"close"
+        talk.transport.write(GET)
+        await talk.lost.wait()
+        await asyncio.sleep(1)
+        tcp = bed.net.element("nginx").stack.tcp
+        assert (tcp.resets_sent.value, tcp.resets_received.value) == (0, 0)
+
+    bed.run(story())
+    assert len(bed.log()) == 1

@@ -142,3 +142,14 @@ def test_folding_makes_it_short_enough_to_read(journeys):
     folded = len(text_of(journeys[FIRST]).splitlines())
     assert folded < 150
     assert len(text_of(journeys[FIRST], everything=True).splitlines()) > 2 * folded
+
+
+@pytest.mark.parametrize("identity", [FIRST, SECOND])
+def test_the_connection_ends_in_order(journeys, identity):
+    """`Connection: close`: the load balancer ends its stream, the laptop answers with close_notify and its own end."""
+    journey = journeys[identity]
+    assert not decisions(journey, "tcp.reset")
+    packets = [record for record in journey.records if record["kind"] == "link.transmit"]
+    ends = {record["element"] for record in packets if "FIN" in record["packet"]}
+    assert {"laptop", journey.hops[6]} <= ends
+    assert not [record for record in packets if "RST" in record["packet"]]
