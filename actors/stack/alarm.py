@@ -5,7 +5,6 @@ from collections.abc import Callable
 from actors.element import JOURNEY, Context, TimerHandle
 from actors.units import MILLISECOND
 
-
 TICK_NS = 4 * MILLISECOND
 """Deadlines are met at the next tick, as by a Linux kernel with HZ=250: many of them in one go."""
 
