@@ -219,7 +219,7 @@ class CniAgent(Element):
                 async with self._turn:
                     await self._repair()
             except CniError as error:
-                self.context.metrics.counter("journey_cni_repairs_failed_total").value += 1
+                self.context.metrics.counter("journey_cni_repair_failures_total").value += 1
                 self.context.event("cni.repair", error=error.details or error.message)
             await self.context.sleep(self.config.check_interval / SECOND)
 

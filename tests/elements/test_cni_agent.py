@@ -337,7 +337,7 @@ def test_a_node_that_is_away_is_looked_at_again():
         assert world.entries() == OF_NODE
 
     world = play(story)
-    assert world.net.host("cni").metrics.values()["journey_cni_repairs_failed_total"] == 1
+    assert world.net.host("cni").metrics.values()["journey_cni_repair_failures_total"] == 1
 
 
 # ---- configs -----------------------------------------------------------------------------------------------
