@@ -132,7 +132,7 @@ class LoadRun:
             return "connect_timeout"
         except ConnectionRefusedError:
             return "refused"
-        except (ConnectionResetError, ConnectionAbortedError):
+        except ConnectionResetError:
             return "reset"
         except ssl.SSLError:
             return "tls_error"
