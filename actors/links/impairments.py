@@ -4,11 +4,12 @@ A frame waits behind those before it (`queue`), takes its length over `rate` to 
 and up to `jitter` more or less; `loss` is the chance that it never arrives. Each direction of a link has its own.
 On a link with a rate frames leave one by one and none overtakes another, as with Linux's netem (and as on Wi-Fi, which
 delivers in order); without one, jitter reorders them.
-The fields may be changed while traffic flows: each change holds from the next frame on.
+They may be changed while traffic flows. A `plain` link has nothing but a delay, which a port can add by itself.
 """
 
 from collections import deque
 from random import Random
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -47,6 +48,7 @@ class Impairments:
         "delay_ns",
         "jitter_ns",
         "loss",
+        "plain",
         "queue",
         "rate",
     )
@@ -58,9 +60,17 @@ class Impairments:
         self.rate = config.rate
         self.queue = config.queue
         self.cut = False
+        self.plain = False
         self._dice = dice
         self._busy_until_ns = self._last_arrival_ns = 0
         self._leaving_ns: deque[int] = deque()
+        self.change()
+
+    def change(self, **fields: Any) -> None:
+        """Set `delay_ns`, `jitter_ns`, `loss`, `rate`, `queue` or `cut`; each holds from the next frame on."""
+        for name, value in fields.items():
+            setattr(self, name, value)
+        self.plain = not (self.cut or self.loss or self.jitter_ns) and self.rate is None
 
     def arrival_ns(self, depart_ns: int, octets: int) -> int:
         """When the last bit of a frame sent now arrives; raises `Lost`."""

@@ -27,6 +27,9 @@ class Carrier(Protocol):
 class Witness(Protocol):
     """Writes down what happens to the frames of a recorded journey, and tells the time."""
 
+    frame_ns: int
+    """The time while a frame is handled, else 0: a shortcut for the most frequent question that `now_ns` answers."""
+
     def now_ns(self) -> int: ...
 
     def saw_frame(
@@ -40,8 +43,8 @@ class LinkPort:
     """The sending half of a link's end. Counters are plain numbers that the runtime collects."""
 
     __slots__ = (
-        "_arrival_ns", "_longest", "_now_ns", "_way", "_witness", "drops", "element", "impairments", "link", "mtu",
-        "name", "octets", "packets", "peer", "peer_port", "tap", "up",
+        "_longest", "_now_ns", "_special", "_tap", "_up", "_way", "_witness", "drops", "element",
+        "impairments", "link", "mtu", "name", "octets", "packets", "peer", "peer_port",
     )  # fmt: skip
 
     def __init__(
@@ -58,28 +61,52 @@ class LinkPort:
         self.element, self.name, self.link, self.mtu = element, name, link, mtu
         self.peer, self.peer_port = peer
         self.impairments = impairments
-        self.up = True
-        self.tap: Tap | None = None
+        self._up = True
+        self._tap: Tap | None = None
+        self._special = False
         self.packets = self.octets = 0
         self.drops: dict[str, int] = {}
         self._witness = witness
         self._now_ns = witness.now_ns
-        self._arrival_ns = impairments.arrival_ns
         self._longest = mtu + ETHERNET_HEADER
         self._way = carrier.way(self)
 
+    @property
+    def up(self) -> bool:
+        """Whether there is somebody at the other end."""
+        return self._up
+
+    @up.setter
+    def up(self, up: bool) -> None:
+        self._up = up
+        self._special = not self._up or self._tap is not None
+
+    @property
+    def tap(self) -> Tap | None:
+        """Who looks at the frames that are sent here, if anybody does."""
+        return self._tap
+
+    @tap.setter
+    def tap(self, tap: Tap | None) -> None:
+        self._tap = tap
+        self._special = not self._up or self._tap is not None
+
     def send(self, frame: bytes, after_ns: int = 0) -> None:
         """Put a frame on the wire `after_ns` from now (the model time that the element spends on it)."""
-        depart_ns = self._now_ns() + after_ns
+        depart_ns = (self._witness.frame_ns or self._now_ns()) + after_ns
         octets = len(frame)
-        if JOURNEY.get() is not None or self.tap is not None or octets > self._longest or not self.up:
+        if self._special or octets > self._longest or JOURNEY.get() is not None:
             self._send_watched(depart_ns, frame)
             return
-        try:
-            arrive_ns = self._arrival_ns(depart_ns, octets)
-        except Lost as lost:
-            self._drop(depart_ns, lost.args[0], frame)
-            return
+        weather = self.impairments
+        if weather.plain:
+            arrive_ns = depart_ns + weather.delay_ns
+        else:
+            try:
+                arrive_ns = weather.arrival_ns(depart_ns, octets)
+            except Lost as lost:
+                self._drop(depart_ns, lost.args[0], frame)
+                return
         if self._way(arrive_ns, None, frame):
             self.packets += 1
             self.octets += octets
@@ -95,7 +122,7 @@ class LinkPort:
                 raise Lost("no_carrier")
             if len(frame) > self._longest:
                 raise Lost("mtu")
-            arrive_ns = self._arrival_ns(depart_ns, len(frame))
+            arrive_ns = self.impairments.arrival_ns(depart_ns, len(frame))
             if self.tap is not None:
                 self.tap(self.link, self.element, depart_ns, frame, journey)
             if not self._way(arrive_ns, journey, frame):

@@ -27,6 +27,7 @@ class Host(Context):
 
     ports: dict[str, LinkPort]
     metrics: MetricStore
+    frame_ns = 0
 
     def __init__(self, name: str, seed: int, directory: Path) -> None:
         self.name = name

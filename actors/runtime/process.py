@@ -66,7 +66,7 @@ class ProcessHost(Host):
         self._unix_offset_ns = unix_offset_ns
         self._ports_by_link: dict[str, str] = {}
         self._inbox: DrainedSocket | None = None
-        self._frame_ns = 0
+        self.frame_ns = 0
         self._floor_ns = 0
         self._held: list[Held] = []
         self._held_count = 0
@@ -84,8 +84,8 @@ class ProcessHost(Host):
     # ---- time -----------------------------------------------------------------------------------------------
 
     def now_ns(self) -> int:
-        if self._frame_ns:
-            return self._frame_ns
+        if self.frame_ns:
+            return self.frame_ns
         now_ns = time.monotonic_ns()
         return now_ns if now_ns > self._floor_ns else self._floor_ns
 
@@ -94,11 +94,11 @@ class ProcessHost(Host):
         return self._loop.call_at((when_ns - SLACK_NS // 2) / 1e9, self._ring, when_ns, callback, args)
 
     def _ring(self, when_ns: int, callback: Callable[..., None], args: tuple[Any, ...]) -> None:
-        self._frame_ns = when_ns
+        self.frame_ns = when_ns
         try:
             callback(*args)
         finally:
-            self._frame_ns = 0
+            self.frame_ns = 0
             self._floor_ns = max(self._floor_ns, when_ns)
 
     def unix_ns(self, now_ns: int | None = None) -> int:
@@ -155,15 +155,14 @@ class ProcessHost(Host):
             try:
                 for link, due_ns, journey, frame in rest:
                     port = ports[link]
-                    if due_ns <= 0 or type(frame) is not bytes or len(frame) > MAX_FRAME:
-                        self.malformed += 1
-                        continue
                     if due_ns > horizon_ns:
                         self._hold(due_ns, horizon_ns, port, journey, frame)
                         continue
                     if due_ns > latest_ns:
                         latest_ns = due_ns
-                    self._frame_ns = due_ns
+                    if due_ns <= 0 or type(frame) is not bytes or len(frame) > MAX_FRAME:
+                        raise ValueError("not a frame, or not a time")
+                    self.frame_ns = due_ns
                     if journey is not None:
                         self._deliver_marked(port, journey, frame)
                         continue
@@ -174,7 +173,7 @@ class ProcessHost(Host):
                 break
             except (TypeError, ValueError, KeyError):
                 self.malformed += 1
-        self._frame_ns = 0
+        self.frame_ns = 0
         self._floor_ns = max(self._floor_ns, latest_ns)
         self.frames += len(batch)
         self.batches += 1
@@ -185,7 +184,7 @@ class ProcessHost(Host):
             raise TypeError("a journey is text")
         JOURNEY.set(journey)
         try:
-            lag_ns = max(0, time.monotonic_ns() - self._frame_ns)
+            lag_ns = max(0, time.monotonic_ns() - self.frame_ns)
             self.record("link.receive", link=self.ports[port].link, bytes=len(frame), lag_us=lag_ns / 1000)
             self.deliver(port, frame)
         finally:

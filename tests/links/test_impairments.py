@@ -61,10 +61,10 @@ def test_a_lost_frame_still_takes_its_place_on_the_wire():
 
 def test_a_cut_link_carries_nothing_and_mends():
     wire = link(delay="1ms")
-    wire.cut = True
+    wire.change(cut=True)
     with pytest.raises(Lost, match="cut"):
         wire.arrival_ns(0, 100)
-    wire.cut = False
+    wire.change(cut=False)
     assert wire.arrival_ns(0, 100) == MS
 
 
