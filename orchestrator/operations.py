@@ -11,11 +11,14 @@ from orchestrator.config.errors import suggestion
 from orchestrator.control.api import USAGE, RequestFailed
 from orchestrator.journal.journey import Journey
 from orchestrator.journal.store import JournalStore
+from orchestrator.load_client import LoadClient
+from orchestrator.metrics.ledger import Ledger
 
 POLL_S = 0.25
 LAST_PACKETS_S = 0.02
 """What packets get that are still on their way when the answer is there."""
 LEASE_EVENTS = "dhcp."
+LAG = "journey_runtime_dispatch_lag_seconds_max"
 
 Frame = tuple[str, str, int, bytes, str | None]
 
@@ -25,11 +28,14 @@ class WorldLike(Protocol):
 
     config: Any
     journal: JournalStore
+    metrics: Ledger
     directory: Path
 
     async def call(self, element: str, verb: str, /, **arguments: Any) -> Any: ...
 
     def ps(self) -> dict[str, Any]: ...
+
+    async def until_up(self, element: str) -> None: ...
 
     async def settle(self, journey: str | None = None) -> None: ...
 
@@ -104,18 +110,28 @@ async def load(
 ) -> AsyncIterator[dict[str, Any]]:
     """A closed loop: so many requests at once, each followed by the next. Yields what the laptop has counted so far.
 
-    The last value has `running` False and is the result. Breaking off stops the load.
+    The last value has `running` False and is the result. Beside what `LoadRun.status` tells, a value has
+    `lost_clients`: how often the laptop was killed on the way, and `lag_ms`: how far the emulator fell behind
+    meanwhile (`max`), and which element did (`element`). Breaking off stops the load.
     """
-    laptop = laptop_of(world, element)
-    arguments = {"url": url or world.config.url, "concurrency": concurrency, "duration_s": duration_s}
-    await world.call(laptop, "load_start", **arguments)
-    running = True
-    try:
-        while running:
-            await asyncio.sleep(POLL_S)
-            status = await world.call(laptop, "load_status")
-            running = status["running"]
-            yield status
-    finally:
-        if running:
-            await world.call(laptop, "load_stop")
+    client = LoadClient(world, laptop_of(world, element), url or world.config.url, concurrency, duration_s)
+    await world.settle()  # what elements report from here on is about this load
+    with world.metrics.peaks(LAG) as lags_s:
+        await client.start()
+        running = True
+        try:
+            while running:
+                await asyncio.sleep(POLL_S)
+                status = await client.look()
+                running = status["running"]
+                if not running:
+                    await world.settle()
+                yield {**status, "lag_ms": _worst(lags_s)}
+        finally:
+            if running:
+                await client.stop()
+
+
+def _worst(lags_s: dict[str, float]) -> dict[str, Any]:
+    element = max(lags_s, key=lags_s.__getitem__, default=None)
+    return {"max": 0.0 if element is None else lags_s[element] * 1000, "element": element}

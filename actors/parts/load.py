@@ -12,16 +12,14 @@ the site stalls, users stall with it and ask less.
 
 import asyncio
 import ssl
-from bisect import bisect_left
 from collections import Counter
-from itertools import accumulate
 from typing import Any
 
 import httptools
-from hdrh.histogram import HdrHistogram
 from yarl import URL
 
 from actors.element import Context
+from actors.parts.latencies import LONGEST_US, new_histogram, percentiles_ms
 from actors.parts.names import NameNotResolved, addresses
 from actors.protocols.dns.answer import Resolve
 from actors.stack import Stack
@@ -31,9 +29,6 @@ CONNECT_TIMEOUT_S = 10.0
 ANSWER_TIMEOUT_NS = 10 * SECOND
 RETRY_S = 0.1
 """What a user waits after it could not connect; a connection that broke is replaced at once."""
-
-LONGEST_US = 60_000_000
-PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9, "max": 100.0}
 
 _NOBODY = b"-"
 
@@ -56,7 +51,7 @@ class LoadRun:
         self.request = _request(url)
         self.began_ns = context.now_ns()
         self.ends_ns = self.began_ns + round(duration_s * SECOND)
-        self.latencies = HdrHistogram(1, LONGEST_US, 3)
+        self.latencies = new_histogram()
         self.statuses: Counter[int] = Counter()
         self.servers: Counter[bytes] = Counter()
         self.errors: Counter[str] = Counter()
@@ -160,11 +155,12 @@ class LoadRun:
     # ---- what came of it -----------------------------------------------------------------------------------
 
     def status(self) -> dict[str, Any]:
-        """What was counted so far; when all is over also `hdr`: the latencies (us) as HdrHistogram encodes them."""
+        """What was counted so far. `hdr` are the latencies (us) as HdrHistogram encodes them; they are told each time,
+        so that little is lost when this process is killed."""
         now_ns = self.context.now_ns() if self.running else self.last_answer_ns
         elapsed_s = (now_ns - self.began_ns) / 1e9
         requests = self.latencies.get_total_count()
-        status = {
+        return {
             "running": self.running,
             "url": str(self.url),
             "concurrency": len(self._users),
@@ -176,24 +172,9 @@ class LoadRun:
             "errors": dict(sorted(self.errors.items())),
             "per_pod": {name.decode("latin-1"): count for name, count in sorted(self.servers.items())},
             "connections": dict(sorted(self.connected.items())),
-            "latency_ms": self._latency_ms(),
+            "latency_ms": percentiles_ms(self.latencies),
+            "hdr": self.latencies.encode().decode(),
         }
-        return status if self.running else {**status, "hdr": self.latencies.encode().decode()}
-
-    def _latency_ms(self) -> dict[str, float]:
-        """As HdrHistogram tells percentiles, in one pass over its counts: its own way takes 10 ms and more."""
-        counts = list(accumulate(self.latencies.counts[:]))  # a slice is three times as quick as an iteration
-        total = counts[-1]
-        if not total:
-            return {}
-        return {
-            name: self._value_ms(bisect_left(counts, max(int(total * percent / 100 + 0.5), 1)))
-            for name, percent in PERCENTILES.items()
-        }
-
-    def _value_ms(self, index: int) -> float:
-        value = self.latencies.get_value_from_index(index)
-        return self.latencies.get_highest_equivalent_value(value) / 1000
 
 
 class User(asyncio.Protocol):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from orchestrator.commands.terminal import err, say
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
 PLAIN_EVERY_S = 2.0
 BAR_WIDTH = 30
@@ -64,9 +64,18 @@ def told(status: Status) -> str:
     return f"{status['requests']:,} requests, {status['requests_per_s']:,.0f}/s{errors}"
 
 
+def show_result(console: "Console", headline: str, result: Status) -> None:
+    """How a load went, in a line and in tables."""
+    console.print(headline)
+    for table in load_tables(result):
+        console.print()
+        console.print(table)
+
+
 def load_tables(result: Status) -> "Iterable[RenderableType]":
-    """Requests per pod, errors, and latency."""
+    """Requests per pod, errors, latency, and what must be known to read them rightly."""
     from rich.table import Table
+    from rich.text import Text
 
     yield _pods(result)
     if result["errors"]:
@@ -78,6 +87,20 @@ def load_tables(result: Status) -> "Iterable[RenderableType]":
         latency = Table("latency", *(_right(name) for name in PERCENTILES), box=None, padding=(0, 2, 0, 0))
         latency.add_row("ms", *(f"{result['latency_ms'][name]:.2f}" for name in PERCENTILES))
         yield latency
+    if notes := list(_notes(result)):
+        yield Text("\n".join(notes), style="dim")
+
+
+def _notes(result: Status) -> Iterator[str]:
+    """Not there for load on the virtual clock: it has neither lag nor processes that can be killed."""
+    lag = result.get("lag_ms")
+    if lag and lag["element"] and result["latency_ms"]:
+        yield f"emulator lag up to {lag['max']:.0f} ms ({lag['element']}): latencies on this machine include it"
+    if lost := result.get("lost_clients"):
+        times = "once" if lost == 1 else f"{lost} times"
+        yield (
+            f"the laptop was killed {times} on the way: what it had counted until shortly before is included"
+        )
 
 
 def _pods(result: Status) -> "RenderableType":

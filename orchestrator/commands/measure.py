@@ -61,7 +61,7 @@ def simulate(
     if as_json:
         print_json({**result, "records": len(journal)})
         return
-    from orchestrator.commands.load_display import load_tables, told
+    from orchestrator.commands.load_display import show_result, told
 
     console = out()
     console.print(f"journal_hash {result['journal_hash']}  (seed {seed}, {len(journal):,} records)")
@@ -69,10 +69,7 @@ def simulate(
     console.print(
         f"{result['virtual_s']:.1f} s of the world in {result['wall_s']:.1f} s ({pace:.1f} times real time)"
     )
-    console.print(f"{told(result['load'])}, {concurrency} at once\n")
-    for table in load_tables(result["load"]):
-        console.print(table)
-        console.print()
+    show_result(console, f"{told(result['load'])}, {concurrency} at once", result["load"])
 
 
 def bench(file: FileOption = None, as_json: Json = False) -> None:

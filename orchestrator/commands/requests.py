@@ -65,7 +65,7 @@ def load(
 
     Ends with 4 when not a single request was answered.
     """
-    from orchestrator.commands.load_display import load_display, load_tables, told
+    from orchestrator.commands.load_display import load_display, show_result, told
 
     url, duration_s = checked_url(url), seconds(duration)
     with a_world(file) as world, load_display(duration_s) as display:
@@ -75,11 +75,7 @@ def load(
     if as_json:
         print_json(status)
     else:
-        console = out()
-        console.print(f"{told(status)}, {concurrency} at once for {status['elapsed_s']:.1f} s\n")
-        for table in load_tables(status):
-            console.print(table)
-            console.print()
+        show_result(out(), f"{told(status)}, {concurrency} at once for {status['elapsed_s']:.1f} s", status)
     if not status["requests"]:
         say("no request was answered")
         raise typer.Exit(THRESHOLD)

@@ -6,7 +6,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from actors.element import CallFailed
+from actors.parts.latencies import new_histogram, percentiles_ms
 from orchestrator.journal.store import JournalStore
+from orchestrator.metrics.ledger import Ledger
+from orchestrator.operations import LAG
 from tests.orchestrator.synthetic import DELAY_US, KINDS, first_journey
 
 FRAME = bytes.fromhex("ffffffffffff0200000000010806") + bytes(46)
@@ -16,19 +20,24 @@ CONFIG = SimpleNamespace(
     elements=KINDS,
     links={link: None for link, _ in DELAY_US.values()},
 )
-LATENCY_MS = {"p50": 1.5, "p90": 2.5, "p99": 4.0, "p99.9": 8.0, "max": 9.0, "mean": 1.6}
 
 
 def load_status(elapsed_s: float, duration_s: float, requests: int | None = None) -> dict[str, Any]:
     count = round(elapsed_s * 1000) if requests is None else requests
+    histogram = new_histogram()
+    if count:
+        histogram.record_value(1500, count)
     return {
         "running": elapsed_s < duration_s,
         "elapsed_s": elapsed_s,
         "requests": count,
         "requests_per_s": count / elapsed_s if elapsed_s else 0.0,
+        "statuses": {"200": count} if count else {},
+        "connections": {"198.51.100.10": 3} if count else {},
         "errors": {} if count else {"refused": 7},
         "per_pod": {"nginx-0": count // 2, "nginx-1": count - count // 2} if count else {},
-        "latency_ms": LATENCY_MS if count else {},
+        "latency_ms": percentiles_ms(histogram),
+        "hdr": histogram.encode().decode(),
     }
 
 
@@ -39,8 +48,13 @@ class FakeWorld:
         self.config = config
         self.directory = directory
         self.journal = JournalStore()
+        self.metrics = Ledger()
         self.calls: list[tuple[str, str, dict[str, Any]]] = []
         self.answers_requests = True
+        self.laptop_dies_at_look = 0
+        self.restarts = 0
+        self.lag_s = 0.0
+        self._looks = 0
         self._load_s = 0.0
         self._duration_s = 0.0
 
@@ -57,10 +71,15 @@ class FakeWorld:
             self.journal.add({**record, "journey": journey})
         return {"status": 200, "total_ms": 0.0}
 
-    async def _load_start(self, url: str, concurrency: int, duration_s: float) -> None:
+    async def _load_start(self, url: str, concurrency: int, duration_s: float) -> dict[str, Any]:
         self._load_s, self._duration_s = 0.0, duration_s
+        return load_status(0.0, duration_s)
 
     async def _load_status(self) -> dict[str, Any]:
+        self._looks += 1
+        if self._looks == self.laptop_dies_at_look:
+            self.restarts += 1
+            raise CallFailed("laptop was killed by SIGKILL")
         self._load_s += 1.0
         return load_status(self._load_s, self._duration_s, None if self.answers_requests else 0)
 
@@ -68,12 +87,15 @@ class FakeWorld:
 
     def ps(self) -> dict[str, Any]:
         elements = [
-            {"name": name, "kind": kind, "pid": 100 + n, "state": "up", "restarts": 0}
+            {"name": name, "kind": kind, "pid": 100 + n, "state": "up", "restarts": self.restarts}
             for n, (name, kind) in enumerate(KINDS.items())
         ]
         return {"elements": elements, "addresses": {}, "directory": str(self.directory)}
 
-    async def settle(self, journey: str | None = None) -> None: ...
+    async def until_up(self, element: str) -> None: ...
+
+    async def settle(self, journey: str | None = None) -> None:
+        self.metrics.add("vpc", {"counters": [], "gauges": [(LAG, {}, self.lag_s)]})
 
     @contextlib.asynccontextmanager
     async def capture(self, links: list[str] | None, write: Callable[[Any], None]) -> AsyncIterator[None]:

@@ -234,6 +234,21 @@ def test_load_shows_who_served(running):
     assert "load: 10.0 of 10 s" in result.stderr
 
 
+def test_load_says_what_must_be_known_to_read_its_figures(running):
+    lag_ms = {"max": 23.4, "element": "vpc"}
+    running(load=[{**load_status(10, 10), "lag_ms": lag_ms, "lost_clients": 1}])
+    told = run("load").stdout
+    assert "emulator lag up to 23 ms (vpc): latencies on this machine include it" in told
+    assert "the laptop was killed once on the way" in told
+
+
+def test_load_that_nothing_came_in_the_way_of_is_told_without_notes(running):
+    running(load=[{**load_status(10, 10), "lag_ms": {"max": 0.0, "element": None}, "lost_clients": 0}])
+    told = run("load").stdout
+    assert "lag" not in told
+    assert "killed" not in told
+
+
 def test_load_as_json_is_the_last_count(running):
     running(load=[load_status(5, 10), load_status(10, 10)])
     assert json.loads(run("load", "--json").stdout) == load_status(10, 10)

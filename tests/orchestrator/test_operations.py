@@ -1,5 +1,9 @@
-import pytest
+import asyncio
 
+import pytest
+from hdrh.histogram import HdrHistogram
+
+from actors.element import CallFailed
 from orchestrator import operations
 from orchestrator.control.api import USAGE, RequestFailed
 from orchestrator.journal.journey import Journey
@@ -53,6 +57,52 @@ async def test_a_load_that_is_broken_off_is_stopped(world):
     await anext(load)
     await load.aclose()
     assert world.calls[-1][1] == "load_stop"
+
+
+async def test_a_load_goes_on_when_the_laptop_is_killed_and_all_is_added_up(world):
+    world.laptop_dies_at_look = 3
+    seen = [status async for status in operations.load(world, concurrency=3, duration_s=5)]
+    starts = [arguments for _, verb, arguments in world.calls if verb == "load_start"]
+    assert len(starts) == 2
+    assert starts[1]["duration_s"] < 5
+    assert starts[1] | {"duration_s": 5} == starts[0], "the same again, for the rest of the time"
+    assert [status["requests"] for status in seen] == sorted(status["requests"] for status in seen)
+    assert [status["lost_clients"] for status in seen] == [0, 0, *[1] * (len(seen) - 2)]
+    last = seen[-1]
+    assert last["requests"] == 2000 + 5000 == sum(last["per_pod"].values()) == last["statuses"]["200"]
+    assert last["connections"] == {"198.51.100.10": 6}
+    assert HdrHistogram.decode(last["hdr"]).get_total_count() == 7000
+    assert last["latency_ms"]["p99"] == pytest.approx(1.5, rel=0.001)
+    assert (last["running"], last["duration_s"]) == (False, 5)
+
+
+async def test_a_load_whose_time_was_over_when_the_laptop_was_back_is_what_was_counted_before(world):
+    world.laptop_dies_at_look = 2
+    load = operations.load(world, concurrency=3, duration_s=1.5)
+    first = await anext(load)
+    await asyncio.sleep(1.5)
+    (last,) = [status async for status in load]
+    assert first["running"]
+    assert (last["running"], last["requests"], last["lost_clients"]) == (False, first["requests"], 1)
+
+
+async def test_a_call_that_fails_for_another_reason_ends_the_load(world, monkeypatch):
+    async def refuse(**_):
+        raise CallFailed("the network is down")
+
+    monkeypatch.setattr(world, "_load_start", refuse)
+    with pytest.raises(CallFailed, match="network is down"):
+        await anext(operations.load(world, concurrency=3, duration_s=5))
+
+
+async def test_a_load_tells_how_far_the_emulator_fell_behind_meanwhile(world):
+    world.lag_s = 9.0  # until the load begins
+    lags = []
+    async for status in operations.load(world, concurrency=3, duration_s=3):
+        world.metrics.add("isp", {"counters": [], "gauges": [(operations.LAG, {}, 0.02 / (len(lags) + 1))]})
+        world.lag_s = 0.001
+        lags.append(status["lag_ms"])
+    assert lags == [{"max": 0.0, "element": None}, *[{"max": 20.0, "element": "isp"}] * 2]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,121 @@
+"""The client of a load, which may be killed on the way: another one goes on, and what both counted is added up."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from actors.element import CallFailed
+from actors.parts.latencies import new_histogram, percentiles_ms
+
+COUNTS = ("statuses", "errors", "per_pod", "connections")
+
+Status = dict[str, Any]
+
+
+class Elements(Protocol):
+    """What a client needs of a `World`."""
+
+    async def call(self, element: str, verb: str, /, **arguments: Any) -> Any: ...
+
+    def ps(self) -> dict[str, Any]: ...
+
+    async def until_up(self, element: str) -> None: ...
+
+
+class LoadClient:
+    """One load of a given time, by a laptop and those that it is restarted as."""
+
+    def __init__(self, world: Elements, laptop: str, url: str, concurrency: int, duration_s: float) -> None:
+        self._world, self._laptop = world, laptop
+        self._users = {"url": url, "concurrency": concurrency}
+        self._duration_s = duration_s
+        self._began_s: float | None = None
+        self._before_s = 0.0
+        """How much of the load was over when the present client began."""
+        self._restarts = 0
+        self._lost: list[Status] = []
+        self._latest: Status | None = None
+
+    async def start(self) -> None:
+        """Begin, or go on for the rest of the time; with no time left, nothing runs any more. Raises `CallFailed`."""
+        self._latest = None
+        while self._latest is None:
+            await self._world.until_up(self._laptop)
+            self._restarts = self._restarts_now()
+            left_s = self._duration_s - self._elapsed_s()
+            if left_s <= 0:
+                break
+            with self._unless_killed():
+                self._latest = await self._call("load_start", **self._users, duration_s=left_s)
+        self._before_s = self._elapsed_s()
+        if self._began_s is None:
+            self._began_s = asyncio.get_running_loop().time()
+
+    async def look(self) -> Status:
+        """What has been counted until now, in the words of `LoadRun.status`, and `lost_clients`."""
+        killed = True
+        with self._unless_killed():
+            self._latest = await self._call("load_status")
+            killed = False
+        if killed:
+            assert self._latest is not None
+            self._lost.append(self._latest)
+            await self.start()
+        return self._together()
+
+    async def stop(self) -> None:
+        """Break it off. A client that is gone needs no stopping."""
+        with contextlib.suppress(CallFailed):
+            await self._call("load_stop")
+
+    async def _call(self, verb: str, **arguments: Any) -> Status:
+        status: Status = await self._world.call(self._laptop, verb, **arguments)
+        return status
+
+    @contextlib.contextmanager
+    def _unless_killed(self) -> Iterator[None]:
+        """Passes over a call's failure if the laptop's process has ended since it was started."""
+        try:
+            yield
+        except CallFailed:
+            if self._restarts_now() == self._restarts:
+                raise
+
+    def _restarts_now(self) -> int:
+        elements = self._world.ps()["elements"]
+        return next(int(element["restarts"]) for element in elements if element["name"] == self._laptop)
+
+    def _elapsed_s(self) -> float:
+        return 0.0 if self._began_s is None else asyncio.get_running_loop().time() - self._began_s
+
+    def _together(self) -> Status:
+        statuses = [*self._lost, self._latest] if self._latest else self._lost
+        whole = {**statuses[-1], "lost_clients": len(self._lost)}
+        if self._lost:
+            whole |= add_up(statuses)
+            whole["running"] = self._latest is not None and self._latest["running"]
+            whole["duration_s"] = self._duration_s
+            whole["elapsed_s"] = self._before_s + (self._latest["elapsed_s"] if self._latest else 0.0)
+            whole["requests_per_s"] = whole["requests"] / whole["elapsed_s"]
+        if whole["running"]:
+            del whole["hdr"]
+        return whole
+
+
+def add_up(statuses: list[Status]) -> Status:
+    """What several clients have counted together, latencies included."""
+    histogram = new_histogram()
+    for status in statuses:
+        histogram.decode_and_add(status["hdr"])
+    counts: dict[str, Counter[str]] = {name: Counter() for name in COUNTS}
+    for status in statuses:
+        for name in COUNTS:
+            counts[name].update(status[name])
+    return {
+        "requests": sum(status["requests"] for status in statuses),
+        **{name: dict(sorted(count.items())) for name, count in counts.items()},
+        "latency_ms": percentiles_ms(histogram),
+        "hdr": histogram.encode().decode(),
+    }
