@@ -42,11 +42,11 @@ async def capture(
         try:
             while not occupation.done():
                 await asyncio.wait({occupation}, timeout=BATCH_S)
-                yield recorder.taken(HELD_BACK_NS)
+                yield recorder.taken(time.monotonic_ns() - HELD_BACK_NS)
             occupation.result()
         finally:
             occupation.cancel()
-    yield recorder.taken(0)
+    yield recorder.taken()
 
 
 async def _occupation(
@@ -72,11 +72,10 @@ class _Recorder:
         self._keys_read = 0
         self._unix_offset_ns = time.time_ns() - time.monotonic_ns()
 
-    def taken(self, held_back_ns: int) -> dict[str, Any]:
-        """What has come since the last time, but for the latest frames: earlier ones may still be on their way here."""
+    def taken(self, until_ns: int | None = None) -> dict[str, Any]:
+        """What has come since the last time and departed until then; of later frames some are still on their way."""
         self.frames.sort(key=lambda frame: frame[2])
-        last_ns = self.frames[-1][2] - held_back_ns if self.frames else 0
-        ready = [frame for frame in self.frames if frame[2] <= last_ns]
+        ready = [frame for frame in self.frames if until_ns is None or frame[2] <= until_ns]
         del self.frames[: len(ready)]
         self._count += len(ready)
         blocks = b"".join(
@@ -107,7 +106,7 @@ class CaptureFile:
         self.tls_keys = ""
         self._path = path
         self._spool_path = path.with_name(f"{path.name}.part")
-        self._spool: IO[bytes] = self._spool_path.open("wb")
+        self._spool: IO[bytes] = self._spool_path.open("wb", buffering=0)
 
     def add(self, piece: dict[str, Any]) -> None:
         self._spool.write(base64.b64decode(piece["packets"]))

@@ -1,0 +1,101 @@
+"""Wireshark's verdict on a request through a real world, as `journey capture` writes it down."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.tools import needs
+
+pytestmark = needs("tshark")
+
+JOURNEY = [sys.executable, "-m", "orchestrator.cli"]
+PATIENCE_S = 60.0
+VERIFY = [f"-o{name}.check_checksum:TRUE" for name in ("ip", "tcp", "udp")]
+
+
+class Captured(NamedTuple):
+    path: Path
+    journey: str
+    host: str
+
+
+def journey(*arguments: str, code: int = 0) -> str:
+    done = subprocess.run([*JOURNEY, *arguments], capture_output=True, text=True, timeout=PATIENCE_S)
+    assert done.returncode == code, done.stderr
+    return done.stdout
+
+
+def until_captured(spool: Path, what: bytes) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not (spool.exists() and spool.stat().st_size and what in spool.read_bytes()):
+        assert time.monotonic() < deadline, f"{what!r} is not captured"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def captured(tmp_path_factory) -> Captured:
+    """A capture on all links of a running world, during one traced request."""
+    directory = tmp_path_factory.mktemp("capture")
+    path = directory / "x.pcapng"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(os.environ, "JOURNEY_HOME", str(directory / "h"))
+        try:
+            journey("up", "--detach")
+            capture = subprocess.Popen([*JOURNEY, "capture", "-o", str(path)], stderr=subprocess.DEVNULL)
+            try:
+                spool = path.with_name("x.pcapng.part")
+                until_captured(spool, b"")  # health checks are always on the way
+                told = json.loads(journey("trace", "--json"))
+                last = json.loads(journey("trace", "https://nowhere.example/", "--json", code=4))
+                until_captured(spool, last["journey"].encode())  # and with it all that was before
+                capture.send_signal(signal.SIGINT)
+                assert capture.wait(PATIENCE_S) == 0
+            finally:
+                capture.kill()
+        finally:
+            journey("down")
+    assert told["status"] == 200
+    return Captured(path, told["journey"], "packet-journey.com")
+
+
+def tshark(path: Path, *arguments: str) -> list[str]:
+    command = ["tshark", "-n", "-r", str(path), *VERIFY, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE_S)
+    return done.stdout.splitlines()
+
+
+def test_the_request_is_seen_on_its_whole_way(captured):
+    marked = tshark(
+        captured.path, "-Y", f'frame.comment == "{captured.journey}"', "-T", "fields", "-e", "frame.interface_name"
+    )  # fmt: skip
+    links = set(marked)
+    assert {"wifi", "fibre"} <= links
+    assert any(link.startswith("veth-nginx-") for link in links), links
+
+
+def test_no_packet_is_malformed(captured):
+    assert len(tshark(captured.path)) > 100
+    assert tshark(captured.path, "-Y", "_ws.malformed") == []
+
+
+@pytest.mark.parametrize("protocol", ["ip", "udp", "tcp"])
+def test_no_checksum_is_bad(captured, protocol):
+    statuses = tshark(
+        captured.path, "-Y", f"{protocol} && !icmp", "-T", "fields", "-e", f"{protocol}.checksum.status"
+    )
+    assert set(statuses) == {"1"}, "1 is good, 2 unverified, 0 bad"
+
+
+def test_the_request_inside_tls_is_decrypted_with_the_keys_in_the_file(captured):
+    fields = [part for name in ("http.host", "http.request.uri", "frame.comment") for part in ("-e", name)]
+    rows = tshark(captured.path, "-Y", 'tls && http.request.method == "GET"', "-T", "fields", *fields)
+    assert rows, "no request is readable inside TLS"
+    assert set(rows) == {f"{captured.host}\t/\t{captured.journey}"}
+    assert tshark(captured.path, "-Y", "tls && http.response.code == 200"), "nor its answer"
