@@ -8,7 +8,7 @@ import sys
 
 from orchestrator import operations
 from orchestrator.commands.failure import ENVIRONMENT, INTERRUPTED, THRESHOLD, Failure
-from orchestrator.commands.load_display import load_display, load_tables, told
+from orchestrator.commands.load_display import load_display, show_result, told
 from orchestrator.commands.terminal import out, say, tell_what_to_try
 from orchestrator.config import World as WorldConfig
 from orchestrator.control.service import Service
@@ -26,6 +26,7 @@ class Foreground:
         self._config = config
         self._tour = tour
         self._ready_fd = ready_fd
+        self._stays = not tour or sys.stdout.isatty()
         self._waiting = False
         self._code = 0
 
@@ -35,6 +36,7 @@ class Foreground:
             return asyncio.run(self._run())
         except (KeyboardInterrupt, asyncio.CancelledError):
             if self._waiting:
+                say("the world is down")
                 return self._code
             say("interrupted")
             return INTERRUPTED
@@ -55,7 +57,7 @@ class Foreground:
                     await self._show(world)
                 else:
                     self._tell_ready(world)
-                if not self._tour or sys.stdout.isatty():
+                if self._stays:
                     await self._wait(world, service)
             finally:
                 await server.close()
@@ -73,18 +75,17 @@ class Foreground:
             self._code = THRESHOLD
         if self._tour:
             await self._load(world)
-        tell_what_to_try()
+        if self._stays:
+            tell_what_to_try()
+        else:
+            say("the tour is over and the world ends; `journey up` keeps it, to try things on")
 
     async def _load(self, world: World) -> None:
         out().print(f"\n[bold]{TOUR_S:g} seconds of load[/], {TOUR_CONCURRENCY} requests at once")
         with load_display(TOUR_S) as display:
             async for status in operations.load(world, concurrency=TOUR_CONCURRENCY, duration_s=TOUR_S):
                 display.update(status)
-        console = out()
-        console.print(f"{told(status)}\n")
-        for table in load_tables(status):
-            console.print(table)
-            console.print()
+        show_result(out(), told(status), status)
         if not status["requests"]:
             self._code = THRESHOLD
 
