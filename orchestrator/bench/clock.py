@@ -112,5 +112,5 @@ def measure(packets: int, rounds: int) -> Figure:
     """Our clock against SimPy's, in turn."""
     value, reference = in_turn(rounds, lambda: routers_hops_per_s(packets), lambda: simpy_hops_per_s(packets))
     return Figure(
-        "virtual_hops_per_s", "hops/s, virtual clock", "hop/s", value, reference, "SimPy, same chain", 0.7
+        "virtual_hops_per_s", "hops, virtual clock", "/s", value, reference, "SimPy, same chain", 0.7
     )

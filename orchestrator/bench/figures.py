@@ -22,6 +22,13 @@ class Figure(NamedTuple):
         """The figure as a multiple of its reference, or itself where it has none."""
         return self.value / self.reference if self.reference else self.value
 
+    def told(self, value: float) -> str:
+        """A value of this figure as people read it: `638 k/s`, `10.3 MB`, `1.83 s`."""
+        for size, prefix in ((1e6, "M"), (1e3, "k")):
+            if value >= size:
+                return f"{value / size:.3g} {prefix}{self.unit}"
+        return f"{value:.3g} {self.unit}"
+
     @property
     def reached(self) -> bool:
         return self.ratio <= self.bar if self.most else self.ratio >= self.bar

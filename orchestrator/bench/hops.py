@@ -238,5 +238,5 @@ def measure(seconds: float, rounds: int) -> Figure:
             lambda: relays.hops_per_s(plain, seconds, ROUTERS),
         )
     return Figure(
-        "router_hops_per_s", "packet hops/s, 10 routers", "hop/s", value, reference, "10 bare relays", 0.5
+        "router_hops_per_s", "hops through 10 routers", "/s", value, reference, "10 bare relays", 0.5
     )

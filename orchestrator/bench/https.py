@@ -97,7 +97,7 @@ async def measure(world: World, domain: str, seconds: float, rounds: int) -> Fig
                 (await world_requests_per_s(world, seconds), await loopback.requests_per_s(seconds / 2))
             )
     value, reference = middle_pair(pairs)
-    title = f"HTTPS requests/s, {CONCURRENCY} at once"
+    title = f"HTTPS requests, {CONCURRENCY} at once"
     return Figure("https_requests_per_s", title, "/s", value, reference, "aiohttp over loopback", 0.25)
 
 

@@ -45,7 +45,7 @@ def measure(world: World) -> Figure:
     )
     return Figure(
         "pod_pss_bytes",
-        "memory of an idle pod (PSS)",
+        "idle pod, PSS",
         "B",
         statistics.median(pods),
         float(bare.stdout),

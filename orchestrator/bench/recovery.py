@@ -20,5 +20,5 @@ async def measure(world: World, victim: str, target: str) -> Figure:
             break
     took_s = time.perf_counter() - began
     await world.until_up(victim)
-    title = "killed router: first packet through again"
+    title = "killed router: packets again"
     return Figure("router_recovery_s", title, "s", took_s, None, "", 1.0, most=True)

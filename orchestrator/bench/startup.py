@@ -35,5 +35,5 @@ def measure(rounds: int) -> Figure:
     """`journey up` against bare imports, in turn."""
     _imports()  # the first one pays for a cold disk
     value, reference = in_turn(rounds, _up, _imports)
-    title = "journey up to the first 200"
-    return Figure("up_s", title, "s", value, reference, "import aiohttp, zmq, msgpack", 10, most=True)
+    title = "journey up, first 200"
+    return Figure("up_s", title, "s", value, reference, "bare imports", 10, most=True)

@@ -95,15 +95,15 @@ def bench(file: FileOption = None, as_json: Json = False) -> None:
     else:
         from rich.table import Table
 
-        table = Table("", "figure", "", "reference", "", "ratio", "bar", box=None, padding=(0, 2, 0, 0))
+        table = Table("", "figure", "measured", "reference", "ratio", "bar", box=None, padding=(0, 2, 0, 0))
         for each in figures:
             mark = "[green]ok[/]" if each.reached else "[bold red]short[/]"
-            reference = "" if each.reference is None else f"{each.reference:,.3g}"
-            bar = f"{'at most' if each.most else 'at least'} {each.bar:g}"
-            table.add_row(
-                mark, each.title, f"{each.value:,.3g} {each.unit}", each.reference_title, reference,
-                f"{each.ratio:.2f}", bar,
-            )  # fmt: skip
+            reference = (
+                "" if each.reference is None else f"{each.told(each.reference)} {each.reference_title}"
+            )
+            bar = f"{'≤' if each.most else '≥'} {each.bar:g}"
+            ratio = "" if each.reference is None else f"{each.ratio:.2f}"
+            table.add_row(mark, each.title, each.told(each.value), reference, ratio, bar)
         out().print(table)
     if not all(figure.reached for figure in figures):
         raise typer.Exit(THRESHOLD)
