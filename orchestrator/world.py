@@ -6,7 +6,8 @@ import logging
 import shutil
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ import zmq
 from actors.element import CallFailed
 from orchestrator import pki
 from orchestrator.config import World as WorldConfig
-from orchestrator.control.registry import Member, Registry
+from orchestrator.control.registry import Registry
+from orchestrator.control.supervision import Supervisor
+from orchestrator.control.taps import Frame, Taps
 from orchestrator.directory import WorldFailed, new_directory
 from orchestrator.hosts.local import HostFailed, LocalHost
 from orchestrator.journal.store import JournalStore
@@ -24,11 +27,6 @@ from orchestrator.metrics.ledger import Ledger
 log = logging.getLogger("orchestrator")
 
 START_S = 20.0
-LONGEST_PAUSE_S = 5.0
-"""Between restarts of an element that does not even come up; one that was up is started again at once."""
-
-Frame = tuple[str, str, int, bytes, str | None]
-"""A captured frame: `(link, sending element, departure in ns, frame, journey)`."""
 
 
 class World:
@@ -43,13 +41,16 @@ class World:
         self.addresses: dict[str, str] = {}
         self.ended = asyncio.Event()
         self.why = ""
-        self._host = LocalHost(self.directory)
-        self._zmq: zmq.Context[zmq.Socket[bytes]] | None = None
-        self._registry: Registry | None = None
         self._stopping = False
-        self._pids: dict[int, Member] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._taps: list[tuple[list[str] | None, Callable[[Frame], None]]] = []
+        self._zmq: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._host = LocalHost(self.directory)
+        self._host.on_loss = self._lost_host
+        self._registry = Registry(self._zmq, f"ipc://{self.directory}/control.sock")
+        self._registry.on_records = self.journal.extend
+        self._registry.on_metrics = self.metrics.add
+        self._supervisor = Supervisor(self._host, self._registry, self.journal.extend)
+        self._taps = Taps(self._registry)
+        self._end: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "World":
         await self.start()
@@ -66,7 +67,10 @@ class World:
             async with asyncio.timeout(START_S):
                 await self._start()
         except (CallFailed, HostFailed, OSError, zmq.ZMQError, TimeoutError) as error:
-            waiting = ", ".join(f"{m.name} is {m.state}" for m in self._members() if m.state != "up")
+            members = self._registry.members.values()
+            waiting = ", ".join(
+                f"{member.name} is {member.state}" for member in members if member.state != "up"
+            )
             logs = self._last_words()
             await self.stop()
             what = str(error) or f"not up within {START_S:g} s: {waiting}"
@@ -76,15 +80,8 @@ class World:
             raise
 
     async def _start(self) -> None:
-        self._host.on_exit, self._host.on_loss = self._exited, self._lost_host
         self._host.launch(sorted({element.kind for element in self.config.elements.values()}))
         await asyncio.to_thread(pki.make_authority, self.directory, self.config.certificate_names())
-        self._zmq = zmq.Context()
-        self._registry = Registry(self._zmq, f"ipc://{self.directory}/control.sock")
-        self._registry.on_records = self.journal.extend
-        self._registry.on_metrics = self.metrics.add
-        self._registry.on_frames = self._captured
-        self._registry.on_join = self._joined
         unix_offset_ns = time.time_ns() - time.monotonic_ns()
         for name, element in self.config.elements.items():
             welcome = {
@@ -99,7 +96,7 @@ class World:
             }
             self._registry.expect(name, element.kind, welcome)
         await self._host.ready()
-        await asyncio.gather(*(self._spawn(member) for member in self._members()))
+        await self._supervisor.spawn_all()
         await self._registry.until("bound", "up")
         self._registry.go()
         await self._registry.until("up")
@@ -124,27 +121,15 @@ class World:
                     )
         return links
 
-    async def _spawn(self, member: Member) -> None:
-        assert self._registry is not None
-        pid = await self._host.spawn(member.name, self._registry.address)
-        self._pids[pid] = member
-        member.pid = pid
-
-    def _members(self) -> list[Member]:
-        return list(self._registry.members.values()) if self._registry else []
-
     async def stop(self) -> None:
         """Take everything down and leave nothing behind. Does nothing the second time."""
         if self._stopping:
             return
         self._stopping = True
-        for task in self._tasks - {asyncio.current_task()}:
-            task.cancel()
+        self._supervisor.stop()
         await self._host.close()
-        if self._registry is not None:
-            self._registry.close()
-        if self._zmq is not None:
-            self._zmq.term()
+        self._registry.close()
+        self._zmq.term()
         self.journal.close()
         shutil.rmtree(self.directory, ignore_errors=True)
         self.ended.set()
@@ -153,55 +138,18 @@ class World:
         """Until the world has ended."""
         await self.ended.wait()
 
-    # ---- supervision --------------------------------------------------------------------------------------------
-
-    def _exited(self, pid: int, status: int) -> None:
-        member = self._pids.pop(pid, None)
-        if member is None or self._stopping:
-            return
-        assert self._registry is not None
-        how = (
-            f"was killed by {signal.Signals(-status).name}"
-            if status < 0
-            else f"ended with exit code {status}"
-        )
-        was = member.state
-        self._registry.gone(member, how)
-        self.journal.extend([self._event("element.exit", element=member.name, how=how)])
-        if was == "failed" and not member.restarts:
-            member.become("failed")
-            return
-        member.restarts += 1
-        member.stumbles = 0 if was == "up" else member.stumbles + 1
-        self._run(
-            self._restart(member, min(0.1 * 2**member.stumbles, LONGEST_PAUSE_S) if member.stumbles else 0.0)
-        )
-
-    async def _restart(self, member: Member, pause_s: float) -> None:
-        await asyncio.sleep(pause_s)
-        await self._spawn(member)
-        self.journal.extend([self._event("element.restart", element=member.name, restarts=member.restarts)])
-
-    def _event(self, kind: str, **fields: Any) -> dict[str, Any]:
-        return {"t_ns": time.monotonic_ns(), "kind": kind, "journey": None, **fields}
-
-    def _run(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     def _lost_host(self) -> None:
         if not self._stopping:
             self.why = "the fork server has died, and all elements with it"
             log.error("%s", self.why)
-            self._run(self.stop())
+            self._end = asyncio.get_running_loop().create_task(self.stop())
 
     def _last_words(self) -> str:
         words = []
         for path in sorted((self.directory / "logs").glob("*.log")):
             with contextlib.suppress(OSError):
                 lines = path.read_text(errors="replace").strip().splitlines()
-                if lines:
+                if lines and not path.name.endswith(".access.log"):
                     words.append(f"\n  {path.name}: {lines[-1]}")
         return "".join(words)
 
@@ -209,12 +157,10 @@ class World:
 
     async def call(self, element: str, verb: str, /, **arguments: Any) -> Any:
         """Ask an element. Raises `CallFailed`."""
-        assert self._registry is not None
         return await self._registry.call(element, verb, arguments)
 
     async def until_up(self, element: str) -> None:
         """Wait until this element is up, again if need be. Raises `CallFailed` for an unknown one."""
-        assert self._registry is not None
         member = self._registry.member(element)
         while member.state != "up":
             member.changed.clear()
@@ -222,12 +168,7 @@ class World:
 
     def kill(self, element: str, number: int = signal.SIGKILL) -> int:
         """Send an element's process a signal; returns its process id. Raises `CallFailed` if there is none."""
-        assert self._registry is not None
-        member = self._registry.member(element)
-        if member.state == "down" or not member.pid:
-            raise CallFailed(f"{element} is {member.state}")
-        self._host.kill(member.pid, number)
-        return member.pid
+        return self._supervisor.kill(element, number)
 
     def ps(self) -> dict[str, Any]:
         """Every element with its process and state, the addresses that the world listens on, and its directory."""
@@ -241,7 +182,7 @@ class World:
                     "state": member.shown_state,
                     "restarts": member.restarts,
                 }
-                for member in self._members()
+                for member in self._registry.members.values()
             ],
             "addresses": self.addresses,
             "directory": str(self.directory),
@@ -249,45 +190,14 @@ class World:
 
     def malformed_control(self) -> int:
         """Messages on the control socket that were junk."""
-        assert self._registry is not None
         return self._registry.malformed
 
     async def settle(self, journey: str | None = None) -> None:
         """Wait until everything that has been recorded so far is in the journal."""
-        assert self._registry is not None
         await self._registry.flush()
 
-    @contextlib.asynccontextmanager
-    async def capture(self, links: list[str] | None, write: Callable[[Frame], None]) -> AsyncIterator[None]:
+    def capture(
+        self, links: list[str] | None, write: Callable[[Frame], None]
+    ) -> AbstractAsyncContextManager[None]:
         """While this lasts, `write` sees every frame that is sent on these links (None: on all)."""
-        assert self._registry is not None
-        tap = (links, write)
-        self._taps.append(tap)
-        self._set_taps()
-        await self._registry.flush()
-        try:
-            yield
-        finally:
-            await self._registry.flush()
-            self._taps.remove(tap)
-            self._set_taps()
-
-    def _set_taps(self) -> None:
-        for member in self._members():
-            self._set_tap(member)
-
-    def _set_tap(self, member: Member) -> None:
-        assert self._registry is not None
-        everything = any(links is None for links, _ in self._taps)
-        wanted = None if everything else sorted({link for links, _ in self._taps for link in links or ()})
-        self._registry.send(member, t="tap", links=wanted)
-
-    def _joined(self, member: Member) -> None:
-        if self._taps:
-            self._set_tap(member)
-
-    def _captured(self, frames: list[Frame]) -> None:
-        for frame in frames:
-            for links, write in self._taps:
-                if links is None or frame[0] in links:
-                    write(frame)
+        return self._taps.capture(links, write)
