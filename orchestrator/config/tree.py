@@ -22,6 +22,8 @@ MAX_VALUES = 1_000_000
 
 _STANDARD = "tag:yaml.org,2002:"
 _NUMBERS = {_STANDARD + "int", _STANDARD + "float"}
+_BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
+_OCTAL = re.compile(r"[-+]?0[0-7_]*[0-7]")
 _TEXTS = {_STANDARD + name for name in ("str", "timestamp", "value", "merge")}
 _SCALARS = _NUMBERS | _TEXTS | {_STANDARD + "null", _STANDARD + "bool"}
 _constructor = SafeConstructor()
@@ -204,10 +206,10 @@ class _Reader:
 
     def _scalar(self, node: ScalarNode, path: Path) -> Entry:
         entry = Entry(node.value, _at(node), text=node.value if node.style is None else None)
-        if node.tag in _NUMBERS and ":" in node.value:
+        if node.tag in _NUMBERS and _BASE_60.fullmatch(node.value):
             what = "quote it, and write durations like 1m30s"
             self._fault(node, path, f"{node.value} is {_base_60(node.value)} in YAML 1.1 (base 60); {what}")
-        elif node.tag == _STANDARD + "int" and re.match(r"[-+]?0[0-7_]", node.value):
+        elif node.tag == _STANDARD + "int" and _OCTAL.fullmatch(node.value):
             number = int(node.value.replace("_", ""), 8)
             self._fault(
                 node, path, f"{node.value} is {number} in YAML 1.1 (octal); quote it, or drop the zero"

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from actors.element import Claim
@@ -171,6 +171,9 @@ YAML_PIECES = st.sampled_from([*WORDS.split(), *SCALARS.split(), *MARKS, *MORE_M
 
 @given(st.lists(YAML_PIECES, max_size=40).map("".join))
 @settings(max_examples=500, deadline=None)
+@example("!!int\nversion1:30")
+@example("!!int 07zz")
+@example("!!float 1:zz")
 def test_any_yaml_is_read_or_explained(text: str):
     read_or_explain(text)
 
