@@ -1,20 +1,32 @@
 """A rehearsal before the fork: the code that every element runs is run once where all will share the result.
 
-CPython adapts bytecode to what it meets, in place. Done after the fork this makes each process its own copy of the
-pages that the code lies in, a megabyte and more; done before, they stay shared, and the first packets are not slow.
+CPython adapts bytecode to what it meets, in place, and counts references to whatever it calls. After the fork this
+makes each process its own copy of the pages that the code lies in. So code is run before, and what is used of it is
+moved together: fewer pages are copied, and the first packets are not slow.
 """
 
 import asyncio
+import gc
+import sys
+from asyncio import selector_events
+from types import CodeType, FunctionType
 from typing import Any
 
+from zmq.sugar import socket
+
 from actors.element import Context, Element
+from actors.links import port, zeromq
+from actors.runtime import host, join, process
 from actors.runtime.virtual import VirtualNetwork
 from actors.stack import Stack
 from actors.wire.addresses import mac_for, mac_text
 
+RUNTIME = {module.__name__ for module in (host, join, process, port, zeromq, selector_events, socket)}
+"""What the virtual clock does without."""
+
 POD_KIND = "nginx_pod"
 POD, GATEWAY = "10.0.0.2", "169.254.1.1"
-CONNECTIONS, REQUESTS = 16, 3
+CONNECTIONS, REQUESTS = 10, 3
 """CPython looks at code again after some eight calls."""
 REQUEST = b"GET / HTTP/1.1\r\nHost: 10.0.0.2\r\nUser-Agent: rehearsal\r\n\r\n"
 
@@ -35,9 +47,9 @@ class Stage(Element):
         gateway_mac = mac_text(mac_for("stage", "pod"))
         return {"address": f"{POD}/32", "gateway": GATEWAY, "gateway_mac": gateway_mac, "mtu": 1500}
 
-    async def call_play(self) -> None:
+    async def call_play(self, connections: int) -> None:
         """Ask the pod for its page, on one connection after another."""
-        for _ in range(CONNECTIONS):
+        for _ in range(connections):
             await self._visit()
 
     async def _visit(self) -> None:
@@ -55,10 +67,29 @@ class Stage(Element):
 
 
 def rehearse() -> None:
-    """A pod, its node and a client, on the virtual clock: pods are what a world has hundreds of. Takes some 20 ms."""
+    """A pod, its node and a client, on the virtual clock: pods are what a world has hundreds of. Takes some 50 ms."""
+    used: set[CodeType] = set()
+    sys.setprofile(lambda frame, event, argument: used.add(frame.f_code))
+    try:
+        _play(connections=1)
+    finally:
+        sys.setprofile(None)
+    _move_together(used)
+    _play(CONNECTIONS)
+
+
+def _move_together(used: set[CodeType]) -> None:
+    """Copy code that is in use to fresh memory, side by side. Each call writes to it (reference counts, caches), so
+    where it lies scattered among code that is never called, every process gets its own copy of all those pages."""
+    for function in gc.get_objects():
+        if type(function) is FunctionType and (function.__code__ in used or function.__module__ in RUNTIME):
+            function.__code__ = function.__code__.replace()
+
+
+def _play(connections: int) -> None:
     network = VirtualNetwork()
     service_time = {"distribution": "constant", "value": "1ms"}
     network.add("pod", POD_KIND, {"node": "stage", "pod": "default/rehearsal", "service_time": service_time})
     network.add_element("stage", lambda context: Stage(None, context))
     network.link("veth", ("stage", "pod"), ("pod", "eth0"), delay="5us")
-    network.run(network.host("stage").answer("play", {}))
+    network.run(network.host("stage").answer("play", {"connections": connections}))
