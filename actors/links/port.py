@@ -12,8 +12,8 @@ Tap = Callable[[str, str, int, bytes, str | None], None]
 ETHERNET_HEADER = 14
 
 
-Way = Callable[[int, str | None, bytes], bool]
-"""Takes `(arrival in ns, journey, frame)` to the other end; False when nobody is there to take it."""
+Way = Callable[[int, str | None, bytes], None]
+"""Takes `(arrival in ns, journey, frame)` to the other end; raises `Lost` when nobody is there to take it."""
 
 
 class Carrier(Protocol):
@@ -99,19 +99,16 @@ class LinkPort:
             self._send_watched(depart_ns, frame)
             return
         weather = self.impairments
-        if weather.plain:
-            arrive_ns = depart_ns + weather.delay_ns
+        try:
+            if weather.plain:
+                self._way(depart_ns + weather.delay_ns, None, frame)
+            else:
+                self._way(weather.arrival_ns(depart_ns, octets), None, frame)
+        except Lost as lost:
+            self._drop(depart_ns, lost.args[0], frame)
         else:
-            try:
-                arrive_ns = weather.arrival_ns(depart_ns, octets)
-            except Lost as lost:
-                self._drop(depart_ns, lost.args[0], frame)
-                return
-        if self._way(arrive_ns, None, frame):
             self.packets += 1
             self.octets += octets
-        else:
-            self._drop(depart_ns, "no_carrier", frame)
 
     def _send_watched(self, depart_ns: int, frame: bytes) -> None:
         """As `send`, for a frame that somebody looks at, or that cannot go."""
@@ -125,8 +122,7 @@ class LinkPort:
             arrive_ns = self.impairments.arrival_ns(depart_ns, len(frame))
             if self.tap is not None:
                 self.tap(self.link, self.element, depart_ns, frame, journey)
-            if not self._way(arrive_ns, journey, frame):
-                raise Lost("no_carrier")
+            self._way(arrive_ns, journey, frame)
         except Lost as lost:
             self._drop(depart_ns, lost.args[0], frame)
             return

@@ -130,12 +130,11 @@ class ZeroMQCarrier:
         """The way from a port to the neighbour at the other end; to be opened by `connect` first."""
         neighbour, link = self._neighbours[port.peer], port.link
 
-        def carry(arrive_ns: int, journey: str | None, frame: bytes) -> bool:
+        def carry(arrive_ns: int, journey: str | None, frame: bytes) -> None:
             waiting = neighbour.waiting
             if not waiting:
                 self._will_flush(neighbour)
             waiting.append(pack((link, arrive_ns, journey, frame)))
-            return True
 
         return carry
 

@@ -23,7 +23,7 @@ from actors.links.port import LinkPort
 from actors.links.zeromq import DrainedSocket, ZeroMQCarrier
 from actors.runtime.host import Host
 from actors.units import MILLISECOND, SECOND
-from actors.wire.envelope import MAX_FRAME, decode_batch
+from actors.wire.envelope import decode_batch
 from actors.wire.malformed import Malformed
 
 log = logging.getLogger("actors")
@@ -155,13 +155,11 @@ class ProcessHost(Host):
             try:
                 for link, due_ns, journey, frame in rest:
                     port = ports[link]
-                    if due_ns > horizon_ns:
+                    if type(frame) is not bytes or not 0 < due_ns <= horizon_ns:
                         self._hold(due_ns, horizon_ns, port, journey, frame)
                         continue
                     if due_ns > latest_ns:
                         latest_ns = due_ns
-                    if due_ns <= 0 or type(frame) is not bytes or len(frame) > MAX_FRAME:
-                        raise ValueError("not a frame, or not a time")
                     self.frame_ns = due_ns
                     if journey is not None:
                         self._deliver_marked(port, journey, frame)
@@ -200,8 +198,8 @@ class ProcessHost(Host):
         return self.element.on_frame
 
     def _hold(self, due_ns: int, horizon_ns: int, port: str, journey: str | None, frame: bytes) -> None:
-        if due_ns > horizon_ns + FARTHEST_NS:
-            raise ValueError("no link is that long")
+        if type(frame) is not bytes or not 0 < due_ns < horizon_ns + FARTHEST_NS:
+            raise ValueError("not a frame, or no link is that long")
         self._held_count += 1
         heapq.heappush(self._held, (due_ns, self._held_count, port, journey, frame))
         if self._release is None or due_ns < self._release_ns:

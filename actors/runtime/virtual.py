@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from actors.element import JOURNEY, CallFailed, Element, ElementConfig, load_kind
-from actors.links.impairments import LinkConfig
+from actors.links.impairments import LinkConfig, Lost
 from actors.links.port import LinkPort, Way
 from actors.runtime.host import Host
 from actors.units import SECOND
@@ -118,11 +118,10 @@ class VirtualHost(Host):
         """The way from a port into the heap of what will arrive."""
         peer, peer_port, arrive_at = self._hosts[port.peer], port.peer_port, self._loop.arrive_at
 
-        def carry(arrive_ns: int, journey: str | None, frame: bytes) -> bool:
+        def carry(arrive_ns: int, journey: str | None, frame: bytes) -> None:
             if peer.element is None:
-                return False
+                raise Lost("no_carrier")
             arrive_at(arrive_ns, peer.deliver, peer_port, frame, journey)
-            return True
 
         return carry
 

@@ -13,8 +13,6 @@ import msgpack
 
 from actors.wire.malformed import Malformed
 
-MAX_FRAME = 65_535 + 18
-
 _array_header = struct.Struct(">BI").pack
 _unpackb = msgpack.unpackb
 
@@ -28,7 +26,7 @@ def encode_batch(packed: list[bytes]) -> bytes:
 
 
 def decode_batch(message: bytes) -> tuple[Any, ...]:
-    """The envelopes of a message, not yet checked one by one (`check` does); raises `Malformed`."""
+    """The envelopes of a message, each still to be looked at; raises `Malformed` unless it is an array."""
     try:
         batch = _unpackb(message, use_list=False)
     except Exception as error:
@@ -36,16 +34,3 @@ def decode_batch(message: bytes) -> tuple[Any, ...]:
     if type(batch) is not tuple:
         raise Malformed("a batch is an array of envelopes")
     return batch
-
-
-def check(envelope: Any) -> None:
-    """Raises `Malformed` unless this is `(link, due_ns, journey, frame)`."""
-    if type(envelope) is not tuple or len(envelope) != 4:
-        raise Malformed("an envelope is an array of four")
-    link, due_ns, journey, frame = envelope
-    if type(link) is not str or type(due_ns) is not int or type(frame) is not bytes:
-        raise Malformed("an envelope holds a link name, a time in ns, a journey or nil, and a frame")
-    if journey is not None and type(journey) is not str:
-        raise Malformed("a journey is text or nil")
-    if len(frame) > MAX_FRAME:
-        raise Malformed(f"a frame of {len(frame)} bytes does not fit on any link")
