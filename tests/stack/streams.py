@@ -1,6 +1,7 @@
 """Stream protocols of a few lines each, to try TCP sockets with."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 
@@ -52,3 +53,14 @@ class Echo(Collector):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         self.transport.write(data)
+
+
+def collectors() -> tuple[list[Collector], Callable[[], Collector]]:
+    """A server's protocols in the order of their connections, and what makes them."""
+    made: list[Collector] = []
+
+    def make() -> Collector:
+        made.append(Collector())
+        return made[-1]
+
+    return made, make

@@ -12,7 +12,7 @@ from actors.runtime.virtual import VirtualNetwork
 from actors.stack import Stack
 from orchestrator.pki import make_authority
 from tests.stack.hosts import pair, stack
-from tests.stack.streams import Collector, Echo
+from tests.stack.streams import Collector, Echo, collectors
 
 TWO, NAME = "10.0.0.2", "packet-journey.com"
 Contexts = tuple[ssl.SSLContext, ssl.SSLContext]
@@ -65,11 +65,7 @@ def test_who_does_not_read_makes_the_other_wait(contexts: Contexts):
     size = 3_000_000
 
     async def story(one: Stack, two: Stack) -> None:
-        servers: list[Collector] = []
-
-        def serve() -> Collector:
-            servers.append(Collector())
-            return servers[-1]
+        servers, serve = collectors()
 
         await two.create_server(serve, 443, ssl=contexts[1])
         secure, client = await connect(one, contexts)
@@ -140,11 +136,7 @@ def test_a_protocol_with_its_own_buffer(contexts: Contexts):
 
 def test_the_peers_close_is_an_end_and_then_a_loss(contexts: Contexts):
     async def story(one: Stack, two: Stack) -> None:
-        servers: list[Collector] = []
-
-        def serve() -> Collector:
-            servers.append(Collector())
-            return servers[-1]
+        servers, serve = collectors()
 
         await two.create_server(serve, 443, ssl=contexts[1])
         secure, _ = await connect(one, contexts)
@@ -163,11 +155,7 @@ def test_a_peer_that_goes_without_a_word(how: str, contexts: Contexts):
     """The TCP connection ends, or is reset, under the TLS one."""
 
     async def story(one: Stack, two: Stack) -> None:
-        servers: list[Collector] = []
-
-        def serve() -> Collector:
-            servers.append(Collector())
-            return servers[-1]
+        servers, serve = collectors()
 
         await two.create_server(serve, 443, ssl=contexts[1])
         await connect(one, contexts)
@@ -192,11 +180,7 @@ def test_what_is_no_tls_ends_in_an_alert(contexts: Contexts):
 
 def test_junk_in_the_middle_of_a_connection_ends_it(contexts: Contexts):
     async def story(one: Stack, two: Stack) -> None:
-        servers: list[Collector] = []
-
-        def serve() -> Collector:
-            servers.append(Collector())
-            return servers[-1]
+        servers, serve = collectors()
 
         await two.create_server(serve, 443, ssl=contexts[1])
         await connect(one, contexts)
