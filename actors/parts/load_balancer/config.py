@@ -89,7 +89,7 @@ class TargetGroupAttributes(Part):
     algorithm: Annotated[str, _known(ALGORITHMS, "algorithm")] = Field(
         default="round_robin",
         alias="load_balancing.algorithm.type",
-        description="round_robin, least_outstanding_requests or another that AWS has",
+        description="round_robin (the default at AWS, too) or least_outstanding_requests",
     )
     deregistration_delay_s: int = Field(
         default=300,
