@@ -159,6 +159,20 @@ class Context(ABC):
     async def call(self, element: str, verb: str, /, **arguments: Any) -> Any:
         """Ask another element over the management network: its `on_call`. Raises `CallFailed`."""
 
+    @abstractmethod
+    async def launch(
+        self, name: str, kind: str, config: dict[str, Any], *, port: str, link: dict[str, Any]
+    ) -> None:
+        """Start an element of one's own on this machine, its port `eth0` joined to a new port of ours.
+
+        `config` is as its kind has it in a world file, `link` has a link's keys (`delay`, `mtu`, ...). Returns when
+        the element is up. Nobody starts it again when it ends: `Element.on_exit` is told, and the port is gone then.
+        It does not outlive this element. Raises `CallFailed` if it does not come up, or the name is taken."""
+
+    @abstractmethod
+    async def signal(self, name: str, number: int) -> None:
+        """Send an element that was launched from here a signal (9 ends it at once). Raises `CallFailed`."""
+
     def recording(self) -> bool:
         """Whether a journey is being recorded here and now: guard for records that are dear to compose."""
         return JOURNEY.get() is not None
@@ -183,6 +197,9 @@ class Element(ABC):
 
     def on_link(self, port: str, up: bool) -> None:
         """The link at this port has gained or lost its carrier."""
+
+    def on_exit(self, name: str, status: int) -> None:
+        """An element that was launched from here has ended, with this exit code (negative: by that signal)."""
 
     async def on_call(self, verb: str, arguments: dict[str, Any]) -> Any:
         """A call over the management network. The default runs `call_<verb>(**arguments)`."""

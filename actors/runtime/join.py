@@ -41,6 +41,9 @@ CALL_TIMEOUT_S = 30.0
 CONNECT_S = 0.5
 """How long to wait for neighbours; who is not there then is met later."""
 
+ORCHESTRATOR = ""
+"""Whom an element calls for what is no element's business: launching others, and sending them signals."""
+
 HELLO_S = 0.5
 """Hello is said again until there is an answer: the orchestrator may not be up yet."""
 
@@ -171,6 +174,18 @@ class Member:
             raise CallFailed(f"{element}: no answer to {verb!r} within {CALL_TIMEOUT_S:g} s") from None
         finally:
             del self._results[number]
+
+    async def launch(
+        self, name: str, kind: str, config: dict[str, Any], port: str, link: dict[str, Any]
+    ) -> None:
+        """Have an element of ours started; raises `CallFailed`."""
+        await self.call(
+            ORCHESTRATOR, "launch", {"name": name, "kind": kind, "config": config, "port": port, "link": link}
+        )
+
+    async def signal(self, name: str, number: int) -> None:
+        """Send an element of ours a signal; raises `CallFailed`."""
+        await self.call(ORCHESTRATOR, "signal", {"name": name, "number": number})
 
     def write(self, record: dict[str, Any]) -> None:
         """Post a record to the journal, soon."""

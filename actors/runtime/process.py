@@ -43,6 +43,12 @@ class Management(Protocol):
 
     async def call(self, element: str, verb: str, arguments: dict[str, Any]) -> Any: ...
 
+    async def launch(
+        self, name: str, kind: str, config: dict[str, Any], port: str, link: dict[str, Any]
+    ) -> None: ...
+
+    async def signal(self, name: str, number: int) -> None: ...
+
     def write(self, record: dict[str, Any]) -> None: ...
 
 
@@ -229,6 +235,14 @@ class ProcessHost(Host):
 
     async def call(self, element: str, verb: str, /, **arguments: Any) -> Any:
         return await self._management.call(element, verb, arguments)
+
+    async def launch(
+        self, name: str, kind: str, config: dict[str, Any], *, port: str, link: dict[str, Any]
+    ) -> None:
+        await self._management.launch(name, kind, config, port, link)
+
+    async def signal(self, name: str, number: int) -> None:
+        await self._management.signal(name, number)
 
     def write(self, record: dict[str, Any]) -> None:
         self._management.write(record)

@@ -10,11 +10,15 @@ real (socket, thread, wall clock) can wake the loop: equal seeds give equal runs
 import asyncio
 import heapq
 import selectors
+import signal
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from actors.element import JOURNEY, CallFailed, Element, ElementConfig, load_kind
+import msgpack
+from pydantic import ValidationError
+
+from actors.element import JOURNEY, CallFailed, Element, ElementConfig, TimerHandle, UnknownKind, load_kind
 from actors.links.impairments import LinkConfig, Lost
 from actors.links.port import LinkPort, Way
 from actors.runtime.host import Host
@@ -27,6 +31,9 @@ EPOCH_NS = 1_767_225_600 * SECOND
 
 CALL_LATENCY_S = 200e-6
 """Model time that a management call takes, there and back."""
+
+LAUNCH_S = 5e-3
+"""Model time from asking for a process to its being up."""
 
 
 _FOREVER_NS = 1 << 62
@@ -106,9 +113,12 @@ class VirtualHost(Host):
 
     def __init__(self, name: str, network: "VirtualNetwork") -> None:
         super().__init__(name, network.seed, network.directory)
+        self.parent: VirtualHost | None = None
+        self.children: dict[str, VirtualHost] = {}
         self._network = network
         self._loop = network.loop
         self._hosts = network.hosts
+        self._life = 0
 
     @property
     def carrier(self) -> "VirtualHost":
@@ -131,12 +141,73 @@ class VirtualHost(Host):
     def unix_ns(self, now_ns: int | None = None) -> int:
         return EPOCH_NS + (self._loop.now_ns if now_ns is None else now_ns)
 
+    def call_at(self, when_ns: int, callback: Callable[..., None], *args: Any) -> TimerHandle:
+        return self._loop.call_at(when_ns / 1e9, self._ring, self._life, callback, args)
+
+    def _ring(self, life: int, callback: Callable[..., None], args: tuple[Any, ...]) -> None:
+        if life == self._life:  # the timers of a killed element do not ring
+            callback(*args)
+
     async def call(self, element: str, verb: str, /, **arguments: Any) -> Any:
         host = self._hosts.get(element)
         if host is None:
             raise CallFailed(f"there is no element {element!r}")
+        sent = msgpack.packb(arguments)
         await asyncio.sleep(CALL_LATENCY_S)
-        return await host.answer(verb, arguments)
+        answer = host.spawn_answer(verb, msgpack.unpackb(sent))
+        try:
+            return msgpack.unpackb(msgpack.packb(await asyncio.shield(answer)))
+        except asyncio.CancelledError:
+            if answer.cancelled():
+                raise CallFailed(f"{element} was killed") from None
+            raise
+
+    def spawn_answer(self, verb: str, arguments: dict[str, Any]) -> "asyncio.Task[Any]":
+        """Answer a call in a task of this element's own: it dies with the element, not with who asked."""
+        task = self._loop.create_task(self.answer(verb, arguments), name=f"{self.name}: {verb}")
+        self._tasks.add(task)
+        task.add_done_callback(self._answered)
+        return task
+
+    def _answered(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # is the caller's, who may be gone
+
+    async def launch(
+        self, name: str, kind: str, config: dict[str, Any], *, port: str, link: dict[str, Any]
+    ) -> None:
+        await asyncio.sleep(LAUNCH_S)
+        try:
+            child = self._network.add(name, kind, msgpack.unpackb(msgpack.packb(config)))
+            self._network.link(f"{self.name}.{port}", (self.name, port), (name, "eth0"), **link)
+        except (UnknownKind, ValidationError) as error:
+            self._network.forget(name)
+            raise CallFailed(f"{name} cannot be launched: {error}") from None
+        child.parent, self.children[name] = self, child
+        await self._network.bring_up(child)
+        for one in (self, child):
+            for mine in one.ports.values():
+                if {one.name, mine.peer} == {self.name, name}:
+                    one.set_carrier(mine.name, True)
+
+    async def signal(self, name: str, number: int) -> None:
+        if name not in self.children:
+            raise CallFailed(f"{self.name} has launched no {name!r}")
+        await asyncio.sleep(CALL_LATENCY_S)
+        if name in self.children:
+            await self._network.end(self.children[name], number)
+
+    async def die(self) -> None:
+        """As by `kill -9`: all that the element was doing ends here, and so do those that it has launched."""
+        self._life += 1
+        self.element, self.ready = None, False
+        for child in list(self.children.values()):
+            await self._network.end(child, signal.SIGKILL)
+        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def write(self, record: dict[str, Any]) -> None:
         self._network.journal.append(record)
@@ -169,7 +240,8 @@ class VirtualNetwork:
 
     def add_element(self, name: str, make: Callable[[Host], Element]) -> VirtualHost:
         """Add an element that `make(context)` makes when the network starts."""
-        assert name not in self.hosts, f"there are two elements named {name}"
+        if name in self.hosts:
+            raise CallFailed(f"there is an element {name!r} already")
         self.hosts[name] = VirtualHost(name, self)
         self._makers[name] = make
         return self.hosts[name]
@@ -223,21 +295,50 @@ class VirtualNetwork:
 
     async def start(self) -> None:
         """Bring up all elements side by side."""
-        for name, make in self._makers.items():
-            self.hosts[name].make(make)
-        await asyncio.gather(*(host.start() for host in self.hosts.values()))
+        hosts = list(self.hosts.values())
+        for host in hosts:
+            host.make(self._makers[host.name])
+        await asyncio.gather(*(host.start() for host in hosts))
 
     async def stop(self) -> None:
-        for host in self.hosts.values():
+        for host in list(self.hosts.values()):
             await host.stop()
+
+    async def bring_up(self, host: VirtualHost) -> None:
+        """Make and start an element while the others run."""
+        host.make(self._makers[host.name])
+        await host.start()
+
+    def forget(self, name: str) -> None:
+        """The element is no longer there, nor are the links to it."""
+        host = self.hosts.pop(name, None)
+        self._makers.pop(name, None)
+        for port in host.ports.values() if host else ():
+            if (peer := self.hosts.get(port.peer)) is not None:
+                peer.ports.pop(port.peer_port, None)
+
+    async def end(self, host: VirtualHost, number: int = signal.SIGKILL) -> None:
+        """End a launched element: at once by SIGKILL, in order by any other signal; its parent is told."""
+        if self.hosts.get(host.name) is not host:
+            return
+        if number != signal.SIGKILL:
+            await host.stop()
+        await host.die()
+        parent = host.parent
+        if parent is not None and parent.children.pop(host.name, None) is not None:
+            for port in list(host.ports.values()):
+                if port.peer == parent.name and port.peer_port in parent.ports:
+                    parent.set_carrier(port.peer_port, False)
+            self.forget(host.name)
+            if parent.element is not None:
+                parent.element.on_exit(host.name, 0 if number != signal.SIGKILL else -number)
+        else:
+            self.forget(host.name)
 
     def restart(self, name: str) -> Coroutine[Any, Any, None]:
         """As after `kill -9`: the element loses all it knew and comes up again."""
         return self._restart(self.hosts[name])
 
     async def _restart(self, host: VirtualHost) -> None:
-        host.element, host.ready = None, False
-        for task in list(host._tasks):
-            task.cancel()
-        host.make(self._makers[host.name])
-        await host.start()
+        await host.die()
+        await self.bring_up(host)
