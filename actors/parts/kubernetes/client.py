@@ -6,7 +6,7 @@ that is answered when something has happened after the resource version that it 
 Objects are plain dictionaries and belong to whoever got them.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any, NamedTuple
 
 from actors.element import CallFailed, Context
@@ -92,7 +92,7 @@ class KubeClient:
         *,
         label_selector: str = "",
         field_selector: str = "",
-    ) -> AsyncIterator[WatchEvent]:
+    ) -> AsyncGenerator[WatchEvent, None]:
         """What happens after that version, for ever. Raises `ApiError` 410 when that is too long ago: list again."""
         path, query = BY_KIND[kind].path(namespace), _selectors(label_selector, field_selector)
         while True:

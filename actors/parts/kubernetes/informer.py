@@ -5,7 +5,7 @@ lists again. Whoever follows is told of every object once per change, in order, 
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, ValuesView
+from collections.abc import AsyncGenerator, Callable, ValuesView
 
 from actors.element import CallFailed, Context
 from actors.parts.kubernetes.client import ApiError, KubeClient, Object
@@ -88,9 +88,9 @@ class Informer:
         self._version = listing.resource_version
         self.synced = True
 
-    async def _watch(self) -> AsyncIterator[None]:
+    async def _watch(self) -> AsyncGenerator[None, None]:
         events = self._client.watch(self.kind, self._version, self._namespace, **self._selectors)
-        async with contextlib.aclosing(events):  # type: ignore[type-var]
+        async with contextlib.aclosing(events):
             async for type_, value in events:
                 if type_ == "BOOKMARK":
                     self._version = value["metadata"]["resourceVersion"]
