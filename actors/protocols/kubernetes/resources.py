@@ -16,7 +16,7 @@ class Subresource(NamedTuple):
 
 
 class Resource(NamedTuple):
-    """One kind of object; `definition` is its name in `openapi.json`, None for what a custom resource definition makes."""
+    """One kind of object; `definition` is its name in `openapi.json`, None for a custom resource."""
 
     group: str
     version: str
