@@ -13,7 +13,7 @@ from typing import Any
 
 import zmq
 
-from actors.element import CallFailed
+from actors.element import CallFailed, load_kind
 from orchestrator import pki
 from orchestrator.config import World as WorldConfig
 from orchestrator.control.launching import Launcher
@@ -85,7 +85,7 @@ class World:
             raise
 
     async def _start(self) -> None:
-        self._host.launch(sorted({element.kind for element in self.config.elements.values()}))
+        self._host.launch(self._kinds())
         await asyncio.to_thread(pki.make_authority, self.directory, self.config.certificate_names())
         common = {
             "seed": self.seed,
@@ -112,6 +112,11 @@ class World:
         self.unsettled = await settle(
             who_settles(kinds), lambda name: self.call(name, "settled"), asyncio.sleep
         )
+
+    def _kinds(self) -> list[str]:
+        """All kinds of elements that this world may have."""
+        kinds = {element.kind for element in self.config.elements.values()}
+        return sorted(kinds.union(*(load_kind(kind)[1].launches for kind in kinds)))
 
     def _endpoint(self, element: str) -> str:
         return f"ipc://{self.directory}/links/{element}"
