@@ -8,6 +8,7 @@ import sys
 
 from orchestrator import operations
 from orchestrator.commands.failure import ENVIRONMENT, INTERRUPTED, THRESHOLD, Failure
+from orchestrator.commands.listing import show_elements
 from orchestrator.commands.load_display import load_display, show_result, told
 from orchestrator.commands.terminal import out, say, tell_what_to_try
 from orchestrator.config import World as WorldConfig
@@ -69,6 +70,9 @@ class Foreground:
             ready.write(json.dumps({"directory": str(world.directory)}))
 
     async def _show(self, world: World) -> None:
+        if not operations.has_laptop(world):
+            show_elements(out(), world.ps())
+            return
         journey = await operations.trace(world)
         tell_story(out(), journey)
         if not journey.succeeded:
