@@ -45,12 +45,25 @@ def up(file: File = None, detach: Detach = False, tour: Tour = False, ready_fd: 
             file
         )  # which reads the file itself: the command should not be twice as slow for it
     else:
-        config = read_config(file)
-        from orchestrator.commands.foreground import Foreground
-
-        code = Foreground(config, tour=tour, ready_fd=ready_fd).run()
+        code = _in_foreground(file, tour, ready_fd)
     if code:
         raise typer.Exit(code)
+
+
+def _in_foreground(file: Path | None, tour: bool, ready_fd: int | None) -> int:
+    """The fork server loads its code while this process reads the world's file and loads its own."""
+    from orchestrator.directory import new_directory
+    from orchestrator.hosts.local import LocalHost
+
+    host = LocalHost(new_directory())
+    try:
+        host.launch()
+        config = read_config(file)
+        from orchestrator.commands.foreground import Foreground
+    except BaseException:
+        host.abandon()
+        raise
+    return Foreground(config, host, tour=tour, ready_fd=ready_fd).run()
 
 
 def down() -> None:
