@@ -36,6 +36,9 @@ LAUNCH_S = 5e-3
 """Model time from asking for a process to its being up."""
 
 
+NO_DIRECTORY = Path("/dev/null/journey")
+"""The run directory of worlds that have none: not there, and not to be made either."""
+
 _FOREVER_NS = 1 << 62
 
 
@@ -225,7 +228,7 @@ class VirtualNetwork:
 
     def __init__(self, seed: int = 0, directory: Path | None = None) -> None:
         self.seed = seed
-        self.directory = directory or Path("/nonexistent")
+        self.directory = directory or NO_DIRECTORY
         self.loop = VirtualLoop()
         self.hosts: dict[str, VirtualHost] = {}
         self.journal: list[dict[str, Any]] = []
