@@ -181,6 +181,9 @@ class Context(ABC):
 class Element(ABC):
     """One network element. Subclasses are found by `load_kind`: one per file, beside its `Config`."""
 
+    launches: tuple[str, ...] = ()
+    """The kinds of elements that it may `launch`: their code is loaded before it is wanted."""
+
     def __init__(self, config: Any, context: Context) -> None:
         self.config = config
         self.context = context

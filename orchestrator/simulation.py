@@ -12,6 +12,7 @@ from actors.links.impairments import LinkConfig
 from actors.runtime.virtual import VirtualNetwork
 from orchestrator import pki
 from orchestrator.config import World as WorldConfig
+from orchestrator.settling import settle, who_settles
 
 WATCHED_EVERY_S = 1.0
 """While load runs, one request in this time is a recorded journey."""
@@ -38,6 +39,16 @@ def furnish(config: WorldConfig, directory: Path) -> None:
     for name in ("certs", "logs"):
         (directory / name).mkdir(mode=0o700, exist_ok=True)
     pki.make_authority(directory, config.certificate_names())
+
+
+async def settled(network: VirtualNetwork, config: WorldConfig) -> list[str]:
+    """Wait until the world is as its manifests want it; the elements that are not, when patience is at its end."""
+
+    async def ask(name: str) -> bool:
+        return bool(await network.host(name).answer("settled", {}))
+
+    kinds = {name: element.kind for name, element in config.elements.items()}
+    return await settle(who_settles(kinds), ask, network.hosts[next(iter(kinds))].sleep)
 
 
 def journal_hash(journal: list[dict[str, Any]]) -> str:
@@ -75,6 +86,7 @@ def simulate(
 
         async def story() -> dict[str, Any]:
             host = network.host(laptop)
+            await settled(network, config)
             await watch()
             await host.answer(
                 "load_start", {"url": target, "concurrency": concurrency, "duration_s": duration_s}

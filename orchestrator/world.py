@@ -13,20 +13,22 @@ from typing import Any
 
 import zmq
 
-from actors.element import CallFailed
+from actors.element import CallFailed, load_kind
 from orchestrator import pki
 from orchestrator.config import World as WorldConfig
+from orchestrator.control.launching import Launcher
 from orchestrator.control.registry import Registry
 from orchestrator.control.supervision import Supervisor
 from orchestrator.control.taps import Frame, Taps
 from orchestrator.directory import WorldFailed, new_directory
-from orchestrator.hosts.local import HostFailed, LocalHost
+from orchestrator.hosts.local import HostFailed, LocalHost, allow_many_files
 from orchestrator.journal.store import JournalStore
 from orchestrator.metrics.ledger import Ledger
+from orchestrator.settling import settle, who_settles
 
 log = logging.getLogger("orchestrator")
 
-START_S = 20.0
+START_S = 30.0
 
 
 class World:
@@ -41,8 +43,11 @@ class World:
         self.addresses: dict[str, str] = {}
         self.ended = asyncio.Event()
         self.why = ""
+        self.unsettled: list[str] = []
+        """Elements that had not reached what they want when patience was at its end."""
         self._stopping = False
         self._zmq: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        allow_many_files()
         self._host = LocalHost(self.directory)
         self._host.on_loss = self._lost_host
         self._registry = Registry(self._zmq, f"ipc://{self.directory}/control.sock")
@@ -80,17 +85,20 @@ class World:
             raise
 
     async def _start(self) -> None:
-        self._host.launch(sorted({element.kind for element in self.config.elements.values()}))
+        self._host.launch(self._kinds())
         await asyncio.to_thread(pki.make_authority, self.directory, self.config.certificate_names())
-        unix_offset_ns = time.time_ns() - time.monotonic_ns()
+        common = {
+            "seed": self.seed,
+            "directory": str(self.directory),
+            "unix_offset_ns": time.time_ns() - time.monotonic_ns(),
+        }
+        Launcher(self._registry, self._supervisor, common)
         for name, element in self.config.elements.items():
             welcome = {
+                **common,
                 "name": name,
                 "kind": element.kind,
                 "config": element.raw,
-                "seed": self.seed,
-                "directory": str(self.directory),
-                "unix_offset_ns": unix_offset_ns,
                 "bind": self._endpoint(name),
                 "links": self._links_of(name),
             }
@@ -100,6 +108,15 @@ class World:
         await self._registry.until("bound", "up")
         self._registry.go()
         await self._registry.until("up")
+        kinds = {name: element.kind for name, element in self.config.elements.items()}
+        self.unsettled = await settle(
+            who_settles(kinds), lambda name: self.call(name, "settled"), asyncio.sleep
+        )
+
+    def _kinds(self) -> list[str]:
+        """All kinds of elements that this world may have."""
+        kinds = {element.kind for element in self.config.elements.values()}
+        return sorted(kinds.union(*(load_kind(kind)[1].launches for kind in kinds)))
 
     def _endpoint(self, element: str) -> str:
         return f"ipc://{self.directory}/links/{element}"

@@ -122,6 +122,13 @@ class ZeroMQCarrier:
         socket.connect(endpoint)
         self._neighbours[element] = Neighbour(socket)
 
+    def disconnect(self, element: str) -> None:
+        """Close the way to a neighbour that will not come back; what waits for it is lost."""
+        neighbour = self._neighbours.pop(element, None)
+        if neighbour is not None:
+            self._pending = [other for other in self._pending if other is not neighbour]
+            neighbour.socket.close(linger=0)
+
     def away(self) -> list[str]:
         """The neighbours that there is no connection to."""
         return [name for name, one in self._neighbours.items() if not one.socket.poll(0, zmq.POLLOUT)]

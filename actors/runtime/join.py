@@ -8,6 +8,8 @@
     listening                   ->                                        (the element takes frames)
                                 <-   carrier(port, up) for each neighbour that listens, and to each neighbour
     ready | failed(why)         ->
+    call launch, signal         ->                    (with no element named: the orchestrator answers)
+                                <-   plug(port, link, ...) as its inbox opens, exited(name, status)
     beat(metrics) each second, records, frames, call, result  <->  call, result, carrier, tap, flush, stop
 
 Messages are msgpack maps with the key `t`, over a DEALER socket here and a ROUTER socket there. A malformed one is
@@ -29,6 +31,7 @@ import zmq
 
 from actors.element import CallFailed, load_kind
 from actors.links.impairments import LinkConfig
+from actors.links.port import LinkPort
 from actors.links.zeromq import DrainedSocket, log_junk
 from actors.runtime.process import ProcessHost
 
@@ -40,6 +43,9 @@ POST_AT_ONCE = 500
 CALL_TIMEOUT_S = 30.0
 CONNECT_S = 0.5
 """How long to wait for neighbours; who is not there then is met later."""
+
+MAX_SOCKETS = 16_384
+"""A node has one for each of its pods; libzmq would stop at 1,023."""
 
 ORCHESTRATOR = ""
 """Whom an element calls for what is no element's business: launching others, and sending them signals."""
@@ -55,6 +61,7 @@ class Member:
         self.name = name
         self._loop = asyncio.get_running_loop()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._context.set(zmq.MAX_SOCKETS, MAX_SOCKETS)
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.set(zmq.LINGER, 200)
         self._socket.connect(control)
@@ -69,6 +76,7 @@ class Member:
         self._post_timer: asyncio.TimerHandle | None = None
         self._answers: set[asyncio.Task[None]] = set()
         self._taps: list[tuple[str, str, int, bytes, str | None]] = []
+        self._tapped: list[str] | None = []
         self.malformed = 0
 
     # ---- life -----------------------------------------------------------------------------------------------
@@ -265,11 +273,28 @@ class Member:
         if self._host is not None:
             self._host.set_carrier(message["port"], bool(message["up"]))
 
+    def _on_plug(self, message: dict[str, Any]) -> None:
+        """An element that was launched from here has opened its inbox."""
+        assert self._host is not None
+        config = LinkConfig.model_construct(**message["config"])
+        host, peer = self._host, tuple(message["peer"])
+        port = host.attach(message["port"], message["link"], config, peer, message["endpoint"])
+        self._set_tap(port)
+
+    def _on_exited(self, message: dict[str, Any]) -> None:
+        """An element that was launched from here has ended."""
+        if self._host is not None:
+            self._host.child_ended(message["name"], message["status"])
+
     def _on_tap(self, message: dict[str, Any]) -> None:
         assert self._host is not None
-        links = message["links"]
+        self._tapped = message["links"]
         for port in self._host.ports.values():
-            port.tap = self._tap if links is None or port.link in links else None
+            self._set_tap(port)
+
+    def _set_tap(self, port: LinkPort) -> None:
+        looked_at = self._tapped is None or port.link in self._tapped
+        port.tap = self._tap if looked_at else None
 
     def _tap(self, link: str, element: str, depart_ns: int, frame: bytes, journey: str | None) -> None:
         if not self._taps:

@@ -253,7 +253,20 @@ class ProcessHost(Host):
     def attach(self, port: str, link: str, config: Any, peer: tuple[str, str], endpoint: str) -> LinkPort:
         """Plug in a link and open the way to the element at its other end."""
         self._carrier.connect(peer[0], endpoint)
+        if self._inbox is not None:
+            self._ports_by_link[link] = port
         return self.plug(port, link, config, peer)
+
+    def child_ended(self, name: str, status: int) -> None:
+        """An element that was launched from here has ended; its cable goes with it."""
+        for port in [port for port in self.ports.values() if port.peer == name]:
+            if port.up:
+                self.set_carrier(port.name, False)
+            del self.ports[port.name]
+            self._ports_by_link.pop(port.link, None)
+        self._carrier.disconnect(name)
+        if self.element is not None:
+            self.element.on_exit(name, status)
 
     async def close(self) -> None:
         """Stop the element in order and let go of its sockets."""

@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ import zmq
 
 from actors.element import CallFailed
 from actors.links.zeromq import DrainedSocket, log_junk
+from actors.runtime.join import ORCHESTRATOR
 
 log = logging.getLogger("orchestrator")
 
@@ -40,7 +41,14 @@ class Member:
     identity: bytes = b""
     listening: bool = False
     why: str = ""
+    parent: str | None = None
+    """The element that launched it; None for those of the world file."""
+    plug: dict[str, Any] | None = None
+    """What its parent is told, once its inbox is open, of the link between them."""
+    doomed: bool = False
+    """Its end has been decided; `gone` tells when it has come."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     def become(self, state: str) -> None:
         self.state = state
@@ -64,6 +72,7 @@ class Registry:
         self.on_frames: Callable[[list[Any]], None] = lambda frames: None
         self.on_metrics: Callable[[str, dict[str, Any]], None] = lambda element, deltas: None
         self.on_join: Callable[[Member], None] = lambda member: None
+        self.on_request: Callable[[Member, str, dict[str, Any]], Awaitable[Any]] = _nothing_to_ask
         self._by_identity: dict[bytes, Member] = {}
         self._go = False
         self._numbers = itertools.count(1)
@@ -83,6 +92,13 @@ class Registry:
         self.members[name] = Member(name, kind, welcome)
         return self.members[name]
 
+    def forget(self, member: Member) -> None:
+        """A launched element has ended: its name is free again."""
+        if self.members.get(member.name) is member:
+            del self.members[member.name]
+        member.gone.set()
+        member.changed.set()
+
     def member(self, name: str) -> Member:
         """Raises `CallFailed` for a name that nobody has."""
         if name not in self.members:
@@ -91,7 +107,7 @@ class Registry:
 
     async def until(self, *states: str) -> None:
         """Wait until every member is in one of these states. Raises `CallFailed` if one fails to start."""
-        for member in self.members.values():
+        for member in list(self.members.values()):
             while member.state not in states:
                 if member.state == "failed":
                     raise CallFailed(f"{member.name} could not start: {member.why}")
@@ -147,7 +163,7 @@ class Registry:
     async def flush(self, timeout_s: float = 2.0) -> None:
         """Wait until everything that elements have recorded so far is here, but not long for a busy one."""
         waits = []
-        for member in self.members.values():
+        for member in list(self.members.values()):
             if member.state == "up":
                 number = next(self._numbers)
                 future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -197,6 +213,8 @@ class Registry:
     def _on_bound(self, member: Member, message: dict[str, Any]) -> None:
         member.become("bound")
         self.on_join(member)
+        if member.plug is not None and (parent := self.members.get(member.parent or "")) is not None:
+            self.send(parent, t="plug", **member.plug)
         if self._go:
             self.send(member, t="start")
 
@@ -236,7 +254,10 @@ class Registry:
 
     async def _carry_call(self, member: Member, message: dict[str, Any]) -> None:
         try:
-            value = await self.call(message["to"], message["verb"], message["arguments"])
+            if message["to"] == ORCHESTRATOR:
+                value = await self.on_request(member, message["verb"], message["arguments"])
+            else:
+                value = await self.call(message["to"], message["verb"], message["arguments"])
             self.send(member, t="result", id=message["id"], value=value)
         except CallFailed as error:
             self.send(member, t="result", id=message["id"], error=str(error))
@@ -252,3 +273,7 @@ class Registry:
 
     def _on_flushed(self, member: Member, message: dict[str, Any]) -> None:
         self._on_result(member, message)
+
+
+async def _nothing_to_ask(member: Member, verb: str, arguments: dict[str, Any]) -> Any:
+    raise CallFailed(f"nobody answers {verb!r} here")

@@ -1,6 +1,7 @@
 """Starts elements, and starts them again when they end: one that was up at once, one that stumbles after a pause."""
 
 import asyncio
+import contextlib
 import signal
 import time
 from collections.abc import Callable, Coroutine
@@ -24,11 +25,13 @@ class Supervisor:
         self._pids: dict[int, Member] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._over = False
+        self.on_end: Callable[[Member, int], None] = lambda member, status: None
+        """Called when an element's process has ended, with its exit code (negative: the signal)."""
         host.on_exit = self._exited
 
     async def spawn_all(self) -> None:
         """Start the process of every element."""
-        await asyncio.gather(*(self._spawn(member) for member in self._registry.members.values()))
+        await asyncio.gather(*(self.spawn(member) for member in self._registry.members.values()))
 
     def kill(self, element: str, number: int) -> int:
         """Send an element's process a signal; returns its process id. Raises `CallFailed` if there is none."""
@@ -44,9 +47,19 @@ class Supervisor:
         for task in self._tasks:
             task.cancel()
 
-    async def _spawn(self, member: Member) -> None:
+    async def spawn(self, member: Member) -> None:
+        """Start an element's process."""
         member.pid = await self._host.spawn(member.name, self._registry.address)
         self._pids[member.pid] = member
+        if member.doomed:
+            self.doom(member)
+
+    def doom(self, member: Member) -> None:
+        """End a launched element, now or as soon as it has a process."""
+        member.doomed = True
+        if member.pid in self._pids:
+            with contextlib.suppress(ProcessLookupError):
+                self._host.kill(member.pid, signal.SIGKILL)
 
     def _exited(self, pid: int, status: int) -> None:
         member = self._pids.pop(pid, None)
@@ -60,6 +73,9 @@ class Supervisor:
         was = member.state
         self._registry.gone(member, how)
         self._tell([_event("element.exit", element=member.name, how=how)])
+        self.on_end(member, status)
+        if member.parent is not None:
+            return  # whoever launched it knows best what comes next
         if was == "failed" and not member.restarts:
             member.become("failed")  # it cannot start at all: the world does not come up, and says why
             return
@@ -70,7 +86,7 @@ class Supervisor:
 
     async def _restart(self, member: Member, pause_s: float) -> None:
         await asyncio.sleep(pause_s)
-        await self._spawn(member)
+        await self.spawn(member)
         self._tell([_event("element.restart", element=member.name, restarts=member.restarts)])
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:

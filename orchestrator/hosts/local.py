@@ -1,13 +1,25 @@
 """This machine as a host for elements: talks to the fork server."""
 
 import asyncio
+import contextlib
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+
+MOST_FILES = 65_536
+
+
+def allow_many_files() -> None:
+    """As many open files as the system lets this process have, and those it starts: a world has many sockets."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(most, MOST_FILES)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 class HostFailed(RuntimeError):

@@ -2,11 +2,14 @@
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 
-from actors.element import JOURNEY, Context, Element
-from actors.runtime.virtual import Deadlock, VirtualLoop, VirtualNetwork
+from actors.element import JOURNEY, CallFailed, Context, Element
+from actors.runtime.virtual import Deadlock, VirtualHost, VirtualLoop, VirtualNetwork
+from actors.wire import arp, ethernet
+from actors.wire.addresses import ip_bytes
 
 
 class Echo(Element):
@@ -140,3 +143,85 @@ def test_an_element_that_raises_ends_the_run_with_its_error():
 
     with pytest.raises(ZeroDivisionError):
         net.run(story())
+
+
+class Parent(Element):
+    """Launches others, and writes down what becomes of them."""
+
+    def __init__(self, config: object, context: Context) -> None:
+        super().__init__(config, context)
+        self.seen: list[object] = []
+
+    def on_frame(self, port: str, frame: bytes) -> None:
+        self.seen.append((port, frame))
+
+    def on_link(self, port: str, up: bool) -> None:
+        self.seen.append((port, up))
+
+    def on_exit(self, name: str, status: int) -> None:
+        self.seen.append((name, status))
+
+    async def launch(self, name: str) -> None:
+        await self.context.launch(
+            name, "isp_as", ROUTER, port=f"to-{name}", link={"delay": "5us", "mtu": 9001}
+        )
+
+
+ROUTER = {"asn": 64500, "interfaces": {"eth0": "192.0.2.1/24"}, "routes": []}
+
+
+def parent() -> tuple[VirtualNetwork, VirtualHost]:
+    network = VirtualNetwork()
+    return network, network.add_element("parent", lambda context: Parent(None, context))
+
+
+def test_a_launched_element_is_linked_to_its_parent_and_its_end_is_told():
+    network, host = parent()
+
+    async def story() -> list[Any]:
+        element = network.element("parent")
+        await element.launch("kid")
+        assert host.ports["to-kid"].mtu == 9001 and network.host("kid").ready
+        request = arp.Packet(arp.REQUEST, bytes(6), ip_bytes("192.0.2.9"), bytes(6), ip_bytes("192.0.2.1"))
+        frame = ethernet.Frame(b"\xff" * 6, b"\2" * 6, ethernet.ARP, arp.encode(request))
+        host.ports["to-kid"].send(ethernet.encode(frame))
+        await host.sleep(1)
+        assert element.seen[-1][0] == "to-kid"
+        await host.signal("kid", 15)
+        await element.launch("kid")
+        await host.signal("kid", 9)
+        assert "kid" not in network.hosts and not host.ports
+        return element.seen
+
+    news = [one for one in network.run(story()) if not isinstance(one[1], bytes)]
+    assert news[:3] == [("to-kid", True), ("to-kid", False), ("kid", 0)]
+    assert news[3:] == [("to-kid", True), ("to-kid", False), ("kid", -9)]
+
+
+def test_launched_elements_die_with_their_parent_and_names_are_not_given_twice():
+    network, host = parent()
+
+    async def story() -> None:
+        element = network.element("parent")
+        await element.launch("kid")
+        with pytest.raises(CallFailed, match="there is an element 'kid' already"):
+            await element.launch("kid")
+        with pytest.raises(CallFailed, match="launched no 'parent'"):
+            await host.signal("parent", 9)
+        await network.restart("parent")
+        assert list(network.hosts) == ["parent"] and not host.children
+        await network.element("parent").launch("kid")
+
+    network.run(story())
+
+
+def test_what_cannot_be_launched_is_explained_and_leaves_nothing():
+    network, host = parent()
+
+    async def story() -> None:
+        for kind, what in (("isp_as", "asn"), ("no_such_kind", "there is no actors/no_such_kind.py")):
+            with pytest.raises(CallFailed, match=what):
+                await host.launch("kid", kind, {}, port="x", link={})
+        assert list(network.hosts) == ["parent"] and not host.ports
+
+    network.run(story())
