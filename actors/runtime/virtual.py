@@ -13,7 +13,7 @@ import selectors
 import signal
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgpack
 from pydantic import ValidationError
@@ -23,6 +23,9 @@ from actors.links.impairments import LinkConfig, Lost
 from actors.links.port import LinkPort, Way
 from actors.runtime.host import Host
 from actors.units import SECOND
+
+if TYPE_CHECKING:
+    from aiohttp.web import Application
 
 Result = TypeVar("Result")
 
@@ -200,6 +203,11 @@ class VirtualHost(Host):
         await asyncio.sleep(CALL_LATENCY_S)
         if name in self.children:
             await self._network.end(self.children[name], number)
+
+    async def serve(
+        self, name: str, app: "Application", *, certificate: str | None = None, port: int = 0
+    ) -> str | None:
+        return None
 
     async def die(self) -> None:
         """As by `kill -9`: all that the element was doing ends here, and so do those that it has launched."""

@@ -1,4 +1,7 @@
-"""Deleting objects: at once, gracefully (pods), or when the last finalizer is gone (apiserver/pkg/registry/rest/delete.go)."""
+"""Deleting objects: at once, gracefully (pods), or when the last finalizer is gone.
+
+The rules are those of k8s.io/apiserver: pkg/registry/rest/delete.go, pkg/registry/generic/registry/store.go.
+"""
 
 from typing import Any, NamedTuple
 
@@ -78,8 +81,8 @@ def _check_preconditions(resource: Resource, current: Object, options: DeleteOpt
     version = options.resource_version
     if version is not None and version != metadata["resourceVersion"]:
         own = metadata["resourceVersion"]
-        why = f"the ResourceVersion in the precondition ({version}) does not match the ResourceVersion in record ({own})."
-        raise conflict(resource, name, f"{why} The object might have been modified")
+        why = f"the ResourceVersion in the precondition ({version}) does not match the ResourceVersion in record"
+        raise conflict(resource, name, f"{why} ({own}). The object might have been modified")
 
 
 def _set_finalizers(metadata: Object, policy: str | None) -> None:

@@ -18,18 +18,22 @@ class User(NamedTuple):
     uid: str = ""
 
 
+ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
+
+
 @dataclass(frozen=True)
 class Request:
-    """`body` is what was decoded from JSON or YAML; `accept` and `user_agent` are the headers."""
+    """`body` is what was decoded from JSON or YAML; `accept` and those that follow are headers."""
 
     method: str
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     content_type: str = "application/json"
-    user: User = User("system:anonymous")
+    user: User = ANONYMOUS
     accept: str = ""
     user_agent: str = ""
+    if_none_match: str = ""
 
     def flag(self, name: str) -> bool:
         """A query parameter that is true or false, as Go's ParseBool has it."""
@@ -58,11 +62,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """A code and an object; `warnings` become Warning headers."""
+    """A code and an object, or a text; `warnings` become Warning headers."""
 
     code: int
     body: Any
     warnings: tuple[str, ...] = ()
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Target(NamedTuple):

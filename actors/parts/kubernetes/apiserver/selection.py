@@ -9,6 +9,14 @@ from actors.parts.kubernetes.apiserver.store import Event, Object, at_version
 Matches = Callable[[Object], bool]
 
 
+class News(NamedTuple):
+    """An event as a follower is told of it, with its object as JSON where that is at hand."""
+
+    type: str
+    object: Object
+    text: str | None
+
+
 class Selection(NamedTuple):
     """A namespace (None: all of them) and a test (None: all objects pass)."""
 
@@ -21,20 +29,20 @@ class Selection(NamedTuple):
             return False
         return self.matches is None or self.matches(value)
 
-    def seen(self, event: Event) -> tuple[str, Object] | None:
-        """The event for who looks through this selection: an object that leaves it is DELETED, one that enters ADDED."""
-        now = event.now.object
+    def seen(self, event: Event) -> News | None:
+        """The event for who looks through this: an object that leaves it is DELETED, one that enters it ADDED."""
+        now, text, _ = event.now
         if self.namespace is not None and now["metadata"].get("namespace") != self.namespace:
             return None
         if self.matches is None:
-            return event.type, now
+            return News(event.type, now, text)
         had = event.before is not None and self.matches(event.before.object)
         if event.type == "DELETED":
-            return ("DELETED", now) if had else None
+            return News("DELETED", now, text) if had else None
         if self.matches(now):
-            return ("MODIFIED" if had else "ADDED"), now
+            return News("MODIFIED" if had else "ADDED", now, text)
         if had and event.before is not None:
-            return "DELETED", at_version(event.before.object, event.revision)
+            return News("DELETED", at_version(event.before.object, event.revision), None)
         return None
 
 

@@ -1,21 +1,26 @@
-"""The API server without a transport: a request in, an answer out."""
+"""The API server without a transport: a request in, an answer out.
 
-from pathlib import Path
+The way of a request: who may (authorization.py), what is it about (requests.py), the handler of that verb (reading.py,
+writing.py, patching.py, deleting.py, subresources.py), and the form that the answer takes (representation.py).
+"""
+
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from actors.element import Context
 from actors.parts.kubernetes.apiserver import errors, subresources
-from actors.parts.kubernetes.apiserver.deleting import DeleteOptions, delete
-from actors.parts.kubernetes.apiserver.interim import merge_patch
-from actors.parts.kubernetes.apiserver.patching import patch
-from actors.parts.kubernetes.apiserver.reading import list_objects, list_of
+from actors.parts.kubernetes.apiserver.authorization import authorize
+from actors.parts.kubernetes.apiserver.documents import answer_document
+from actors.parts.kubernetes.apiserver.frames import frames
+from actors.parts.kubernetes.apiserver.objects import answer_collection, answer_object
 from actors.parts.kubernetes.apiserver.registry import Limits, Registry
-from actors.parts.kubernetes.apiserver.requests import Object, Request, Response, Target, target_of
-from actors.parts.kubernetes.apiserver.selection import selection_of
+from actors.parts.kubernetes.apiserver.representation import PARTIAL, TABLE, Form, negotiate
+from actors.parts.kubernetes.apiserver.requests import Request, Response, Target, target_of, verb_of
+from actors.parts.kubernetes.apiserver.selection import News, selection_of
 from actors.parts.kubernetes.apiserver.store import Store
-from actors.parts.kubernetes.apiserver.strategies import strategy_of
+from actors.parts.kubernetes.apiserver.streaming import StreamOptions, sends_initial_events, stream
 from actors.parts.kubernetes.apiserver.watching import Watch, Watches, described, parse_revision
-from actors.parts.kubernetes.apiserver.writing import Options, create, replace
+from actors.parts.kubernetes.apiserver.writing import Options, create
 from actors.protocols.kubernetes.resources import BY_KIND
 from actors.protocols.kubernetes.status import ApiError
 
@@ -27,6 +32,7 @@ class ApiServer:
 
     def __init__(self, context: Context, limits: Limits) -> None:
         path = context.directory / "kube-api.db" if context.directory.is_dir() else None
+        self.context = context
         self.store = Store(path, context.unix_ns)
         self.registry = Registry(context, self.store, limits)
         self.watches = Watches(self.store)
@@ -40,103 +46,61 @@ class ApiServer:
 
     async def handle(self, request: Request) -> Response:
         """Answer a request that is no watch."""
+        target = target_of(request.path)
         try:
-            return await self._answer(request)
+            authorize(request)
+            response = answer_document(request) if target is None else await self._answer(request, target)
         except ApiError as error:
-            return Response(error.code, error.status())
+            response = Response(error.code, error.status())
+        self._count(request, target, response.code)
+        return response
 
-    def open_watch(self, request: Request) -> Watch:
-        """A watch from where the request says. Raises `ApiError`."""
-        target = target_of(request.path)
-        if target is None:
+    async def _answer(self, request: Request, target: Target) -> Response:
+        if target.subresource and not target.resource.subresource(target.subresource):
             raise errors.NO_PATH
-        revision = parse_revision(request.query.get("resourceVersion", "")) or self.store.revision
-        return self.watches.open(selection_of(target, request.query), revision)
+        if target.subresource not in (None, "status"):
+            return await subresources.answer(self.registry, request, target)
+        if target.name:
+            return answer_object(self.registry, request, target)
+        return answer_collection(self.registry, request, target)
 
-    async def _answer(self, request: Request) -> Response:
+    def _count(self, request: Request, target: Target | None, code: int) -> None:
+        resource = "" if target is None else target.resource.plural
+        verb = request.method if target is None else verb_of(request.method, target, False).upper()
+        counter = self.context.metrics.counter
+        counter("apiserver_request_total", verb=verb, resource=resource, code=str(code)).value += 1
+
+    # ---- watches --------------------------------------------------------------------------------------------
+
+    def open_watch(self, request: Request) -> tuple[Watch, list[News]]:
+        """A watch from where the request says, and what is to be told first. Raises `ApiError`."""
+        authorize(request)
         target = target_of(request.path)
-        if target is None or (target.subresource and not target.resource.subresource(target.subresource)):
+        if target is None or target.subresource:
             raise errors.NO_PATH
-        if target.subresource in (None, "status"):
-            return self._on_object(request, target) if target.name else self._on_collection(request, target)
-        return await self._on_subresource(request, target)
+        revision = parse_revision(request.query.get("resourceVersion", ""))
+        wants_initial = sends_initial_events(request)
+        if wants_initial is None:
+            wants_initial = not revision
+        watch = self.watches.open(selection_of(target, request.query), revision or self.store.revision)
+        return watch, watch.initial() if wants_initial else []
 
-    def _on_collection(self, request: Request, target: Target) -> Response:
-        if request.method == "GET":
-            return Response(200, list_objects(self.registry, target, request))
-        if request.method == "POST":
-            if target.resource.namespaced and target.namespace is None:
-                raise errors.method_not_allowed(target.resource, "create")
-            return Response(201, create(self.registry, target, request.body, Options.of(request)))
-        if request.method == "DELETE":
-            return Response(200, self._delete_collection(request, target))
-        raise errors.method_not_allowed(target.resource, request.method.lower())
-
-    def _on_object(self, request: Request, target: Target) -> Response:
-        if request.method == "GET":
-            return Response(200, self.registry.current(target))
-        if request.method == "PUT":
-            return self._put(request, target)
-        if request.method == "PATCH":
-            options = Options.of(request)
-            created, value = patch(self.registry, target, request.body, request.content_type, options)
-            return Response(201 if created else 200, value)
-        if request.method == "DELETE" and target.subresource is None:
-            return self._delete(request, target)
-        raise errors.method_not_allowed(target.resource, request.method.lower())
-
-    def _put(self, request: Request, target: Target) -> Response:
-        options = Options.of(request)
-        absent = self.store.stored(target.resource.kind, *target.place) is None
-        if absent and strategy_of(target.resource).creates_on_update and target.subresource is None:
-            collection = Target(target.resource, target.namespace)
-            return Response(201, create(self.registry, collection, request.body, options))
-        return Response(200, replace(self.registry, target, request.body, options))
-
-    def _delete(self, request: Request, target: Target) -> Response:
-        gone, value = delete(self.registry, target, DeleteOptions.of(request))
-        if not gone or target.resource.kind == "Pod":
-            return Response(200, value)
-        group = {"group": target.resource.group} if target.resource.group else {}
-        details = {
-            "name": target.name,
-            **group,
-            "kind": target.resource.plural,
-            "uid": value["metadata"]["uid"],
-        }
-        return Response(200, {**subresources.SUCCESS, "details": details})
-
-    def _delete_collection(self, request: Request, target: Target) -> Object:
-        options = DeleteOptions.of(request)
-        chosen = list_objects(self.registry, target, request)
-        values = []
-        for value in chosen["items"]:
-            metadata = value["metadata"]
-            one = Target(target.resource, metadata.get("namespace"), metadata["name"])
-            values.append(delete(self.registry, one, options)[1])
-        return list_of(target.resource, values, {"resourceVersion": str(self.store.revision)})
-
-    async def _on_subresource(self, request: Request, target: Target) -> Response:
-        options = Options.of(request)
-        match target.subresource, request.method:
-            case "binding", "POST":
-                return Response(201, subresources.bind(self.registry, target, request.body, options))
-            case "eviction", "POST":
-                return Response(201, subresources.evict(self.registry, target, request.body, request))
-            case "scale", "GET":
-                return Response(200, subresources.scale_of(self.registry.current(target)))
-            case "scale", "PUT":
-                return Response(200, subresources.rescale(self.registry, target, request.body, options))
-            case "scale", "PATCH":
-                scale = merge_patch(subresources.scale_of(self.registry.current(target)), request.body)
-                return Response(200, subresources.rescale(self.registry, target, scale, options))
-        raise errors.method_not_allowed(target.resource, request.method.lower())
+    def stream(self, request: Request) -> tuple[Form, AsyncGenerator[list[str], None]]:
+        """A watch as lines of JSON, some at a time. Raises `ApiError`."""
+        form = negotiate(request.accept, TABLE, PARTIAL)
+        options = StreamOptions.of(request, self.context)
+        watch, first = self.open_watch(request)
+        target = target_of(request.path)
+        assert target is not None
+        batches = stream(self.context, target.resource, watch, first, options)
+        self._count(request, target, 200)
+        return form, frames(self.registry, request, target.resource, form, batches)
 
     async def poll(self, request: Request, timeout_s: float) -> dict[str, Any]:
         """One long poll of a watch: its events, as soon as there are any, and where to go on."""
         try:
-            watch = self.open_watch(request)
-            news = watch.news()
+            watch, news = self.open_watch(request)
+            news += watch.news()
             if not news:
                 await watch.wait(timeout_s)
                 news = watch.news()

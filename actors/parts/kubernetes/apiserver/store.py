@@ -1,9 +1,9 @@
 """Every object of the cluster, and what has happened to them of late: etcd and the watch cache in one.
 
-How this works. Objects are plain dictionaries that nobody changes once they are stored: a write puts another dictionary
-in their place. So lists, watch events and answers share them without copying. Every write takes the next revision, which
-becomes the object's `resourceVersion`, and leaves an event; events are kept for some minutes, so that watches can go on
-from where they were, through a restart of the server too, and so that a list can be told as it was a moment ago.
+How this works. Objects are plain dictionaries that nobody changes once they are stored: a write puts another one in
+their place. So lists, watch events and answers share them without copying. Every write takes the next revision, which
+becomes the object's `resourceVersion`, and leaves an event; events are kept for some minutes, so that watches can go
+on from where they were, through a restart of the server too, and so that a list can be told as it was a moment ago.
 """
 
 import json
@@ -24,7 +24,7 @@ KEEP_AT_MOST = 100_000
 """However young they are (the watch cache's upper bound is 102,400)."""
 FORGET_AT_ONCE = 500
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Stored(NamedTuple):
@@ -173,7 +173,7 @@ class Store:
     def _next(self, value: Object) -> tuple[Stored, int]:
         versioned = at_version(value, self.revision + 1)
         at_ns = self._now_ns()
-        return Stored(versioned, _encode(versioned), at_ns), at_ns
+        return Stored(versioned, encode(versioned), at_ns), at_ns
 
     def _publish(self, event: Event, at_ns: int) -> None:
         self.revision = event.revision

@@ -1,13 +1,35 @@
 """Subresources that are no objects of their own: a pod's binding and eviction, and the scale of what has replicas."""
 
 from actors.parts.kubernetes.apiserver.deleting import DeleteOptions, delete
-from actors.parts.kubernetes.apiserver.errors import bad_request, cause, conflict, invalid
+from actors.parts.kubernetes.apiserver.errors import bad_request, cause, conflict, invalid, method_not_allowed
+from actors.parts.kubernetes.apiserver.interim import merge_patch
+from actors.parts.kubernetes.apiserver.logs import read_log
 from actors.parts.kubernetes.apiserver.registry import Registry, clone
-from actors.parts.kubernetes.apiserver.requests import Object, Request, Target
+from actors.parts.kubernetes.apiserver.requests import Object, Request, Response, Target
 from actors.parts.kubernetes.apiserver.writing import Options, check_version, finish
 from actors.protocols.kubernetes.resources import BY_KIND
 
-SUCCESS = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+_SUCCESS = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+
+
+async def answer(registry: Registry, request: Request, target: Target) -> Response:
+    """Any verb on a subresource but `status`. Raises `ApiError`."""
+    options = Options.of(request)
+    match target.subresource, request.method:
+        case "binding", "POST":
+            return Response(201, bind(registry, target, request.body, options))
+        case "eviction", "POST":
+            return Response(201, evict(registry, target, request.body, request))
+        case "log", "GET":
+            return Response(200, await read_log(registry, request))
+        case "scale", "GET":
+            return Response(200, scale_of(registry.current(target)))
+        case "scale", "PUT":
+            return Response(200, rescale(registry, target, request.body, options))
+        case "scale", "PATCH":
+            scale = merge_patch(scale_of(registry.current(target)), request.body)
+            return Response(200, rescale(registry, target, scale, options))
+    raise method_not_allowed(target.resource, request.method.lower())
 
 
 def bind(registry: Registry, target: Target, body: Object, options: Options) -> Object:
@@ -35,7 +57,7 @@ def bind(registry: Registry, target: Target, body: Object, options: Options) -> 
     conditions.append({**scheduled, "lastTransitionTime": registry.now()})
     pod["status"]["conditions"] = conditions
     finish(registry, target, current, pod, options)
-    return {**SUCCESS, "code": 201}
+    return {**_SUCCESS, "code": 201}
 
 
 def evict(registry: Registry, target: Target, body: Object, request: Request) -> Object:
@@ -44,7 +66,7 @@ def evict(registry: Registry, target: Target, body: Object, request: Request) ->
         raise bad_request("the object provided is unrecognized (must be of type Eviction)")
     asked = Request("DELETE", request.path, request.query, body.get("deleteOptions"), user=request.user)
     delete(registry, target, DeleteOptions.of(asked))
-    return {**SUCCESS, "code": 201}
+    return {**_SUCCESS, "code": 201}
 
 
 def scale_of(value: Object) -> Object:

@@ -1,7 +1,7 @@
 """Watches: who waits for which events, and what they are told.
 
-How this works. A watch is a place in the store's log and a selection. It is asked for what has happened since its place;
-when that is nothing, it waits until an event of its selection is written. So a slow follower costs nothing but its place,
+How this works. A watch is a place in the store's log and a selection. It is asked for what has happened since; when
+that is nothing, it waits until an event of its selection is written. So a slow follower costs nothing but its place,
 and one whose place has been forgotten gets 410.
 """
 
@@ -9,12 +9,9 @@ import asyncio
 from typing import Any
 
 from actors.parts.kubernetes.apiserver.errors import expired
-from actors.parts.kubernetes.apiserver.selection import Selection
-from actors.parts.kubernetes.apiserver.store import Event, Gone, Object, Store
+from actors.parts.kubernetes.apiserver.selection import News, Selection
+from actors.parts.kubernetes.apiserver.store import Event, Gone, Store
 from actors.protocols.kubernetes.status import ApiError
-
-News = tuple[str, Object]
-"""The type of an event, and its object."""
 
 
 class Watch:
@@ -31,9 +28,12 @@ class Watch:
     def initial(self) -> list[News]:
         """The objects that there are, as if they were new."""
         kind, namespace, _ = self.selection
-        values = self._store.objects(kind, namespace)
         self.revision = self._store.revision
-        return [("ADDED", value) for value in values if self.selection.has(value)]
+        return [
+            News("ADDED", each.object, each.text)
+            for each in self._store.versions(kind, namespace)
+            if self.selection.has(each.object)
+        ]
 
     def news(self) -> list[News]:
         """What has happened since the last call. Raises `ApiError` 410 if that is no longer known."""
@@ -102,4 +102,4 @@ def parse_revision(text: str, name: str = "resourceVersion") -> int | None:
 
 
 def described(news: list[News]) -> list[dict[str, Any]]:
-    return [{"type": type_, "object": value} for type_, value in news]
+    return [{"type": each.type, "object": each.object} for each in news]

@@ -1,4 +1,4 @@
-"""Creating objects and putting others in their place: metadata, strategies, optimistic locking, what changes nothing."""
+"""Creating and replacing objects: metadata, strategies, optimistic locking, what changes nothing."""
 
 from typing import NamedTuple
 
