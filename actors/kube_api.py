@@ -52,7 +52,7 @@ class KubeApi(Element):
         self.server = ApiServer(context, Limits(config.service_cidr))
 
     async def start(self) -> None:
-        self.server.found()
+        self.server.start()
         await self._open_door()
 
     async def _open_door(self) -> None:

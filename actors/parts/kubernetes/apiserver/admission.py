@@ -3,17 +3,32 @@
 from actors.parts.kubernetes.apiserver.errors import forbidden, not_found
 from actors.parts.kubernetes.apiserver.registry import Registry
 from actors.parts.kubernetes.apiserver.requests import Object
+from actors.parts.kubernetes.apiserver.services import allocate
 from actors.protocols.kubernetes.resources import BY_KIND, Resource
 
+SYSTEM_PRIORITIES = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
+IMMORTAL_NAMESPACES = ("default", "kube-public", "kube-system")
 
-def create(registry: Registry, resource: Resource, value: Object) -> None:
-    """Before an object is created. Raises `ApiError` 403, 404 or 422."""
+
+def check_create(registry: Registry, resource: Resource, value: Object) -> None:
+    """Before anything is filled in. Raises `ApiError` 403 or 404."""
     if resource.namespaced:
         _check_namespace(registry, resource, value)
+    if resource.kind == "Pod":
+        _set_priority(resource, value)
 
 
-def update(registry: Registry, resource: Resource, current: Object, value: Object) -> None:
-    """Before an object takes the place of another. Raises `ApiError`."""
+def check_delete(resource: Resource, value: Object) -> None:
+    """Raises `ApiError` 403 for what must stay (plugin NamespaceLifecycle)."""
+    name = value["metadata"]["name"]
+    if resource.kind == "Namespace" and name in IMMORTAL_NAMESPACES:
+        raise forbidden(resource, name, "this namespace may not be deleted")
+
+
+def allocate_for(registry: Registry, resource: Resource, value: Object, old: Object | None = None) -> None:
+    """Give an object that is otherwise complete what only the server can give. Raises `ApiError` 422."""
+    if resource.kind == "Service":
+        allocate(registry, value, old)
 
 
 def _check_namespace(registry: Registry, resource: Resource, value: Object) -> None:
@@ -30,3 +45,13 @@ def _check_namespace(registry: Registry, resource: Resource, value: Object) -> N
             "field": "metadata.namespace",
         }
         raise forbidden(resource, value["metadata"]["name"], why, [terminating])
+
+
+def _set_priority(resource: Resource, pod: Object) -> None:
+    """Plugin Priority; there are only the two classes that every cluster has."""
+    spec = pod["spec"]
+    name = spec.get("priorityClassName")
+    if name and name not in SYSTEM_PRIORITIES:
+        raise forbidden(resource, pod["metadata"]["name"], f"no PriorityClass with name {name} was found")
+    if name:
+        spec["priority"] = SYSTEM_PRIORITIES[name]

@@ -5,6 +5,7 @@ The rules are those of k8s.io/apiserver: pkg/registry/rest/delete.go, pkg/regist
 
 from typing import Any, NamedTuple
 
+from actors.parts.kubernetes.apiserver.admission import check_delete
 from actors.parts.kubernetes.apiserver.errors import cause, conflict
 from actors.parts.kubernetes.apiserver.registry import Registry, parse_timestamp, timestamp
 from actors.parts.kubernetes.apiserver.requests import Object, Request, Target
@@ -52,6 +53,7 @@ def _invalid(field: str, said: str, reason: str = "FieldValueInvalid") -> ApiErr
 def delete(registry: Registry, target: Target, options: DeleteOptions) -> tuple[bool, Object]:
     """Delete the object, or begin to. Returns whether it is gone, and its last state."""
     current = registry.current(target)
+    check_delete(target.resource, current)
     _check_preconditions(target.resource, current, options)
     kind = target.resource.kind
     value = {**current, "metadata": dict(current["metadata"])}

@@ -11,7 +11,10 @@ from actors.element import Context
 from actors.parts.kubernetes.apiserver import errors, subresources
 from actors.parts.kubernetes.apiserver.authorization import authorize
 from actors.parts.kubernetes.apiserver.documents import answer_document
+from actors.parts.kubernetes.apiserver.expiry import expire_events
+from actors.parts.kubernetes.apiserver.foundations import lay_foundations
 from actors.parts.kubernetes.apiserver.frames import frames
+from actors.parts.kubernetes.apiserver.namespaces import NamespaceFinalizer
 from actors.parts.kubernetes.apiserver.objects import answer_collection, answer_object
 from actors.parts.kubernetes.apiserver.registry import Limits, Registry
 from actors.parts.kubernetes.apiserver.representation import PARTIAL, TABLE, Form, negotiate
@@ -20,11 +23,7 @@ from actors.parts.kubernetes.apiserver.selection import News, selection_of
 from actors.parts.kubernetes.apiserver.store import Store
 from actors.parts.kubernetes.apiserver.streaming import StreamOptions, sends_initial_events, stream
 from actors.parts.kubernetes.apiserver.watching import Watch, Watches, described, parse_revision
-from actors.parts.kubernetes.apiserver.writing import Options, create
-from actors.protocols.kubernetes.resources import BY_KIND
 from actors.protocols.kubernetes.status import ApiError
-
-FIRST_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 
 
 class ApiServer:
@@ -37,12 +36,11 @@ class ApiServer:
         self.registry = Registry(context, self.store, limits)
         self.watches = Watches(self.store)
 
-    def found(self) -> None:
-        """Make what every cluster has from its first start."""
-        for name in FIRST_NAMESPACES:
-            if self.store.stored("Namespace", "", name) is None:
-                body = {"metadata": {"name": name}}
-                create(self.registry, Target(BY_KIND["Namespace"]), body, Options("kube-apiserver", False))
+    def start(self) -> None:
+        """Make what every cluster has from its first start, and begin the work that nobody asks for."""
+        lay_foundations(self.registry)
+        self.context.spawn(NamespaceFinalizer(self.registry).run(), "namespaces")
+        self.context.spawn(expire_events(self.registry), "event TTL")
 
     async def handle(self, request: Request) -> Response:
         """Answer a request that is no watch."""

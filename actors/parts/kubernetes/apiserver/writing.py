@@ -53,8 +53,9 @@ def create(registry: Registry, target: Target, body: Object, options: Options) -
     strategy = strategy_of(resource)
     if strategy.counts_generations:
         metadata["generation"] = 1
-    admission.create(registry, resource, value)
+    admission.check_create(registry, resource, value)
     strategy.create(value)
+    admission.allocate_for(registry, resource, value)
     return value if options.dry_run else registry.store.put(resource.kind, value)
 
 
@@ -165,7 +166,7 @@ def _all_but_status(registry: Registry, resource: Resource, current: Object, val
         value.pop("status", None)
         if "status" in current:
             value["status"] = current["status"]
-    admission.update(registry, resource, current, value)
+    admission.allocate_for(registry, resource, value, current)
     if strategy.counts_generations and wants_something_else(current, value):
         value["metadata"]["generation"] = current["metadata"].get("generation", 0) + 1
     return value
