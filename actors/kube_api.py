@@ -9,15 +9,19 @@ from typing import Any
 
 from pydantic import Field
 
-from actors.element import CertificateName, Claim, Context, Element, ElementConfig
+from actors.element import CertificateName, Claim, Context, Element, ElementConfig, FileName
 from actors.parts.config_fields import Cidr
 from actors.parts.kubernetes.apiserver.access import ADMIN, VIEWER, admin_token, kubeconfig, write_private
 from actors.parts.kubernetes.apiserver.authorization import AUTHENTICATED, MASTERS
 from actors.parts.kubernetes.apiserver.http_front import HttpFront
+from actors.parts.kubernetes.apiserver.manifests import apply_manifests
 from actors.parts.kubernetes.apiserver.registry import Limits
 from actors.parts.kubernetes.apiserver.requests import Request, User
 from actors.parts.kubernetes.apiserver.server import ApiServer
+from actors.parts.kubernetes.apiserver.settled import settled
 
+MANIFESTS = "manifests"
+"""The fact that they have been applied."""
 PORT = "port"
 """The fact under which the store keeps where the server listens: a kubeconfig stays good when it starts again."""
 
@@ -38,6 +42,10 @@ class Config(ElementConfig):
         description="bearer token of somebody who may look at everything, and no more",
     )
 
+    manifests: tuple[FileName, ...] = Field(
+        default=(), description="YAML files that a new cluster begins with, applied in this order"
+    )
+
     def claims(self) -> Iterable[Claim]:
         yield Claim("subnet", self.service_cidr, ("service_cidr",))
 
@@ -53,7 +61,15 @@ class KubeApi(Element):
 
     async def start(self) -> None:
         self.server.start()
+        await self._apply_manifests()
         await self._open_door()
+
+    async def _apply_manifests(self) -> None:
+        """Once in the life of a store."""
+        database = self.server.store.database
+        if self.config.manifests and database.fact(MANIFESTS) is None:
+            count = await apply_manifests(self.server.handle, self.config.manifests)
+            database.note(MANIFESTS, str(count))
 
     async def _open_door(self) -> None:
         """Let kubectl in, at the port of the last time; on the virtual clock nobody could come."""
@@ -100,6 +116,10 @@ class KubeApi(Element):
         """A long poll: `{"events", "resource_version"}` as soon as there are any after that version."""
         query = {**(query or {}), "resourceVersion": resource_version}
         return await self.server.poll(Request("GET", path, query, user=_element(user)), timeout_s)
+
+    async def call_settled(self) -> bool:
+        """Whether all workloads have the replicas that they ask for."""
+        return settled(self.server.store)
 
     def inspect(self) -> dict[str, Any]:
         """Objects by kind, the latest revision, and watches that wait, by kind."""

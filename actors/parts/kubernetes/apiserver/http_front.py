@@ -21,6 +21,7 @@ from actors.parts.kubernetes.apiserver.representation import YAML
 from actors.parts.kubernetes.apiserver.requests import ANONYMOUS, Request, Response, User
 from actors.parts.kubernetes.apiserver.server import ApiServer
 from actors.parts.kubernetes.apiserver.yaml_values import parse_yaml
+from actors.protocols.kubernetes import protobuf
 from actors.protocols.kubernetes.status import ApiError
 
 log = logging.getLogger("actors")
@@ -127,6 +128,8 @@ async def _body(http: web.Request) -> tuple[Any, str]:
         raise ApiError(413, f"Request entity too large: limit is {MAX_BODY}") from None
     if not data:
         return None, content_type
+    if content_type == protobuf.MEDIA_TYPE:
+        return _decode_protobuf(data), content_type
     if content_type in _YAML_TYPES and not data.lstrip().startswith(b"{"):
         documents = parse_yaml(data.decode(errors="replace"))
         return (documents[0] if documents else None), content_type
@@ -134,9 +137,16 @@ async def _body(http: web.Request) -> tuple[Any, str]:
         return decode_json(data), content_type
     if http.method == "PATCH":
         return None, content_type  # whoever handles patches says what it takes
-    types = ", ".join((*_JSON_TYPES[1:2], YAML))
+    types = ", ".join(("application/json", YAML, protobuf.MEDIA_TYPE))
     message = f"the body of the request was in an unknown format - accepted media types include: {types}"
     raise ApiError(415, message)
+
+
+def _decode_protobuf(data: bytes) -> Any:
+    try:
+        return protobuf.decode(data)
+    except protobuf.Undecodable as error:
+        raise ApiError(400, str(error)) from None
 
 
 def decode_json(data: bytes) -> Any:

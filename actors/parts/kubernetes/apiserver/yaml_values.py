@@ -29,9 +29,9 @@ Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456
 
 
 def parse_yaml(text: str) -> list[Any]:
-    """The documents of a text, without empty ones. Raises `ApiError` 400 with line and column."""
+    """The documents of a text, None for an empty one. Raises `ApiError` 400 with line and column."""
     try:
-        return [document for document in yaml.load_all(text, Loader) if document is not None]
+        return list(yaml.load_all(text, Loader))
     except yaml.YAMLError as error:
         raise ApiError(400, f"error converting YAML to JSON: {_words(error)}") from None
     except (ValueError, RecursionError) as error:
