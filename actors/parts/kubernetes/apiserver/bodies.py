@@ -32,6 +32,7 @@ def _of_kind(target: Target, body: Any) -> Object:
     if kind != resource.kind:
         raise bad_request(f'{kind} in version "{version}" cannot be handled as a {resource.kind}')
     metadata = {} if body.get("metadata") is None else body["metadata"]
+    metadata = dict(metadata) if isinstance(metadata, dict) else metadata
     return {**body, "apiVersion": version, "kind": kind, "metadata": metadata}
 
 

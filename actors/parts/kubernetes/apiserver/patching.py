@@ -29,7 +29,7 @@ def patch(registry: Registry, target: Target, sent: Any, content_type: str, opti
         words = "Forbidden: may not be specified for non-apply patch"
         raise refused("PatchOptions", "force", "FieldValueForbidden", words)
     patched = apply_patch(target.resource, registry.current(target), sent, content_type)
-    return replace(registry, target, clone(patched), options)
+    return replace(registry, target, patched if target.subresource else clone(patched), options)
 
 
 def check_type(resource: Resource, content_type: str) -> None:
