@@ -1,47 +1,72 @@
-"""An EKS worker node: an EC2 instance with its network interfaces, its kernel's rules and routes, and the kubelet.
+"""An EKS worker node: an EC2 instance with its kernel, and the kubelet that runs pods on it.
 
-How this works. A fresh node knows its ENIs and nothing of its pods. The kubelet has the CNI wire each pod of the
-config: the CNI agent answers, having written veth, route and rule into the kernel by `call_netlink`. A packet for a pod
-is delivered because that route stands there; without it the packet is dropped and the journal says so. All ENIs of the
-node share one link and are told apart by their MAC addresses; each pod has a cable, whose end here becomes the host's
-end of its veth pair. A node that was killed has lost its kernel's state, and asks the CNI for every pod again.
+How this works. A fresh node asks the VPC which network interfaces it has, and plugs them into its kernel
+(`parts/node_kernel.py`). The kubelet (`parts/kubelet`) registers the node with the API server, follows the pods that
+are bound to it, and makes each a sandbox: a process of its own on the end of a cable, which the CNI plugin turns into a
+veth pair by writing link, route and rule into the kernel. A node that was killed has lost its kernel's state and all
+of its pods' processes; its kubelet finds out from the API what ought to run, and makes new sandboxes.
 """
 
-import asyncio
-from typing import Annotated, Any, NamedTuple
+from typing import Any
 
 from pydantic import Field, model_validator
 
-from actors.element import CallFailed, Claim, Context, Element, ElementConfig, ElementName
-from actors.parts.config_fields import Uplink, fault, unknown
+from actors.element import CallFailed, Context, Element, ElementConfig, ElementName
+from actors.parts.config_fields import fault, unknown
+from actors.parts.kubelet.config import DEFAULT_IMAGES, ImageConfig, Images
+from actors.parts.kubelet.kubelet import Kubelet
+from actors.parts.kubelet.recorder import ApiEvents
+from actors.parts.kubelet.runtime import POD_KIND
+from actors.parts.kubernetes.client import KubeClient
 from actors.parts.node_kernel import ENI_PORT, AttachedInterface, NodeKernel
-from actors.protocols import cni
 from actors.protocols.instance_types import LIMITS
+from actors.protocols.kubelet.node_object import Instance, default_max_pods
 from actors.protocols.netlink import NetlinkError
-from actors.wire.addresses import InterfaceAddress, Prefix, mac_for, mac_text
+from actors.units import SECOND, Duration
 
-FIRST_RETRY_S = 0.1
-LAST_RETRY_S = 5.0
-
-
-class NodeInterface(Uplink):
-    """An ENI of the node with its primary address; its gateway is the VPC's router. It becomes `eth<device>`."""
-
-    device: int = Field(ge=0, le=14, description="device number; 0 is the primary one, which every node has")
-    eni: str = Field(pattern="^eni-[0-9a-z]+$", description="its id, as in the VPC's network_interfaces")
+FIRST_RETRY_S, LAST_RETRY_S = 0.02, 2.0
 
 
 class Config(ElementConfig):
-    """An EC2 instance in an EKS cluster, and the pods that run on it."""
+    """An EC2 instance in an EKS cluster."""
 
     instance_type: str = Field(
-        description="EC2 instance type; says how many network interfaces and pods it takes"
+        description="EC2 instance type; says how many network interfaces, pods, CPUs and how much memory it has"
     )
-    availability_zone: str = Field(description="where it runs; its ENIs' subnets lie there")
-    network_interfaces: tuple[NodeInterface, ...] = Field(min_length=1)
+    availability_zone: str = Field(
+        pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$", description="where it runs; its ENIs' subnets lie there"
+    )
+    instance_id: str = Field(pattern=r"^i-[0-9a-f]+$", description="its id, as the VPC knows it")
     cni: ElementName = Field(description="the CNI agent of this node")
-    pods: dict[Annotated[str, Field(min_length=1)], str] = Field(
-        default={}, description="each port that is a pod's cable, with the pod (namespace/name) at its end"
+    vpc: ElementName = Field(
+        default=ElementName("vpc"), description="the VPC that its network interfaces are in"
+    )
+    kube_api: ElementName = Field(
+        default=ElementName("kube-api"), description="the API server that the kubelet follows"
+    )
+    labels: dict[str, str] = Field(default={}, description="further labels of the Node")
+    images: Images = Field(
+        default={name: ImageConfig.model_validate(each) for name, each in DEFAULT_IMAGES.items()},
+        description="the images that there are, by repository (nginx for nginx:1.27)",
+    )
+    max_pods: int | None = Field(
+        default=None,
+        ge=1,
+        description="the kubelet's maxPods; as many as the ENIs have addresses for, plus 2",
+    )
+    kube_reserved_cpu: int | None = Field(
+        default=None, ge=0, description="thousandths of a CPU that pods do not get; EKS's formula unless told"
+    )
+    kube_reserved_memory: int | None = Field(
+        default=None, ge=0, description="MiB that pods do not get; EKS's formula unless told"
+    )
+    node_status_update_frequency: Duration = Field(
+        default=10 * SECOND, gt=0, description="how often the kubelet looks at its node's status"
+    )
+    node_lease_duration_seconds: int = Field(
+        default=40,
+        ge=4,
+        description="how long the node's Lease is good for; it is renewed four times as often",
     )
     conntrack_max: int = Field(
         default=131_072, gt=0, description="connections that the kernel tracks at most"
@@ -53,164 +78,85 @@ class Config(ElementConfig):
             raise fault(
                 ("instance_type",), unknown("instance type", self.instance_type, LIMITS), self.instance_type
             )
-        self._check_interfaces()
-        self._check_pods()
         return self
 
-    def _check_interfaces(self) -> None:
-        limits, devices = LIMITS[self.instance_type], [each.device for each in self.network_interfaces]
-        if len(devices) > limits.interfaces:
-            what = f"{self.instance_type} takes {limits.interfaces} network interfaces, not {len(devices)}"
-            raise fault(("network_interfaces",), what, len(devices))
-        if 0 not in devices:
-            raise fault(("network_interfaces",), "one of them is the primary one, device 0", devices)
-        for index, each in enumerate(self.network_interfaces):
-            if devices.index(each.device) != index:
-                where = ("network_interfaces", index, "device")
-                raise fault(where, f"there are two devices {each.device}", each.device)
-
-    def _check_pods(self) -> None:
-        limits, homes = LIMITS[self.instance_type], dict[str, str]()
-        if len(self.pods) > limits.max_pods:
-            raise fault(
-                ("pods",), f"{self.instance_type} runs {limits.max_pods} pods at most", len(self.pods)
-            )
-        for port, pod in self.pods.items():
-            if port == ENI_PORT:
-                raise fault(("pods", port), f"{ENI_PORT} is the port of the network interfaces", port)
-            if pod in homes:
-                raise fault(("pods", port), f"{pod} is at port {homes[pod]!r} already", pod)
-            try:
-                cni.check_request(pod, "c", "eth0")
-            except cni.CniError as error:
-                raise fault(("pods", port), error.message, pod) from None
-            homes[pod] = port
-
     def port_names(self) -> list[str]:
-        return [ENI_PORT, *self.pods]
-
-    def claims(self) -> list[Claim]:
-        """Pods' addresses are claimed by the CNI agent, which gives them; two ENIs may lie in one subnet."""
-        claims, subnets = [], set[Prefix]()
-        for index, each in enumerate(self.network_interfaces):
-            where, subnet = (
-                ("network_interfaces", index, "address"),
-                InterfaceAddress.parse(each.address).prefix,
-            )
-            claims.append(Claim("address", each.address, where))
-            if subnet not in subnets:
-                claims.append(Claim("subnet", each.address, where))
-                subnets.add(subnet)
-        return claims
-
-
-class Sandbox(NamedTuple):
-    """A pod's network namespace, wired: what its process needs to know of it."""
-
-    pod: str
-    port: str
-    container_id: str
-    netns: str
-    ifname: str
-    result: dict[str, Any]
-
-    def described(self, gateway_mac: bytes) -> dict[str, Any]:
-        """For the pod: its address and gateway, which nobody has: its MAC is a permanent ARP entry in the pod."""
-        container = self.result["interfaces"][1]
-        gateway = next(route["gw"] for route in self.result["routes"] if "gw" in route)
-        return {
-            "address": self.result["ips"][0]["address"],
-            "gateway": gateway,
-            "gateway_mac": mac_text(gateway_mac),
-            "mtu": container["mtu"],
-            "veth": self.result["interfaces"][0]["name"],
-        }
+        return [ENI_PORT]
 
 
 class EksNode(Element):
     """A node's kernel and kubelet."""
 
     config: Config
+    launches = (POD_KIND,)
 
     def __init__(self, config: Config, context: Context) -> None:
         super().__init__(config, context)
         self.kernel = NodeKernel(context, conntrack_max=config.conntrack_max)
-        self.tables, self.stack, self.forwarder = self.kernel.tables, self.kernel.stack, self.kernel.forwarder
         # Every packet comes by here, so the runtime gets the forwarder's own method, not one that calls it.
         self.on_frame = self.kernel.on_frame  # type: ignore[method-assign]
-        self._sandboxes: dict[str, Sandbox] = {}
-        self._turns = {pod: asyncio.Lock() for pod in config.pods.values()}
-        for port in config.pods:
-            self.kernel.add_netns(port)
+        client = KubeClient(context, config.kube_api, f"system:node:{context.name}")
+        self.kubelet = Kubelet(
+            context,
+            self.kernel,
+            self._instance(),
+            client,
+            ApiEvents(context, client),
+            cni=config.cni,
+            images=config.images,
+            status_every_s=config.node_status_update_frequency / SECOND,
+            lease_s=config.node_lease_duration_seconds,
+        )
+
+    def _instance(self) -> Instance:
+        config = self.config
+        memory = config.kube_reserved_memory
+        return Instance(
+            self.context.name,
+            config.instance_type,
+            config.availability_zone,
+            config.instance_id,
+            "",
+            config.max_pods or default_max_pods(config.instance_type),
+            config.kube_reserved_cpu,
+            None if memory is None else memory << 20,
+            tuple(sorted(config.labels.items())),
+        )
+
+    # ---- life ----------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        self.context.spawn(self._boot(), "boot")
+
+    async def _boot(self) -> None:
+        """Find the network interfaces, then start the kubelet."""
+        wait_s = FIRST_RETRY_S
+        while True:
+            try:
+                told = await self.context.call(
+                    self.config.vpc, "describe_instance", instance_id=self.config.instance_id
+                )
+                for each in told["network_interfaces"]:
+                    self.kernel.attach_interface(AttachedInterface(**each))
+                address = self.kernel.primary.own_address
+            except (CallFailed, LookupError):
+                await self.context.sleep(wait_s)
+                wait_s = min(2 * wait_s, LAST_RETRY_S)
+            else:
+                break
+        self.context.event("node.boot", instance=self.config.instance_id, address=address)
+        self.kubelet.start(address)
 
     def on_frame(self, port: str, frame: bytes) -> None:
         self.kernel.on_frame(port, frame)
 
-    async def start(self) -> None:
-        for each in self.config.network_interfaces:
-            self.kernel.attach_interface(AttachedInterface(each.eni, each.device, each.address, each.gateway))
-        for port, pod in self.config.pods.items():
-            self.context.spawn(self._run_pod(pod), f"pod at {port}")
-
     def on_link(self, port: str, up: bool) -> None:
         self.kernel.on_link(port, up)
 
-    # ---- the kubelet ---------------------------------------------------------------------------------------
+    def on_exit(self, name: str, status: int) -> None:
+        self.kubelet.on_exit(name)
 
-    async def _run_pod(self, pod: str) -> None:
-        """Have the pod wired, however often it takes."""
-        wait_s = FIRST_RETRY_S
-        while True:
-            try:
-                await self.call_sandbox(pod)
-                return
-            except CallFailed:
-                await self.context.sleep(wait_s)
-                wait_s = min(2 * wait_s, LAST_RETRY_S)
-
-    async def call_sandbox(self, pod: str) -> dict[str, Any]:
-        """The pod's network: `address`, `gateway`, `gateway_mac`, `mtu`, `veth`. Fails as the kubelet words it."""
-        if pod not in self._turns:
-            raise CallFailed(f"{pod} does not run on {self.context.name}")
-        async with self._turns[pod]:
-            if pod not in self._sandboxes:
-                self._sandboxes[pod] = await self._make_sandbox(pod)
-        sandbox = self._sandboxes[pod]
-        return sandbox.described(mac_for(self.context.name, sandbox.port))
-
-    async def _make_sandbox(self, pod: str) -> Sandbox:
-        port = next(port for port, at_its_end in self.config.pods.items() if at_its_end == pod)
-        container_id = f"{self.context.random.getrandbits(256):064x}"
-        names = {
-            "container_id": container_id,
-            "netns": f"/run/netns/cni-{container_id[:12]}",
-            "ifname": "eth0",
-        }
-        try:
-            result = await self.context.call(self.config.cni, "add", pod=pod, port=port, **names)
-        except CallFailed as error:
-            result = {
-                "code": cni.TRY_AGAIN_LATER,
-                "msg": f"add cmd: failed to connect to backend server: {error}",
-            }
-        if "code" in result:
-            message = (
-                "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox "
-                f'"{container_id}": plugin type="{cni.PLUGIN}" name="{cni.PLUGIN}" failed (add): {result["msg"]}'
-            )
-            self.context.event("pod.sandbox", pod=pod, reason="FailedCreatePodSandBox", message=message)
-            raise CallFailed(message)
-        self.context.event(
-            "pod.sandbox",
-            pod=pod,
-            reason="SandboxCreated",
-            sandbox=container_id,
-            address=result["ips"][0]["address"],
-            veth=result["interfaces"][0]["name"],
-        )
-        return Sandbox(pod, port, result=result, **names)
-
-    # ---- the kernel ----------------------------------------------------------------------------------------
+    # ---- the kernel's calls --------------------------------------------------------------------------------
 
     async def call_netlink(self, changes: list[dict[str, Any]]) -> int:
         """Apply changes (see `protocols.netlink`) in their order; how many there were.
@@ -222,25 +168,67 @@ class EksNode(Element):
             raise CallFailed(f"{self.context.name}: {error}") from None
 
     async def call_network_state(self) -> dict[str, Any]:
-        """What the CNI agent must know: the ENIs, the pods' sandboxes, and what is written in the kernel."""
-        sandboxes = [
-            {
-                "pod": sandbox.pod,
-                "port": sandbox.port,
-                "container_id": sandbox.container_id,
-                "netns": sandbox.netns,
-                "ifname": sandbox.ifname,
-            }
-            for sandbox in self._sandboxes.values()
-        ]
-        return {**self.kernel.network_state(), "sandboxes": sandboxes}
+        """What the CNI agent must know: the boot, the ENIs, the namespaces, and what is written in the kernel."""
+        return self.kernel.network_state()
+
+    async def call_attach_interface(self, id: str, device: int, address: str, gateway: str) -> None:
+        """The VPC plugs an ENI in; `address` is its primary one with the subnet's prefix."""
+        try:
+            self.kernel.attach_interface(AttachedInterface(id, device, address, gateway))
+        except ValueError as error:
+            raise CallFailed(f"{self.context.name}: {error}") from None
+
+    async def call_detach_interface(self, id: str) -> None:
+        """The VPC pulls an ENI out."""
+        self.kernel.detach_interface(id)
+
+    # ---- the kubelet's calls -------------------------------------------------------------------------------
+
+    async def call_container_exited(
+        self, pod: str, container: str, container_id: str, exit_code: int
+    ) -> None:
+        """A container's program has ended: its pod's process says so."""
+        self.kubelet.container_exited(pod, container, container_id, exit_code)
+
+    async def call_container_logs(
+        self,
+        namespace: str,
+        pod: str,
+        container: str | None = None,
+        previous: bool = False,
+        tail_lines: int | None = None,
+        since_seconds: int | None = None,
+        since_time: str | None = None,
+        limit_bytes: int | None = None,
+        timestamps: bool = False,
+    ) -> str:
+        """What `kubectl logs` shows; fails as the kubelet words it."""
+        return await self.kubelet.container_logs(
+            namespace,
+            pod,
+            container,
+            previous=previous,
+            tail_lines=tail_lines,
+            since_seconds=since_seconds,
+            since_time=since_time,
+            limit_bytes=limit_bytes,
+            timestamps=timestamps,
+        )
+
+    async def call_node_status(self) -> dict[str, Any]:
+        """The Node as the kubelet last wrote it."""
+        return self.kubelet.registration.node or {}
+
+    async def call_settled(self) -> bool:
+        """Whether the node is ready and all pods bound to it are as they ought to be."""
+        return self.kubelet.settled
 
     def inspect(self) -> dict[str, Any]:
         return {
+            "instance_id": self.config.instance_id,
             "instance_type": self.config.instance_type,
             "availability_zone": self.config.availability_zone,
-            "pods": {
-                sandbox.pod: sandbox.result["ips"][0]["address"] for sandbox in self._sandboxes.values()
-            },
+            "ready": self.kubelet.registration.ready,
+            "pods": {worker.name: worker.inspect() for worker in self.kubelet.workers.values()},
             **self.kernel.inspect(),
         }

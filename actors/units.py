@@ -4,7 +4,7 @@ import difflib
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 MICROSECOND = 1_000
 MILLISECOND = 1_000_000
@@ -59,6 +59,16 @@ def _text_schema(example: str) -> WithJsonSchema:
     return WithJsonSchema({"type": ["string", "integer"], "examples": [example]})
 
 
-Duration = Annotated[int, BeforeValidator(parse_duration), Field(ge=0), _text_schema("20ms")]
+def _plain_duration(value: int) -> str:
+    return f"{value}ns"
+
+
+Duration = Annotated[
+    int,
+    BeforeValidator(parse_duration),
+    PlainSerializer(_plain_duration, when_used="json"),
+    Field(ge=0),
+    _text_schema("20ms"),
+]
 Rate = Annotated[int, BeforeValidator(parse_rate), Field(gt=0), _text_schema("300mbit")]
 Share = Annotated[float, BeforeValidator(parse_share), _text_schema("1%")]

@@ -1,4 +1,4 @@
-"""How many network interfaces an EC2 instance takes, and how many IPv4 addresses each of them.
+"""What an EC2 instance has: network interfaces and IPv4 addresses of each, processors and memory.
 
 Source: aws/amazon-vpc-cni-k8s, pkg/vpc/vpc_ip_resource_limit.go; of instances with several network cards the default
 card alone counts, as EKS uses no other.
@@ -82,4 +82,43 @@ LIMITS = {
     "t4g.nano": Limits(2, 2),
     "t4g.small": Limits(3, 4),
     "x1.16xlarge": Limits(8, 30),
+}
+
+
+class Size(NamedTuple):
+    """Processors, and memory in MiB."""
+
+    vcpus: int
+    memory_mib: int
+
+    @property
+    def memory_bytes(self) -> int:
+        return self.memory_mib << 20
+
+
+ARM_FAMILIES = ("a1", "c6g", "c7g", "m6g", "m7g", "m8g", "t4g")
+
+
+def architecture_of(instance_type: str) -> str:
+    """`amd64` or `arm64`."""
+    return "arm64" if instance_type.partition(".")[0] in ARM_FAMILIES else "amd64"
+
+
+_SIZES = """
+a1.medium 1 2, c5.18xlarge 72 144, c5.2xlarge 8 16, c5.4xlarge 16 32, c5.9xlarge 36 72, c5.large 2 4, c5.xlarge 4 8,
+c5n.large 2 5.25, c6g.medium 1 2, c6i.32xlarge 128 256, c6i.large 2 4, c7g.large 2 4, g4dn.xlarge 4 16, g5.xlarge 4 16,
+i3.large 2 15.25, i4i.large 2 16, inf1.xlarge 4 8, m4.4xlarge 16 64, m4.large 2 8, m5.12xlarge 48 192,
+m5.16xlarge 64 256, m5.24xlarge 96 384, m5.2xlarge 8 32, m5.4xlarge 16 64, m5.8xlarge 32 128, m5.large 2 8,
+m5.metal 96 384, m5.xlarge 4 16, m6g.large 2 8, m6g.medium 1 4, m6i.32xlarge 128 512, m6i.4xlarge 16 64, m6i.large 2 8,
+m7g.large 2 8, m7g.medium 1 4, m7i.large 2 8, m7i.xlarge 4 16, m8g.large 2 8, p3.2xlarge 8 61, p3dn.24xlarge 96 768,
+p4d.24xlarge 96 1152, p5.48xlarge 192 2048, r5.24xlarge 96 768, r5.4xlarge 16 128, r5.large 2 16, r5.xlarge 4 32,
+t2.large 2 8, t2.medium 2 4, t2.micro 1 1, t2.small 1 2, t3.2xlarge 8 32, t3.large 2 8, t3.medium 2 4, t3.micro 2 1,
+t3.nano 2 0.5, t3.small 2 2, t3.xlarge 4 16, t4g.large 2 8, t4g.medium 2 4, t4g.nano 2 0.5, t4g.small 2 2,
+x1.16xlarge 64 976
+"""
+"""vCPUs and GiB, from EC2's list of instance types."""
+
+SIZES = {
+    name: Size(int(vcpus), round(float(gib) * 1024))
+    for name, vcpus, gib in (each.split() for each in _SIZES.replace("\n", " ").split(","))
 }

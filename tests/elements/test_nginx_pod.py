@@ -1,5 +1,7 @@
 import asyncio
 import re
+import signal
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -18,39 +20,85 @@ JOURNEY_ID = "67891233abcdef012345678912345678"
 
 
 class Node(Element):
-    """A node without routing: the client sits on the node itself. Its first answers to the kubelet are errors."""
+    """A node without routing, where the client is; it is told when containers end."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(None, context)
         self.stack = Stack(context)
         self.stack.add_interface("nginx", "10.0.10.10/24")
-        self.asked: list[str] = []
+        self.away = False
+        self.ends: list[tuple[str, str, int]] = []
 
-    async def call_sandbox(self, pod: str) -> dict[str, Any]:
-        self.asked.append(pod)
-        if len(self.asked) < 3:
-            raise CallFailed("no address yet")
-        mac = mac_text(mac_for("node", "nginx"))
-        return {"address": f"{POD}/32", "gateway": "169.254.1.1", "gateway_mac": mac, "mtu": 9001}
+    async def call_container_exited(self, pod: str, container: str, container_id: str, exit_code: int) -> None:
+        if self.away:
+            raise CallFailed("the node is away")
+        self.ends.append((container, container_id, exit_code))
 
     def on_frame(self, port: str, frame: bytes) -> None:
         self.stack.on_frame(port, frame)
 
 
 class Bed:
-    """A pod `nginx` on a `node`, where the client is."""
+    """A pod `nginx` on a `node`, where the client is; `run` starts a container with nginx in it first."""
 
-    def __init__(self, directory: Path, **config: Any) -> None:
+    def __init__(self, directory: Path, **image: Any) -> None:
         self.directory = directory
         self.net = VirtualNetwork(seed=1, directory=directory)
         self.net.add_element("node", Node)
-        config = {"service_time": {"distribution": "constant", "value": "1ms"}, **config}
-        self.net.add("nginx", "nginx_pod", {"node": "node", "pod": "default/nginx-0", **config})
+        self.net.add("nginx", "nginx_pod", {"node": "node", "pod": "default/nginx-0"})
         self.net.link("veth", ("node", "nginx"), ("nginx", "eth0"), delay="5us", mtu=9001)
-        self.run = self.net.run
+        self.image = {"service_time": {"distribution": "constant", "value": "1ms"}, **image}
+        self.ids = 0
+
+    @property
+    def node(self) -> Node:
+        return self.net.element("node")
+
+    @property
+    def now_s(self) -> float:
+        return self.net.loop.time()
+
+    def run(self, story: Coroutine[Any, Any, Any], *, nginx: bool = True) -> Any:
+        async def whole() -> Any:
+            try:
+                mac = mac_text(mac_for("node", "nginx"))
+                network = {"address": f"{POD}/32", "gateway": "169.254.1.1", "gateway_mac": mac, "mtu": 9001}
+                await self.call("set_up_network", **network)
+                if nginx:
+                    assert await self.start() == {"started": True}
+                return await story
+            finally:
+                story.close()
+
+        return self.net.run(whole())
+
+    async def call(self, verb: str, **arguments: Any) -> Any:
+        return await self.net.host("node").call("nginx", verb, **arguments)
+
+    async def sleep(self, seconds: float) -> None:
+        await self.net.host("node").sleep(seconds)
+
+    async def start(self, *command: str, name: str = "nginx", image: Any = None, env: Any = None) -> Any:
+        self.ids += 1
+        return await self.call(
+            "start_container",
+            name=name,
+            container_id=f"id-{self.ids}",
+            image=self.image if image is None else image,
+            command=list(command),
+            args=[],
+            env=env or {},
+            log_path=f"logs/pods/{name}/{self.ids - 1}.log",
+        )
+
+    async def signal(self, number: int, name: str = "nginx") -> None:
+        await self.call("stop_container", name=name, signal=int(number))
+
+    async def exec(self, *command: str, timeout_s: float | None = None) -> Any:
+        return await self.call("exec", container="nginx", command=list(command), timeout_s=timeout_s)
 
     async def connect(self) -> Talk:
-        _, talk = await self.net.element("node").stack.create_connection(Talk, POD, 80)
+        _, talk = await self.node.stack.create_connection(Talk, POD, 80)
         assert isinstance(talk, Talk)
         return talk
 
@@ -63,8 +111,16 @@ class Bed:
     def records(self, kind: str) -> list[dict[str, Any]]:
         return [entry for entry in self.net.journal if entry["kind"] == kind]
 
+    def lines(self, name: str = "nginx", restart: int = 0) -> list[str]:
+        """What a container has said, each line as `stream text`."""
+        path = self.directory / f"logs/pods/{name}/{restart}.log"
+        parts = [line.split(" ", 3) for line in path.read_text().splitlines()]
+        assert all(full == "F" for _, _, full, _ in parts)
+        return [f"{stream} {text}" for _, stream, _, text in parts]
+
     def log(self) -> list[str]:
-        return (self.directory / "logs" / "nginx.access.log").read_text().splitlines()
+        """nginx's access log."""
+        return [line.removeprefix("stdout ") for line in self.lines() if line.startswith("stdout ")]
 
 
 def request(line: str, *fields: str) -> bytes:
@@ -83,12 +139,6 @@ def test_the_page(tmp_path):
     assert response.lines[:2] == [b"Server: nginx/1.27.3\r\n", b"Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n"]
     assert response.lines[-1] == b"X-Served-By: nginx-0\r\n"
     assert response.fields[b"connection"] == b"keep-alive"
-
-
-def test_it_asks_its_node_until_it_has_a_network(tmp_path):
-    bed = Bed(tmp_path)
-    bed.run(bed.ask())
-    assert bed.net.element("node").asked == ["default/nginx-0"] * 3
 
 
 @pytest.mark.parametrize(
@@ -123,7 +173,7 @@ def test_answers(tmp_path, line, fields, status, length):
     sent = 0 if line.startswith("HEAD") or length is None else length
     assert re.fullmatch(
         r"10\.0\.10\.10 - - \[01/Jan/2026:00:00:00 \+0000\] "
-        rf'"{re.escape(line)} HTTP/1\.1" {status} {sent} "-" "-"',
+        rf'"{re.escape(line)} HTTP/1\.1" {status} {sent} "-" "-" "-"',
         first,
     )
 
@@ -274,3 +324,226 @@ def test_what_comes_after_the_last_answer_is_not_reset(tmp_path):
 
     bed.run(story())
     assert len(bed.log()) == 1
+
+
+# ---- signals -----------------------------------------------------------------------------------------------
+
+
+def test_sigquit_lets_requests_end_closes_what_is_idle_and_refuses_the_rest(tmp_path):
+    bed = Bed(tmp_path, worker_processes=4, service_time={"distribution": "constant", "value": "1s"})
+
+    async def story():
+        idle, busy = await bed.connect(), await bed.connect()
+        await idle.ask(GET)
+        busy.transport.write(GET)
+        await bed.sleep(0.1)
+        began = bed.now_s
+        await bed.signal(signal.SIGQUIT)
+        await idle.lost.wait()
+        assert bed.now_s - began < 0.01
+        with pytest.raises(ConnectionRefusedError):
+            await bed.connect()
+        assert bed.node.ends == []
+        response = await busy.response()
+        assert (response.status, response.fields[b"connection"]) == (200, b"close")
+        await busy.lost.wait()
+        await bed.sleep(0.01)
+        assert bed.now_s - began == pytest.approx(0.9, abs=0.02)
+        assert bed.node.ends == [("nginx", "id-1", 0)]
+
+    bed.run(story())
+    assert [line for line in bed.lines() if "notice" in line][-2:] == [
+        "stderr 2026/01/01 00:00:01 [notice] 1#1: signal 3 (SIGQUIT) received, shutting down",
+        "stderr 2026/01/01 00:00:02 [notice] 1#1: exit",
+    ]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGKILL, 137)])
+def test_sigterm_and_sigkill_cut_requests_off(tmp_path, number, code):
+    bed = Bed(tmp_path, service_time={"distribution": "constant", "value": "1s"})
+
+    async def story():
+        talk = await bed.connect()
+        talk.transport.write(GET)
+        await bed.sleep(0.1)
+        await bed.signal(number)
+        await talk.lost.wait()
+        await bed.sleep(0.01)
+        assert talk.heard == b"" and bed.now_s < 0.2
+        assert bed.node.ends == [("nginx", "id-1", code)]
+        with pytest.raises(ConnectionRefusedError):
+            await bed.connect()
+        await bed.sleep(2)
+
+    bed.run(story())
+    assert bed.log() == []
+
+
+def test_a_container_starts_again_where_one_has_ended(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        await bed.signal(signal.SIGQUIT)
+        await bed.sleep(0.01)
+        with pytest.raises(ConnectionRefusedError):
+            await bed.connect()
+        assert await bed.start() == {"started": True}
+        assert (await bed.ask()).status == 200
+        with pytest.raises(CallFailed, match="container nginx runs already"):
+            await bed.start()
+
+    bed.run(story())
+    assert len([line for line in bed.lines(restart=1) if line.startswith("stdout")]) == 1
+
+
+def test_the_end_is_told_until_the_node_hears_it(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        bed.node.away = True
+        await bed.signal(signal.SIGTERM)
+        await bed.sleep(5)
+        bed.node.away = False
+        await bed.sleep(3)
+        assert bed.node.ends == [("nginx", "id-1", 0)]
+
+    bed.run(story())
+
+
+def test_before_nginx_runs_connections_are_refused(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        with pytest.raises(ConnectionRefusedError):
+            await bed.connect()
+
+    bed.run(story(), nginx=False)
+
+
+def test_two_nginxes_in_one_pod_share_its_port_badly(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        await bed.start(name="other")
+        await bed.sleep(3)
+        assert bed.node.ends == [("other", "id-2", 1)]
+        assert (await bed.ask()).status == 200
+
+    bed.run(story())
+    said = bed.lines("other", 1)
+    assert said[:2] == ["stderr nginx: [emerg] bind() to 0.0.0.0:80 failed (98: Address already in use)"] * 2
+    assert said[5:] == ["stderr nginx: [emerg] still could not bind()"]
+
+
+# ---- other programs ----------------------------------------------------------------------------------------
+
+BUSYBOX = {"program": "command"}
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "after_s", "said"),
+    [
+        (["true"], 0, 0, []),
+        (["false"], 1, 0, []),
+        (["sh"], 0, 0, []),
+        (["echo", "a", "b"], 0, 0, ["stdout a b"]),
+        (["sleep", "5"], 0, 5, []),
+        (["sleep", "x"], 1, 0, ["stderr sleep: invalid time interval 'x'"]),
+        (["sh", "-c", "echo one; sleep 2 && echo two; exit 7; echo three"], 7, 2, ["stdout one", "stdout two"]),
+        (["sh", "-c", "false && echo no || echo $HOSTNAME-$WHO"], 0, 0, ["stdout nginx-0-me"]),
+        (["sh", "-c", "nothere"], 127, 0, ["stderr sh: 1: nothere: not found"]),
+        (["sh", "-c", "echo a | cat"], 2, 0, ["stderr sh: 1: this shell has no '|'; it knows ;, && and ||"]),
+        (["sh", "-c", "exec echo x; echo y"], 0, 0, ["stdout x"]),
+    ],
+)
+def test_commands(tmp_path, command, code, after_s, said):
+    bed = Bed(tmp_path)
+
+    async def story():
+        assert await bed.start(*command, name="c", image=BUSYBOX, env={"WHO": "me"}) == {"started": True}
+        began = bed.now_s
+        while not bed.node.ends:
+            await bed.sleep(0.001)
+        assert bed.node.ends == [("c", "id-1", code)]
+        assert bed.now_s - began == pytest.approx(after_s, abs=0.01)
+
+    bed.run(story(), nginx=False)
+    assert (bed.lines("c") if said else []) == said
+
+
+def test_a_program_that_is_not_there_cannot_be_started(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        for command in ("nginx", "python"):
+            answer = await bed.start(command, name="c", image=BUSYBOX)
+            assert answer == {
+                "exit_code": 128,
+                "error": "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc "
+                "create failed: unable to start container process: exec: "
+                f'"{command}": executable file not found in $PATH: unknown',
+            }
+        await bed.sleep(1)
+        assert bed.node.ends == []
+
+    bed.run(story(), nginx=False)
+
+
+def test_process_1_without_a_handler_lives_until_sigkill(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        await bed.start("sleep", "infinity", name="c", image=BUSYBOX)
+        await bed.signal(signal.SIGTERM, "c")
+        await bed.sleep(10)
+        assert bed.node.ends == []
+        await bed.signal(signal.SIGKILL, "c")
+        await bed.sleep(0.1)
+        assert bed.node.ends == [("c", "id-1", 137)]
+
+    bed.run(story(), nginx=False)
+
+
+def test_exec(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        assert await bed.exec("echo", "hi") == {"exit_code": 0, "output": "hi"}
+        assert await bed.exec("sh", "-c", "echo a; exit 3") == {"exit_code": 3, "output": "a"}
+        assert "exec: \"cat\": executable file not found" in (await bed.exec("cat", "/tmp/x"))["error"]
+        assert await bed.exec("sleep", "9", timeout_s=1) == {"timed_out": True}
+        assert await bed.exec("nginx", "-s", "quit") == {"exit_code": 0, "output": ""}
+        await bed.sleep(0.01)
+        assert bed.node.ends == [("nginx", "id-1", 0)]
+        assert await bed.exec("true") == {"error": 'container not running ("nginx")'}
+
+    bed.run(story())
+
+
+def test_an_exec_ends_with_its_container(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        asked = asyncio.ensure_future(bed.exec("sleep", "9"))
+        await bed.sleep(0.1)
+        await bed.signal(signal.SIGTERM)
+        assert await asked == {"exit_code": 137, "output": ""}
+
+    bed.run(story())
+
+
+def test_a_shell_becomes_its_last_command_and_nginx_hears_signals(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        await bed.start("sh", "-c", "sleep 1; nginx -g 'daemon off;'")
+        await bed.sleep(1.1)
+        assert (await bed.ask()).status == 200
+        await bed.signal(signal.SIGTERM)
+        await bed.sleep(0.1)
+        assert bed.node.ends == [("nginx", "id-1", 0)]
+        await bed.start("nginx")
+        await bed.sleep(0.1)
+        assert bed.node.ends[1:] == [("nginx", "id-2", 0)], "a daemon is not what a container lives by"
+
+    bed.run(story(), nginx=False)

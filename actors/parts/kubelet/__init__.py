@@ -1,0 +1,1 @@
+"""The kubelet's working parts, in the node's process."""

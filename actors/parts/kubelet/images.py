@@ -1,0 +1,56 @@
+"""Images on a node: which are there, and what pulling one takes."""
+
+from typing import NamedTuple
+
+from actors.element import Context
+from actors.parts.kubelet.config import RESOLVE_S, ImageConfig
+from actors.protocols.kubelet.backoff import Backoff
+from actors.protocols.kubelet.containers import Object
+from actors.protocols.kubelet.images import Reference
+from actors.units import SECOND
+
+SIZE_BYTES = 72_950_530
+"""What events say of a pulled image's size; nothing depends on it."""
+
+
+class Pull(NamedTuple):
+    """A pull that is to be made: it takes so long, and fails if there is no such image."""
+
+    seconds: float
+    image: ImageConfig | None
+
+
+class Images:
+    """The images that this node has, and those that it could pull."""
+
+    def __init__(self, context: Context, catalogue: dict[str, ImageConfig]) -> None:
+        self.backoff = Backoff()
+        self._context = context
+        self._catalogue = catalogue
+        self._present: dict[str, Reference] = {}
+
+    def find(self, reference: Reference) -> ImageConfig | None:
+        """What the registry has by this name."""
+        return self._catalogue.get(reference.short) or self._catalogue.get(reference.repository)
+
+    def is_present(self, reference: Reference) -> bool:
+        found = self.find(reference)
+        return reference.name in self._present or (found is not None and found.present)
+
+    def plan(self, reference: Reference) -> Pull:
+        """What it takes to have the image now; layers that are there are not pulled again."""
+        found = self.find(reference)
+        if found is None or self.is_present(reference):
+            return Pull(RESOLVE_S, found)
+        return Pull(max(found.pull_time / SECOND, RESOLVE_S), found)
+
+    def add(self, reference: Reference) -> None:
+        """It has been pulled."""
+        self._present[reference.name] = reference
+
+    def described(self) -> list[Object]:
+        """As a Node's status lists them."""
+        return [
+            {"names": [reference.image_id, reference.name], "sizeBytes": SIZE_BYTES}
+            for reference in self._present.values()
+        ]

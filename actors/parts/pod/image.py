@@ -1,0 +1,55 @@
+"""What is in an image, as far as a pod's process needs to know: its program, and nginx's directives."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from actors.parts.config_fields import Part, fault
+from actors.parts.distributions import Constant, Distribution
+from actors.units import SECOND, Duration
+
+
+class NginxSettings(Part):
+    """nginx's directives, and how long it works."""
+
+    worker_processes: int = Field(default=1, ge=1, le=512, description="each serves one request at a time")
+    worker_connections: int = Field(
+        default=1024, ge=1, description="connections that each worker has at most"
+    )
+    backlog: int = Field(
+        default=511,
+        ge=1,
+        le=65_535,
+        description="connections that wait to be accepted at most; the kernel drops the SYNs of more",
+    )
+    keepalive_timeout: Annotated[Duration, Field(gt=0)] = Field(
+        default=65 * SECOND, description="an idle connection is closed after this"
+    )
+    keepalive_requests: int = Field(
+        default=1000, ge=1, description="a connection is closed after so many requests"
+    )
+    service_time: Distribution = Field(
+        default=Constant.model_validate({"distribution": "constant", "value": "400us"}),
+        description="how long a worker is busy with a request",
+    )
+
+
+class ContainerImage(NginxSettings):
+    """An image: nginx beside the few programs of `protocols/kubelet/commands.py`, or these alone."""
+
+    program: Literal["nginx", "command"] = Field(
+        default="nginx", description="nginx, or command: an image that has a shell and a few commands only"
+    )
+
+    @model_validator(mode="after")
+    def _directives_have_an_nginx(self) -> Self:
+        if self.program != "nginx":
+            for name in sorted(self.model_fields_set & NginxSettings.model_fields.keys()):
+                raise fault((name,), "an image with program command has no nginx", getattr(self, name))
+        return self
+
+    def argv(self, command: list[str], args: list[str]) -> tuple[str, ...]:
+        """What is run: `command` replaces the image's entry point, `args` its arguments."""
+        if command or args:
+            return (*command, *args)
+        return ("nginx", "-g", "daemon off;") if self.program == "nginx" else ("sh",)
