@@ -14,10 +14,13 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextvars import ContextVar
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
+
+if TYPE_CHECKING:
+    from aiohttp.web import Application
 
 JOURNEY: ContextVar[str | None] = ContextVar("journey", default=None)
 """The journey (32 hex digits) whose story is being recorded here and now; None for all other traffic.
@@ -172,6 +175,16 @@ class Context(ABC):
     @abstractmethod
     async def signal(self, name: str, number: int) -> None:
         """Send an element that was launched from here a signal (9 ends it at once). Raises `CallFailed`."""
+
+    @abstractmethod
+    async def serve(
+        self, name: str, app: "Application", *, certificate: str | None = None, port: int = 0
+    ) -> str | None:
+        """Serve real programs on this machine (kubectl, curl) over loopback; returns `127.0.0.1:PORT`.
+
+        The address is published under `name` (`journey ps`). With a certificate (a domain, `certs/<domain>.pem`) it is
+        HTTPS. Port 0 is any free one. Raises OSError if the port is taken. On the virtual clock, where nobody could
+        come, nothing is served and None is returned."""
 
     def recording(self) -> bool:
         """Whether a journey is being recorded here and now: guard for records that are dear to compose."""

@@ -9,6 +9,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,10 +68,18 @@ def _make_leaf(authority: _Authority, domain: str, key: RSAPrivateKey) -> x509.C
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(_SERVES_TLS), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(domain)]), critical=len(domain) > 64)
+        .add_extension(_alternative_names(domain), critical=len(domain) > 64)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), critical=False)
         .sign(authority.key, hashes.SHA256())
     )
+
+
+def _alternative_names(domain: str) -> x509.SubjectAlternativeName:
+    """The domain; a Service of the cluster (`kubernetes.default.svc`) is served on this machine's loopback, too."""
+    names: list[x509.GeneralName] = [x509.DNSName(domain)]
+    if domain.endswith(".svc"):
+        names += [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+    return x509.SubjectAlternativeName(names)
 
 
 def _builder(of: str, subject: x509.Name, issuer: x509.Name, key: RSAPrivateKey) -> x509.CertificateBuilder:

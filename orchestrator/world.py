@@ -54,6 +54,7 @@ class World:
         self._host.on_loss = self._lost_host
         self._registry = Registry(self._zmq, f"ipc://{self.directory}/control.sock")
         self._registry.on_records = self.journal.extend
+        self._registry.on_address = self.addresses.__setitem__
         self._registry.on_metrics = self.metrics.add
         self._supervisor = Supervisor(self._host, self._registry, self.journal.extend)
         self._taps = Taps(self._registry)

@@ -24,9 +24,10 @@ class AccessLog:
         self._lines.append(line)
 
     def flush(self) -> None:
-        """Append what has gathered to the file."""
-        if self._lines:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+        """Append what has gathered to the file; a world without a run directory keeps no logs."""
+        lines, self._lines = self._lines, []
+        folder = self._path.parent
+        if lines and folder.parent.is_dir():
+            folder.mkdir(exist_ok=True)
             with self._path.open("ab") as file:
-                file.write("".join(self._lines).encode("ascii"))
-            self._lines.clear()
+                file.write("".join(lines).encode("ascii"))

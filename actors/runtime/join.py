@@ -10,6 +10,7 @@
     ready | failed(why)         ->
     call launch, signal         ->                    (with no element named: the orchestrator answers)
                                 <-   plug(port, link, ...) as its inbox opens, exited(name, status)
+    address(name, url)          ->                    (it serves real programs there)
     beat(metrics) each second, records, frames, call, result  <->  call, result, carrier, tap, flush, stop
 
 Messages are msgpack maps with the key `t`, over a DEALER socket here and a ROUTER socket there. A malformed one is
@@ -194,6 +195,10 @@ class Member:
     async def signal(self, name: str, number: int) -> None:
         """Send an element of ours a signal; raises `CallFailed`."""
         await self.call(ORCHESTRATOR, "signal", {"name": name, "number": number})
+
+    def publish(self, name: str, url: str) -> None:
+        """Tell where this element serves real programs."""
+        self._send({"t": "address", "name": name, "url": url})
 
     def write(self, record: dict[str, Any]) -> None:
         """Post a record to the journal, soon."""

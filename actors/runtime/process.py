@@ -14,7 +14,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import zmq
 
@@ -22,9 +22,13 @@ from actors.element import JOURNEY, TimerHandle
 from actors.links.port import LinkPort
 from actors.links.zeromq import DrainedSocket, ZeroMQCarrier
 from actors.runtime.host import Host
+from actors.runtime.management import ManagementListeners
 from actors.units import MILLISECOND, SECOND
 from actors.wire.envelope import decode_batch
 from actors.wire.malformed import Malformed
+
+if TYPE_CHECKING:
+    from aiohttp.web import Application
 
 log = logging.getLogger("actors")
 
@@ -51,6 +55,8 @@ class Management(Protocol):
 
     def write(self, record: dict[str, Any]) -> None: ...
 
+    def publish(self, name: str, url: str) -> None: ...
+
 
 class ProcessHost(Host):
     """The host of the one element in this process."""
@@ -69,6 +75,7 @@ class ProcessHost(Host):
         self._carrier = ZeroMQCarrier(zmq_context, self._loop)
         self._zmq_context = zmq_context
         self._management = management
+        self._listeners: ManagementListeners | None = None
         self._unix_offset_ns = unix_offset_ns
         self._ports_by_link: dict[str, str] = {}
         self._inbox: DrainedSocket | None = None
@@ -244,6 +251,15 @@ class ProcessHost(Host):
     async def signal(self, name: str, number: int) -> None:
         await self._management.signal(name, number)
 
+    async def serve(
+        self, name: str, app: "Application", *, certificate: str | None = None, port: int = 0
+    ) -> str | None:
+        if self._listeners is None:
+            self._listeners = ManagementListeners(self.directory)
+        address = await self._listeners.listen(app, certificate, port)
+        self._management.publish(name, f"http{'' if certificate is None else 's'}://{address}")
+        return address
+
     def write(self, record: dict[str, Any]) -> None:
         self._management.write(record)
 
@@ -270,6 +286,8 @@ class ProcessHost(Host):
 
     async def close(self) -> None:
         """Stop the element in order and let go of its sockets."""
+        if self._listeners is not None:
+            await self._listeners.close()
         with contextlib.suppress(asyncio.TimeoutError):
             async with asyncio.timeout(1):
                 await self.stop()

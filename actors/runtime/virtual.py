@@ -13,7 +13,7 @@ import selectors
 import signal
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgpack
 from pydantic import ValidationError
@@ -23,6 +23,9 @@ from actors.links.impairments import LinkConfig, Lost
 from actors.links.port import LinkPort, Way
 from actors.runtime.host import Host
 from actors.units import SECOND
+
+if TYPE_CHECKING:
+    from aiohttp.web import Application
 
 Result = TypeVar("Result")
 
@@ -35,6 +38,9 @@ CALL_LATENCY_S = 200e-6
 LAUNCH_S = 5e-3
 """Model time from asking for a process to its being up."""
 
+
+NO_DIRECTORY = Path("/dev/null/journey")
+"""The run directory of worlds that have none: not there, and not to be made either."""
 
 _FOREVER_NS = 1 << 62
 
@@ -198,6 +204,11 @@ class VirtualHost(Host):
         if name in self.children:
             await self._network.end(self.children[name], number)
 
+    async def serve(
+        self, name: str, app: "Application", *, certificate: str | None = None, port: int = 0
+    ) -> str | None:
+        return None
+
     async def die(self) -> None:
         """As by `kill -9`: all that the element was doing ends here, and so do those that it has launched."""
         self._life += 1
@@ -225,7 +236,7 @@ class VirtualNetwork:
 
     def __init__(self, seed: int = 0, directory: Path | None = None) -> None:
         self.seed = seed
-        self.directory = directory or Path("/nonexistent")
+        self.directory = directory or NO_DIRECTORY
         self.loop = VirtualLoop()
         self.hosts: dict[str, VirtualHost] = {}
         self.journal: list[dict[str, Any]] = []

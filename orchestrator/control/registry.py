@@ -71,6 +71,7 @@ class Registry:
         self.on_records: Callable[[list[dict[str, Any]]], None] = lambda records: None
         self.on_frames: Callable[[list[Any]], None] = lambda frames: None
         self.on_metrics: Callable[[str, dict[str, Any]], None] = lambda element, deltas: None
+        self.on_address: Callable[[str, str], None] = lambda name, url: None
         self.on_join: Callable[[Member], None] = lambda member: None
         self.on_request: Callable[[Member, str, dict[str, Any]], Awaitable[Any]] = _nothing_to_ask
         self._by_identity: dict[bytes, Member] = {}
@@ -240,6 +241,9 @@ class Registry:
     def _on_beat(self, member: Member, message: dict[str, Any]) -> None:
         member.last_beat = time.monotonic()
         self.on_metrics(member.name, message["metrics"])
+
+    def _on_address(self, member: Member, message: dict[str, Any]) -> None:
+        self.on_address(str(message["name"]), str(message["url"]))
 
     def _on_records(self, member: Member, message: dict[str, Any]) -> None:
         self.on_records(message["records"])

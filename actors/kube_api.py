@@ -1,0 +1,136 @@
+"""The Kubernetes API server: keeps the cluster's objects and tells everybody what happens to them.
+
+Elements come over the management network (`call_request`, `call_watch`), under either clock; kubectl and other programs
+come over HTTPS on loopback, in real time. Both meet the same handlers (actors/parts/kubernetes/apiserver/).
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import Field
+
+from actors.element import CertificateName, Claim, Context, Element, ElementConfig, FileName
+from actors.parts.config_fields import Cidr
+from actors.parts.kubernetes.apiserver.access import ADMIN, VIEWER, admin_token, kubeconfig, write_private
+from actors.parts.kubernetes.apiserver.authorization import AUTHENTICATED, MASTERS
+from actors.parts.kubernetes.apiserver.http_front import HttpFront
+from actors.parts.kubernetes.apiserver.manifests import apply_manifests
+from actors.parts.kubernetes.apiserver.registry import Limits
+from actors.parts.kubernetes.apiserver.requests import Request, User
+from actors.parts.kubernetes.apiserver.server import ApiServer
+from actors.parts.kubernetes.apiserver.settled import settled
+
+MANIFESTS = "manifests"
+"""The fact that they have been applied."""
+PORT = "port"
+"""The fact under which the store keeps where the server listens: a kubeconfig stays good when it starts again."""
+
+
+class Config(ElementConfig):
+    """The API server of the cluster."""
+
+    service_cidr: Cidr = Field(default="172.20.0.0/16", description="where Services get their addresses from")
+    port: int = Field(
+        default=0, ge=0, le=65_535, description="where kubectl finds it on 127.0.0.1; 0: any free port"
+    )
+    certificate: CertificateName = Field(
+        default=CertificateName("kubernetes.default.svc"), description="the domain of its certificate"
+    )
+    read_only_token: str | None = Field(
+        default=None,
+        min_length=8,
+        description="bearer token of somebody who may look at everything, and no more",
+    )
+
+    manifests: tuple[FileName, ...] = Field(
+        default=(), description="YAML files that a new cluster begins with, applied in this order"
+    )
+
+    def claims(self) -> Iterable[Claim]:
+        yield Claim("subnet", self.service_cidr, ("service_cidr",))
+
+
+class KubeApi(Element):
+    """Answers requests to the Kubernetes API, and tells of changes to those who watch."""
+
+    config: Config
+
+    def __init__(self, config: Config, context: Context) -> None:
+        super().__init__(config, context)
+        self.server = ApiServer(context, Limits(config.service_cidr))
+
+    async def start(self) -> None:
+        self.server.start()
+        await self._apply_manifests()
+        await self._open_door()
+
+    async def _apply_manifests(self) -> None:
+        """Once in the life of a store."""
+        database = self.server.store.database
+        if self.config.manifests and database.fact(MANIFESTS) is None:
+            count = await apply_manifests(self.server.handle, self.config.manifests)
+            database.note(MANIFESTS, str(count))
+
+    async def _open_door(self) -> None:
+        """Let kubectl in, at the port of the last time; on the virtual clock nobody could come."""
+        config, directory, database = self.config, self.context.directory, self.server.store.database
+        if not (directory / "certs" / f"{config.certificate}.pem").exists():
+            return
+        token = admin_token(directory, config.certificate)
+        viewers = {} if config.read_only_token is None else {config.read_only_token: VIEWER}
+        app = HttpFront(self.server, {**viewers, token: ADMIN}).app()
+        port = config.port or int(database.fact(PORT) or 0)
+        address = await self.context.serve("kube_api", app, certificate=config.certificate, port=port)
+        if address is not None:
+            database.note(PORT, address.rpartition(":")[2])
+            write_private(directory / "kubeconfig", kubeconfig(directory, address, token))
+
+    async def stop(self) -> None:
+        self.server.store.close()
+
+    def on_frame(self, port: str, frame: bytes) -> None:
+        """The API server is on no link."""
+
+    async def call_request(
+        self,
+        method: str,
+        path: str,
+        user: str,
+        query: dict[str, str] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+    ) -> dict[str, Any]:
+        """A request of another element: `{"code", "body"}`. See actors/parts/kubernetes/client.py."""
+        request = Request(method, path, query or {}, body, content_type, _element(user))
+        response = await self.server.handle(request)
+        return {"code": response.code, "body": response.body}
+
+    async def call_watch(
+        self,
+        path: str,
+        resource_version: str,
+        timeout_s: float,
+        user: str,
+        query: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """A long poll: `{"events", "resource_version"}` as soon as there are any after that version."""
+        query = {**(query or {}), "resourceVersion": resource_version}
+        return await self.server.poll(Request("GET", path, query, user=_element(user)), timeout_s)
+
+    async def call_settled(self) -> bool:
+        """Whether all workloads have the replicas that they ask for."""
+        return settled(self.server.store)
+
+    def inspect(self) -> dict[str, Any]:
+        """Objects by kind, the latest revision, and watches that wait, by kind."""
+        store = self.server.store
+        return {
+            "revision": store.revision,
+            "objects": store.counts(),
+            "watchers": self.server.watches.counts(),
+        }
+
+
+def _element(user: str) -> User:
+    """Elements are the cluster's own parts: each may what its part needs, and is not held to less."""
+    return User(user, (MASTERS, AUTHENTICATED))

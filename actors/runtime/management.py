@@ -1,0 +1,42 @@
+"""The doors that an element opens to real programs: management interfaces, on this machine's loopback address only."""
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+LOOPBACK = "127.0.0.1"
+
+
+class ManagementListeners:
+    """What one element serves over HTTP or HTTPS, in real time."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._runners: list[web.AppRunner] = []
+
+    async def listen(self, app: Any, certificate: str | None, port: int) -> str:
+        """Serve an `aiohttp.web.Application`; returns `host:port`. Raises OSError when the port is taken."""
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
+        await runner.setup()
+        context = None if certificate is None else self._tls(certificate)
+        site = web.TCPSite(runner, LOOPBACK, port, ssl_context=context, reuse_address=True)
+        try:
+            await site.start()
+        except OSError:
+            await runner.cleanup()
+            raise
+        self._runners.append(runner)
+        host, bound = runner.addresses[0][:2]
+        return f"{host}:{bound}"
+
+    def _tls(self, certificate: str) -> ssl.SSLContext:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(self._directory / "certs" / f"{certificate}.pem")
+        return context
+
+    async def close(self) -> None:
+        for runner in self._runners:
+            await runner.cleanup()
+        self._runners.clear()
