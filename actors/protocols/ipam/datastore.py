@@ -203,7 +203,7 @@ class DataStore:
         return None
 
     def restore(self, holder: Holder, text: str) -> Assigned | None:
-        """Give an attachment the address that it had, after a restart; None if that is no longer there, or another's."""
+        """Give an attachment the address that it had before a restart; None if that is gone, or another's."""
         for eni in self.enis.values():
             for address in eni.all():
                 if address.text == text and address.holder is None:

@@ -16,14 +16,14 @@ class AssignAddresses(NamedTuple):
     """Put so many addresses (prefixes, when these are delegated) on an ENI that has room."""
 
     eni: str
-    count: int
+    number: int
 
 
 class AddEni(NamedTuple):
     """Get another ENI with so many addresses (or prefixes)."""
 
     device: int
-    count: int
+    number: int
 
 
 class UnassignAddresses(NamedTuple):
@@ -136,7 +136,7 @@ class WarmPool:
         return given_back
 
     def idle_eni(self, store: DataStore, now_ns: int) -> FreeEni | None:
-        """An ENI that is not needed: never the primary one, one that is young, or one with pods or cooling addresses."""
+        """An ENI that is not needed: never the primary one, a young one, or one with pods or cooling addresses."""
         stats = store.stats(now_ns)
         for eni in reversed(store.enis.values()):
             if eni.is_primary or now_ns - eni.since_ns < MINIMUM_ENI_LIFE_NS:
