@@ -81,7 +81,13 @@ class Vpc(Element):
             if each.attachment is not None:
                 self.fabric.interfaces.attach(each.on_fabric())
         return Ec2Control(
-            self.context, self.config.control_plane, interfaces, store, self._replug, self._unplug
+            self.context,
+            self.config.control_plane,
+            interfaces,
+            store,
+            self.config.cidr,
+            self._replug,
+            self._unplug,
         )
 
     async def on_call(self, verb: str, arguments: dict[str, Any]) -> Any:

@@ -34,11 +34,12 @@ class Ec2Control:
         delays: ControlPlane,
         interfaces: NetworkInterfaces,
         store: InterfaceStore,
+        cidr: str,
         changed: Callable[[NetworkInterface], None],
         unplugged: Callable[[str], None],
     ) -> None:
         self._context, self._delays = context, delays
-        self._interfaces, self._store = interfaces, store
+        self._interfaces, self._store, self._cidr = interfaces, store, cidr
         self._changed, self._unplugged = changed, unplugged
 
     # ---- interfaces ----------------------------------------------------------------------------------------
@@ -243,17 +244,21 @@ class Ec2Control:
             ]
         }
 
-    async def call_describe_instance(self, instance_id: str) -> Answer:
-        """What an instance finds in its own metadata (IMDS), at once. Fails for an instance that there is not."""
+    async def call_describe_instance(self, instance_id: str | None = None, port: str | None = None) -> Answer:
+        """What the instance with this id, or at this port, finds in its own metadata (IMDS), at once.
+
+        Fails for an instance that there is not."""
         try:
-            instance = self._interfaces.instance(instance_id)
+            ids = [each.id for each in self._interfaces.instances.values() if each.port == port]
+            instance = self._interfaces.instance(instance_id or (ids[0] if ids else f"at {port}"))
         except Ec2Error as error:
             raise CallFailed(str(error)) from None
-        mine = self._interfaces.of_instance(instance_id)
+        mine = self._interfaces.of_instance(instance.id)
         return {
             "instance_id": instance.id,
             "instance_type": instance.type,
             "availability_zone": instance.availability_zone,
+            "vpc_ipv4_cidr_blocks": [self._cidr],
             "network_interfaces": [self._on_instance(each) for each in mine],
             "metadata": [self._metadata(each) for each in mine],
         }
