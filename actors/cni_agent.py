@@ -265,7 +265,10 @@ class CniAgent(Element):
         """The node as it is; raises `CniError` when it is away, or says what nobody understands."""
         try:
             state = await self.context.call(self.config.node, "network_state")
-            interfaces = [NetworkInterface(**interface) for interface in state["interfaces"]]
+            interfaces = [
+                NetworkInterface(each["device"], each["address"], each["gateway"])
+                for each in state["interfaces"]
+            ]
             entries = [parse({"op": "add", **entry}).entry for entry in state["entries"]]
         except (CallFailed, NetlinkError) as error:
             raise CniError(cni.INTERNAL, failed, str(error)) from None

@@ -14,23 +14,12 @@ from pydantic import Field, model_validator
 
 from actors.element import CallFailed, Claim, Context, Element, ElementConfig, ElementName
 from actors.parts.config_fields import Uplink, fault, unknown
-from actors.parts.node_forwarding import NodeForwarder, forget
+from actors.parts.node_kernel import ENI_PORT, AttachedInterface, NodeKernel
 from actors.protocols import cni
-from actors.protocols.connection_tracking import ConnectionTracker, Timeouts
 from actors.protocols.instance_types import LIMITS
-from actors.protocols.netlink import NetlinkError, described, parse
-from actors.protocols.node_tables import (
-    Effect,
-    LinkAdded,
-    LinkRemoved,
-    NeighbourForgotten,
-    NeighbourSet,
-    NodeTables,
-)
-from actors.stack import Stack
-from actors.wire.addresses import InterfaceAddress, Prefix, ip_bytes, mac_bytes, mac_for, mac_text
+from actors.protocols.netlink import NetlinkError
+from actors.wire.addresses import InterfaceAddress, Prefix, mac_for, mac_text
 
-ENI_PORT = "eth0"
 FIRST_RETRY_S = 0.1
 LAST_RETRY_S = 5.0
 
@@ -145,41 +134,26 @@ class EksNode(Element):
 
     def __init__(self, config: Config, context: Context) -> None:
         super().__init__(config, context)
-        self._primary = next(each for each in config.network_interfaces if each.device == 0)
-        devices = [f"eth{each.device}" for each in config.network_interfaces]
-        self.tables = NodeTables(devices, config.pods)
-        self.stack = Stack(context, routes=self.tables.routes)
-        tracker = ConnectionTracker(config.conntrack_max, Timeouts(), forget)
-        self.forwarder = NodeForwarder(context, self.stack, self.tables, tracker, self._device)
-        self.forwarder.enis = set(devices)
+        self.kernel = NodeKernel(context, conntrack_max=config.conntrack_max)
+        self.tables, self.stack, self.forwarder = self.kernel.tables, self.kernel.stack, self.kernel.forwarder
         # Every packet comes by here, so the runtime gets the forwarder's own method, not one that calls it.
-        self.on_frame = self.forwarder.on_frame  # type: ignore[method-assign]
-        self._eni_of = {mac_for(each.eni): f"eth{each.device}" for each in config.network_interfaces}
-        self._veth_of: dict[str, str] = {}
+        self.on_frame = self.kernel.on_frame  # type: ignore[method-assign]
         self._sandboxes: dict[str, Sandbox] = {}
         self._turns = {pod: asyncio.Lock() for pod in config.pods.values()}
+        for port in config.pods:
+            self.kernel.add_netns(port)
 
     def on_frame(self, port: str, frame: bytes) -> None:
-        self.forwarder.on_frame(port, frame)
+        self.kernel.on_frame(port, frame)
 
     async def start(self) -> None:
         for each in self.config.network_interfaces:
-            name, own = f"eth{each.device}", InterfaceAddress.parse(each.address)
-            # Two ENIs in one subnet must not both have the route to it; the CNI gives the others a table of their own.
-            address = str(own) if each.device == 0 else f"{each.address.partition('/')[0]}/32"
-            self.stack.add_interface(name, address, mac=mac_for(each.eni), port=self.context.ports[ENI_PORT])
-        self.stack.add_route("default", "eth0", self._primary.gateway, origin="dhcp")
+            self.kernel.attach_interface(AttachedInterface(each.eni, each.device, each.address, each.gateway))
         for port, pod in self.config.pods.items():
             self.context.spawn(self._run_pod(pod), f"pod at {port}")
 
     def on_link(self, port: str, up: bool) -> None:
-        devices = self._eni_of.values() if port == ENI_PORT else [self._veth_of.get(port, "")]
-        for device in devices:
-            self.stack.on_link(device, up)
-
-    def _device(self, port: str, mac: bytes) -> str | None:
-        """The interface that a frame at this port is for: an ENI by its MAC, a veth by its cable."""
-        return self._eni_of.get(mac, "eth0") if port == ENI_PORT else self._veth_of.get(port)
+        self.kernel.on_link(port, up)
 
     # ---- the kubelet ---------------------------------------------------------------------------------------
 
@@ -242,59 +216,24 @@ class EksNode(Element):
         """Apply changes (see `protocols.netlink`) in their order; how many there were.
 
         The first that is refused ends it with an error that says which and why; those before it stay."""
-        if not isinstance(changes, list):
-            raise CallFailed(f"{self.context.name}: changes is a list")
-        for index, change in enumerate(changes):
-            try:
-                effects = self.tables.apply(parse(change))
-            except NetlinkError as error:
-                raise CallFailed(f"{self.context.name}: change {index}: {error}") from None
-            for effect in effects:
-                self._carry_out(effect)
-        return len(changes)
+        try:
+            return self.kernel.netlink(changes)
+        except NetlinkError as error:
+            raise CallFailed(f"{self.context.name}: {error}") from None
 
     async def call_network_state(self) -> dict[str, Any]:
         """What the CNI agent must know: the ENIs, the pods' sandboxes, and what is written in the kernel."""
-        return {
-            "interfaces": [
-                {
-                    "device": each.device,
-                    "address": each.address.partition("/")[0],
-                    "gateway": each.gateway,
-                }
-                for each in self.config.network_interfaces
-            ],
-            "sandboxes": [
-                {
-                    "pod": sandbox.pod,
-                    "port": sandbox.port,
-                    "container_id": sandbox.container_id,
-                    "netns": sandbox.netns,
-                    "ifname": sandbox.ifname,
-                }
-                for sandbox in self._sandboxes.values()
-            ],
-            "entries": [described(entry) for entry in self.tables.entries()],
-        }
-
-    def _carry_out(self, effect: Effect) -> None:
-        match effect:
-            case LinkAdded(link):
-                port = self.context.ports[link.port]
-                mac = mac_for(self.context.name, link.port)
-                interface = self.stack.add_interface(link.ifname, mac=mac, port=port)
-                # A veth has no address; Linux asks and answers ARP there with any address of the host.
-                interface.neighbours.addresses.add(ip_bytes(self._primary.address.partition("/")[0]))
-                self._veth_of[link.port] = link.ifname
-            case LinkRemoved(link):
-                interface = self.stack.ip.interfaces.pop(link.ifname)
-                interface.carry_out(interface.neighbours.flush())
-                del self._veth_of[link.port]
-            case NeighbourSet(neighbour):
-                self.stack.set_neighbour(neighbour.dev, neighbour.dst, mac_bytes(neighbour.lladdr))
-            case NeighbourForgotten(neighbour):
-                interface = self.stack.ip.interfaces[neighbour.dev]
-                interface.carry_out(interface.neighbours.forget(ip_bytes(neighbour.dst)))
+        sandboxes = [
+            {
+                "pod": sandbox.pod,
+                "port": sandbox.port,
+                "container_id": sandbox.container_id,
+                "netns": sandbox.netns,
+                "ifname": sandbox.ifname,
+            }
+            for sandbox in self._sandboxes.values()
+        ]
+        return {**self.kernel.network_state(), "sandboxes": sandboxes}
 
     def inspect(self) -> dict[str, Any]:
         return {
@@ -303,7 +242,5 @@ class EksNode(Element):
             "pods": {
                 sandbox.pod: sandbox.result["ips"][0]["address"] for sandbox in self._sandboxes.values()
             },
-            "rules": [str(rule) for rule in self.tables.routes.rules],
-            "conntrack": {"entries": len(self.forwarder.tracker), "limit": self.config.conntrack_max},
-            **self.stack.inspect(),
+            **self.kernel.inspect(),
         }

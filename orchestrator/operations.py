@@ -49,6 +49,11 @@ def kinds_of(world: WorldLike) -> dict[str, str]:
     return {element["name"]: element["kind"] for element in world.ps()["elements"]}
 
 
+def has_laptop(world: WorldLike) -> bool:
+    """Whether there is anybody in this world who could ask for something."""
+    return "laptop" in kinds_of(world).values()
+
+
 def laptop_of(world: WorldLike, element: str | None = None) -> str:
     """The laptop that requests go out from: the named one, else the world's first. Raises `RequestFailed`."""
     kinds = kinds_of(world)
@@ -64,6 +69,14 @@ def laptop_of(world: WorldLike, element: str | None = None) -> str:
     return element
 
 
+def target_of(world: WorldLike, url: str | None = None) -> str:
+    """What to ask for: this, else the world's own URL. Raises `RequestFailed` when there is none."""
+    target = url or world.config.url
+    if target is None:
+        raise RequestFailed(f"{world.config.name} has no url of its own: say what to ask for", USAGE)
+    return str(target)
+
+
 def check_names(what: str, names: Iterable[str], known: Iterable[str]) -> None:
     """Raises `RequestFailed`, with what was probably meant, unless all names are known."""
     known = set(known)
@@ -77,7 +90,7 @@ async def trace(world: WorldLike, url: str | None = None, element: str | None = 
     """One request on a connection of its own, recorded by every element that it passes."""
     laptop = laptop_of(world, element)
     identity = secrets.token_hex(16)
-    fetched = await world.call(laptop, "fetch", url=url or world.config.url, journey=identity, keep=False)
+    fetched = await world.call(laptop, "fetch", url=target_of(world, url), journey=identity, keep=False)
     await asyncio.sleep(min(fetched["total_ms"] / 1000, LAST_PACKETS_S))
     await world.settle(identity)
     return journey_of(world, identity)
@@ -114,7 +127,7 @@ async def load(
     `lost_clients`: how often the laptop was killed on the way, and `lag_ms`: how far the emulator fell behind
     meanwhile (`max`), and which element did (`element`). Breaking off stops the load.
     """
-    client = LoadClient(world, laptop_of(world, element), url or world.config.url, concurrency, duration_s)
+    client = LoadClient(world, laptop_of(world, element), target_of(world, url), concurrency, duration_s)
     await world.settle()  # what elements report from here on is about this load
     with world.metrics.peaks(LAG) as lags_s:
         await client.start()

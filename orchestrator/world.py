@@ -8,7 +8,6 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 from typing import Any
 
 import zmq
@@ -34,10 +33,14 @@ START_S = 30.0
 class World:
     """Brings a world up, watches over it and takes it down. Lives in the running event loop."""
 
-    def __init__(self, config: WorldConfig, directory: Path | None = None, seed: int | None = None) -> None:
+    def __init__(
+        self, config: WorldConfig, host: LocalHost | None = None, *, seed: int | None = None
+    ) -> None:
+        """`host` may have been launched already; its directory becomes the world's."""
+        self._host = host or LocalHost(new_directory())
         self.config = config
         self.seed = config.seed if seed is None else seed
-        self.directory = directory or new_directory()
+        self.directory = self._host.directory
         self.journal = JournalStore(self.directory)
         self.metrics = Ledger()
         self.addresses: dict[str, str] = {}
@@ -48,7 +51,6 @@ class World:
         self._stopping = False
         self._zmq: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         allow_many_files()
-        self._host = LocalHost(self.directory)
         self._host.on_loss = self._lost_host
         self._registry = Registry(self._zmq, f"ipc://{self.directory}/control.sock")
         self._registry.on_records = self.journal.extend
@@ -86,7 +88,8 @@ class World:
             raise
 
     async def _start(self) -> None:
-        self._host.launch(self._kinds())
+        self._host.launch()
+        await self._host.warm_up(self._kinds())
         await asyncio.to_thread(pki.make_authority, self.directory, self.config.certificate_names())
         common = {
             "seed": self.seed,

@@ -2,7 +2,7 @@
 
 A change is a dictionary: `op` (`add`, `del`, `replace`), `object`, and the fields that iproute2 prints with `-json`:
 
-    link   ifname, port (the end of the pod's cable that becomes this veth), mtu
+    link   ifname, netns (the namespace that the other end of this veth pair lies in), mtu
     rule   priority, table, src and dst (a prefix, or "all")
     route  dst (a prefix, or "default"), dev, gateway (optional), table ("main" unless said)
     neigh  dst, dev, lladdr: a permanent entry
@@ -27,10 +27,10 @@ class NetlinkError(ValueError):
 
 
 class Link(NamedTuple):
-    """The host's end of a veth pair; `port` is the cable to the pod."""
+    """The host's end of a veth pair; the other end lies in the network namespace of this name."""
 
     ifname: str
-    port: str
+    netns: str
     mtu: int
 
 
@@ -167,7 +167,7 @@ class _Fields:
 
 
 def _link(fields: _Fields) -> Link:
-    return Link(fields.device("ifname"), fields.text("port"), fields.number("mtu", 68, 65_535))
+    return Link(fields.device("ifname"), fields.text("netns"), fields.number("mtu", 68, 65_535))
 
 
 def _rule(fields: _Fields) -> Rule:

@@ -4,7 +4,6 @@ Rules and routes go into `PolicyRoutes`, where the packets look. Links and neigh
 back what has to be done about them.
 """
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from actors.protocols import routes as routing
@@ -55,15 +54,40 @@ Effect = LinkAdded | LinkRemoved | NeighbourSet | NeighbourForgotten
 class NodeTables:
     """Links, rules, routes, neighbours and the SNAT chain of one node.
 
-    `devices` are the interfaces that are there without anybody's netlink (the ENIs), `ports` the cables to pods."""
+    Devices (the ENIs) and network namespaces come and go without anybody's netlink, and are told of."""
 
-    def __init__(self, devices: Iterable[str], ports: Iterable[str]) -> None:
+    def __init__(self) -> None:
         self.routes = PolicyRoutes()
         self.links: dict[str, Link] = {}
         self.neighbours: dict[tuple[str, str], Neighbour] = {}
         self.snat: SnatChain | None = None
-        self._devices = set(devices)
-        self._ports = set(ports)
+        self.netns: set[str] = set()
+        self._devices: set[str] = set()
+
+    # ---- what comes and goes by itself ---------------------------------------------------------------------
+
+    def add_device(self, name: str) -> None:
+        self._devices.add(name)
+
+    def remove_device(self, name: str) -> None:
+        """A device is gone, and its routes and neighbours with it, in whichever table."""
+        self._devices.discard(name)
+        self._forget_device(name)
+
+    def add_netns(self, name: str) -> None:
+        self.netns.add(name)
+
+    def remove_netns(self, name: str) -> list[Effect]:
+        """A network namespace is gone, and a veth pair that led into it."""
+        self.netns.discard(name)
+        links = [link for link in self.links.values() if link.netns == name]
+        return [effect for link in links for effect in self._remove_link(link)]
+
+    def _forget_device(self, name: str) -> None:
+        self.routes.remove_where(port=name)
+        self.neighbours = {key: value for key, value in self.neighbours.items() if key[1] != name}
+
+    # ---- what is written -----------------------------------------------------------------------------------
 
     def entries(self) -> list[Entry]:
         """All that was written here, in the form in which it was."""
@@ -114,13 +138,11 @@ class NodeTables:
             return []
         if link.ifname in self._devices or (known is not None and op == "add"):
             raise NetlinkError(f"{link.ifname}: File exists")
-        if link.port not in self._ports:
-            raise NetlinkError(
-                f"there is no cable {link.port!r} to a pod; there are {', '.join(sorted(self._ports))}"
-            )
-        if holder := next((other for other in self.links.values() if other.port == link.port), None):
+        if link.netns not in self.netns:
+            raise NetlinkError(f'Cannot open network namespace "{link.netns}": No such file or directory')
+        if holder := next((other for other in self.links.values() if other.netns == link.netns), None):
             if op == "add":
-                raise NetlinkError(f"{link.port} is the cable of {holder.ifname} already")
+                raise NetlinkError(f"{link.netns} is the namespace of {holder.ifname} already")
             return [*self._remove_link(holder), *self._add_link(link)]
         return [*(self._remove_link(known) if known else []), *self._add_link(link)]
 
@@ -130,8 +152,7 @@ class NodeTables:
 
     def _remove_link(self, link: Link) -> list[Effect]:
         del self.links[link.ifname]
-        self.routes.remove_where(port=link.ifname)
-        self.neighbours = {key: value for key, value in self.neighbours.items() if key[1] != link.ifname}
+        self._forget_device(link.ifname)
         return [LinkRemoved(link)]
 
     def _device(self, name: str) -> None:

@@ -49,6 +49,10 @@ class Stack:
         `port` is what it sends through, if not the element's port of that name (a bridge, say)."""
         return self.ip.add_interface(name, address, mac, port)
 
+    def remove_interface(self, name: str) -> None:
+        """Take an interface away, with its address and all routes over it."""
+        self.ip.remove_interface(name)
+
     def set_address(self, name: str, address: str | None) -> None:
         """Give an interface its address, with the connected route, and announce it; None takes it away."""
         self.ip.set_address(name, address)

@@ -90,6 +90,15 @@ class IpLayer:
             interface.announce()
         self.invalidate()
 
+    def remove_interface(self, name: str) -> None:
+        """An interface is gone, and all routes over it; what waited there for a neighbour is given up."""
+        self.set_address(name, None)
+        interface = self.interfaces.pop(name)
+        interface.carry_out(interface.neighbours.flush())
+        self.routes.remove_where(port=name)
+        self.routes.set_port(name, True)
+        self.invalidate()
+
     def set_link(self, name: str, up: bool) -> None:
         """The port has gained or lost its carrier."""
         interface = self.interfaces[name]

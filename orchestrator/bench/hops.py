@@ -139,7 +139,8 @@ class RouterChain:
 
     async def _start(self) -> None:
         self._host = LocalHost(self._directory)
-        self._host.launch(["isp_as"])
+        self._host.launch()
+        await self._host.warm_up(["isp_as"])
         self._registry = Registry(self._zmq, f"ipc://{self._directory}/control.sock")
         for number in range(ROUTERS):
             name = f"router-{number}"

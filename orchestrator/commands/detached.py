@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from orchestrator.commands.failure import THRESHOLD, Failure
+from orchestrator.commands.listing import show_elements
 from orchestrator.commands.terminal import out, say, tell_what_to_try
 from orchestrator.control.api import API_SOCKET, Client
 from orchestrator.directory import home
@@ -26,11 +27,17 @@ def start_detached(file: Path | None) -> int:
     if not told:
         raise Failure(_last_words(), process.wait())
     directory = Path(json.loads(told)["directory"])
-    journey = Journey.unpack(Client(directory / API_SOCKET).request("trace"))
-    tell_story(out(), journey)
-    tell_what_to_try()
+    client = Client(directory / API_SOCKET)
+    listed, succeeded = client.request("ps"), True
+    if any(element["kind"] == "laptop" for element in listed["elements"]):
+        journey = Journey.unpack(client.request("trace"))
+        tell_story(out(), journey)
+        tell_what_to_try()
+        succeeded = journey.succeeded
+    else:
+        show_elements(out(), listed)
     say(f"the world is up, in {directory}; `journey down` stops it")
-    return 0 if journey.succeeded else THRESHOLD
+    return 0 if succeeded else THRESHOLD
 
 
 def _launch(file: Path | None) -> tuple[subprocess.Popen[bytes], TextIO]:

@@ -8,10 +8,12 @@ import sys
 
 from orchestrator import operations
 from orchestrator.commands.failure import ENVIRONMENT, INTERRUPTED, THRESHOLD, Failure
+from orchestrator.commands.listing import show_elements
 from orchestrator.commands.load_display import load_display, show_result, told
 from orchestrator.commands.terminal import out, say, tell_what_to_try
 from orchestrator.config import World as WorldConfig
 from orchestrator.control.service import Service
+from orchestrator.hosts.local import LocalHost
 from orchestrator.journal.story import tell_story
 from orchestrator.world import World
 
@@ -22,8 +24,8 @@ TOUR_CONCURRENCY = 16
 class Foreground:
     """Runs a world in this process until it is told to stop."""
 
-    def __init__(self, config: WorldConfig, *, tour: bool, ready_fd: int | None) -> None:
-        self._config = config
+    def __init__(self, config: WorldConfig, host: LocalHost, *, tour: bool, ready_fd: int | None) -> None:
+        self._config, self._host = config, host
         self._tour = tour
         self._ready_fd = ready_fd
         self._stays = not tour or sys.stdout.isatty()
@@ -48,7 +50,7 @@ class Foreground:
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
         if self._ready_fd is None:
             say(f"starting {self._config.name}: {len(self._config.elements)} elements")
-        async with World(self._config) as world:
+        async with World(self._config, self._host) as world:
             service = Service(world)
             server = service.server()
             await server.start()
@@ -69,6 +71,11 @@ class Foreground:
             ready.write(json.dumps({"directory": str(world.directory)}))
 
     async def _show(self, world: World) -> None:
+        for name in world.unsettled:
+            say(f"{name} has not reached all that it wants yet; `journey inspect {name}` shows it")
+        if not operations.has_laptop(world):
+            show_elements(out(), world.ps())
+            return
         journey = await operations.trace(world)
         tell_story(out(), journey)
         if not journey.succeeded:

@@ -86,7 +86,7 @@ def bench(file: FileOption = None, as_json: Json = False) -> None:
     from orchestrator.bench import suite
 
     figures = []
-    for figure in suite.run(config, urlsplit(config.url).hostname or ""):
+    for figure in suite.run(config, urlsplit(config.url or "").hostname or ""):
         figures.append(figure)
         if not as_json:
             say(f"measured: {figure.title}")

@@ -3,19 +3,16 @@
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from orchestrator.commands.failure import environment
+from orchestrator.commands.listing import show_elements
 from orchestrator.commands.options import File, Json, read_config, running_world
 from orchestrator.commands.terminal import out, print_json, say
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
 DOWN_S = 15.0
-STATE_STYLES = {"up": "green", "late": "yellow"}
 
 Detach = Annotated[bool, typer.Option("--detach", help="Leave the world running in the background.")]
 Tour = Annotated[
@@ -48,12 +45,25 @@ def up(file: File = None, detach: Detach = False, tour: Tour = False, ready_fd: 
             file
         )  # which reads the file itself: the command should not be twice as slow for it
     else:
-        config = read_config(file)
-        from orchestrator.commands.foreground import Foreground
-
-        code = Foreground(config, tour=tour, ready_fd=ready_fd).run()
+        code = _in_foreground(file, tour, ready_fd)
     if code:
         raise typer.Exit(code)
+
+
+def _in_foreground(file: Path | None, tour: bool, ready_fd: int | None) -> int:
+    """The fork server loads its code while this process reads the world's file and loads its own."""
+    from orchestrator.directory import new_directory
+    from orchestrator.hosts.local import LocalHost
+
+    host = LocalHost(new_directory())
+    try:
+        host.launch()
+        config = read_config(file)
+        from orchestrator.commands.foreground import Foreground
+    except BaseException:
+        host.abandon()
+        raise
+    return Foreground(config, host, tour=tour, ready_fd=ready_fd).run()
 
 
 def down() -> None:
@@ -107,22 +117,3 @@ def ps(as_json: Json = False) -> None:
         say("no world is running; `journey up --detach` starts one")
     else:
         show_elements(out(), listed)
-
-
-def show_elements(console: "Console", listed: dict[str, Any]) -> None:
-    from rich.table import Column, Table
-
-    right = ("pid", "restarts")
-    titles = ("element", "kind", "pid", "state", "restarts")
-    columns = (Column(title, justify="right" if title in right else "left") for title in titles)
-    table = Table(*columns, box=None, padding=(0, 2, 0, 0))
-    for element in listed["elements"]:
-        state = element["state"]
-        style = STATE_STYLES.get(state, "bold red")
-        table.add_row(
-            element["name"], element["kind"], str(element["pid"]), f"[{style}]{state}[/]", str(element["restarts"]),
-        )  # fmt: skip
-    console.print(table)
-    for name, address in listed["addresses"].items():
-        console.print(f"{name}: {address}")
-    console.print(f"[dim]run directory {listed['directory']}[/]")

@@ -114,11 +114,20 @@ class World(BaseModel):
     version: Literal[1] = Field(description="version of this format")
     name: Name = Field(default="world", description="what this world is called")
     seed: int = Field(default=1, ge=0, description="all dice of the world are thrown from this number")
-    url: Annotated[str, AfterValidator(_check_url)] = Field(
-        description="what the laptop asks for unless told otherwise"
+    url: Url | None = Field(
+        default=None,
+        description="what the laptop asks for unless told otherwise; a world without a laptop needs none",
     )
     elements: dict[Name, ElementSpec] = Field(min_length=1, description="network elements by name")
     links: dict[Name, LinkConfig] = Field(default={}, description="links by name")
+
+    @model_validator(mode="after")
+    def _check_laptop(self) -> "World":
+        if self.url is None and any(spec.kind == "laptop" for spec in self.elements.values()):
+            raise ValidationError.from_exception_data(
+                "world", [InitErrorDetails(type="missing", loc=("url",), input=None)]
+            )
+        return self
 
     def certificate_names(self) -> list[str]:
         """The domains that elements show certificates for."""

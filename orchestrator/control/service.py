@@ -53,7 +53,7 @@ class Service:
     def capture(self, **arguments: Any) -> AsyncIterator[dict[str, Any]]:
         """While this world's own URL is fetched if neither a URL nor a time is given and `until_fetched` is."""
         if arguments.pop("until_fetched", False) and not arguments.get("url"):
-            arguments["url"] = self._world.config.url
+            arguments["url"] = operations.target_of(self._world)
         return capture(self._world, **arguments)
 
 

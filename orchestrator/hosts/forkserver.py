@@ -1,7 +1,8 @@
 """The fork server: imports what the world's elements need once, then forks an element whenever it is asked to.
 
-Run as `python -m orchestrator.hosts.forkserver FD KIND...`, FD being a connected Unix socket. Lines of JSON come in,
-`{"spawn": NAME, "control": ADDRESS, "log": FILE}`, and go out, `{"spawned": NAME, "pid": N}`, `{"exited": PID, ...}`.
+Run as `python -m orchestrator.hosts.forkserver FD`, FD being a connected Unix socket. Lines of JSON come in,
+`{"warm": [KIND, ...]}` and then `{"spawn": NAME, "control": ADDRESS, "log": FILE}`, and go out, `{"ready": PID}` once
+those kinds are loaded, `{"spawned": NAME, "pid": N}`, `{"exited": PID, ...}`.
 When the other end is closed, however that came about, all elements are ended and the run directory is removed if it
 was named in a `{"owns": DIRECTORY}`: nothing outlives the orchestrator. Elements ask the kernel to end them should the
 fork server itself be killed.
@@ -12,6 +13,7 @@ It has one thread and no event loop, ZeroMQ context or open file besides that so
 import contextlib
 import ctypes
 import gc
+import importlib
 import json
 import os
 import selectors
@@ -28,6 +30,9 @@ from actors.runtime.join import run_element
 from orchestrator.hosts.rehearsal import POD_KIND, rehearse
 
 PR_SET_PDEATHSIG = 1
+EVERYBODY_NEEDS = ("aiohttp.web", "cryptography.x509", "ssl", "dns.message")
+"""What takes long to load and is wanted in every world: loaded while the orchestrator still reads the world's file."""
+
 GRACE_S = 1.5
 COLLECT = (20_000, 20, 20)
 """When elements look for cyclic garbage: they make little of it, and what they were forked with is frozen."""
@@ -55,7 +60,6 @@ class ForkServer:
         with selectors.DefaultSelector() as selector:
             selector.register(self._line, selectors.EVENT_READ)
             selector.register(self._wake_read, selectors.EVENT_READ)
-            self._say({"ready": os.getpid()})
             while True:
                 for key, _ in selector.select():
                     if key.fileobj is self._wake_read:
@@ -71,6 +75,9 @@ class ForkServer:
             request = json.loads(line)
             if "spawn" in request:
                 self._spawn(request["spawn"], request["control"], request["log"])
+            elif "warm" in request:
+                warm_up(request["warm"])
+                self._say({"ready": os.getpid()})
             else:
                 self._owned = request["owns"]
         return bool(data)
@@ -169,9 +176,9 @@ def warm_up(kinds: Iterable[str]) -> None:
 
 
 def main() -> None:
-    line = socket.socket(fileno=int(sys.argv[1]))
-    warm_up(sys.argv[2:])
-    ForkServer(line).serve()
+    for module in EVERYBODY_NEEDS:
+        importlib.import_module(module)
+    ForkServer(socket.socket(fileno=int(sys.argv[1]))).serve()
 
 
 if __name__ == "__main__":

@@ -5,11 +5,13 @@ import contextlib
 import json
 import os
 import resource
+import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 MOST_FILES = 65_536
 
@@ -30,7 +32,7 @@ class LocalHost:
     """Starts elements on this machine through a fork server, and tells at once when one ends."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        self.directory = directory
         self._process: subprocess.Popen[bytes] | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._reader: asyncio.StreamReader | None = None
@@ -42,12 +44,14 @@ class LocalHost:
         self.on_loss: Callable[[], None] = lambda: None
         """Called when the fork server itself has died, and every element with it."""
 
-    def launch(self, kinds: Iterable[str]) -> None:
-        """Start the fork server for these kinds of elements; it warms up while its owner does other things."""
+    def launch(self) -> None:
+        """Start the fork server, unless it is started already; it loads what every element needs meanwhile."""
+        if self._process is not None:
+            return
         ours, theirs = socket.socketpair()
-        with theirs, open(self._directory / "logs" / "forkserver.log", "ab") as log:
+        with theirs, open(self.directory / "logs" / "forkserver.log", "ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "orchestrator.hosts.forkserver", str(theirs.fileno()), *kinds],
+                [sys.executable, "-m", "orchestrator.hosts.forkserver", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -57,19 +61,32 @@ class LocalHost:
         ours.setblocking(False)
         self._ours = ours
 
-    async def ready(self) -> None:
-        """Wait until elements can be spawned. Raises `HostFailed`."""
+    async def warm_up(self, kinds: Iterable[str]) -> None:
+        """Have the fork server load these kinds of elements, while its owner does other things."""
         assert self._ours is not None
         self._reader, self._writer = await asyncio.open_unix_connection(sock=self._ours)
-        self._say(owns=str(self._directory))
+        self._say(owns=str(self.directory))
+        self._say(warm=list(kinds))
+
+    async def ready(self) -> None:
+        """Wait until elements can be spawned. Raises `HostFailed`."""
+        assert self._reader is not None
         try:
             hello = await self._reader.readline()
         except ConnectionError:
             hello = b""
         if not hello:
-            words = (self._directory / "logs" / "forkserver.log").read_text(errors="replace").strip()
+            words = (self.directory / "logs" / "forkserver.log").read_text(errors="replace").strip()
             raise HostFailed(f"the fork server did not start: {words.rpartition(chr(10))[2]}")
         self._watch = asyncio.create_task(self._listen(), name="fork server")
+
+    def abandon(self) -> None:
+        """There will be no world after all: end the fork server and remove the directory."""
+        if self._ours is not None:
+            self._ours.close()
+        if self._process is not None:
+            self._process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     @property
     def pid(self) -> int | None:
@@ -78,7 +95,7 @@ class LocalHost:
     async def spawn(self, name: str, control: str) -> int:
         """Start the element of this name; returns its process id."""
         future = self._spawned[name] = asyncio.get_running_loop().create_future()
-        self._say(spawn=name, control=control, log=str(self._directory / "logs" / f"{name}.log"))
+        self._say(spawn=name, control=control, log=str(self.directory / "logs" / f"{name}.log"))
         return await future
 
     def kill(self, pid: int, number: int) -> None:
@@ -96,7 +113,7 @@ class LocalHost:
         if self._watch is not None:
             self._watch.cancel()
 
-    def _say(self, **message: str) -> None:
+    def _say(self, **message: Any) -> None:
         assert self._writer is not None
         self._writer.write(json.dumps(message).encode() + b"\n")
 

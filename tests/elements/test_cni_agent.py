@@ -21,7 +21,10 @@ class Kernel(Element):
 
     def __init__(self, context: Context) -> None:
         super().__init__(None, context)
-        self.tables = NodeTables(["eth0", "eth1"], ["nginx-0", "nginx-1"])
+        self.tables = NodeTables()
+        for device, netns in (("eth0", "nginx-0"), ("eth1", "nginx-1")):
+            self.tables.add_device(device)
+            self.tables.add_netns(netns)
         self.sandboxes: list[dict[str, Any]] = []
         self.changes: list[dict[str, Any]] = []
         self.away = False
@@ -204,7 +207,7 @@ def test_a_wrong_request_is_error_4_with_the_variables_name(wrong: dict[str, str
 
 def test_arguments_that_are_not_there_are_refused():
     async def story(world: World) -> None:
-        with pytest.raises(CallFailed, match="missing a required argument"):
+        with pytest.raises(CallFailed, match="missing 2 required positional arguments"):
             await world.call("add", pod="default/nginx-0")
 
     play(story)
@@ -243,7 +246,7 @@ def test_del_takes_the_pod_away_and_leaves_the_node():
 def test_del_of_what_is_half_gone_or_never_was_succeeds():
     async def story(world: World) -> None:
         result = await world.call("add", **FIRST)
-        link = {"object": "link", "ifname": result["interfaces"][0]["name"], "port": "nginx-0", "mtu": 9001}
+        link = {"object": "link", "ifname": result["interfaces"][0]["name"], "netns": "nginx-0", "mtu": 9001}
         world.kernel.tables.apply(parse({"op": "del", **link}))
         assert await world.call("del", **OF_FIRST) == {}
         assert world.entries() == OF_NODE

@@ -407,7 +407,7 @@ def test_a_route_that_goes_stops_a_kept_flow():
         await world.establish()
         world.card("nginx-0").taken()
         veth = (await world.call("sandbox", pod="default/nginx-0"))["veth"]
-        link = {"object": "link", "ifname": veth, "port": "nginx-0", "mtu": 9001}
+        link = {"object": "link", "ifname": veth, "netns": "nginx-0", "mtu": 9001}
         await world.call("netlink", changes=[{"op": "del", **link}])
         await world.from_vpc(tcp_packet(CLIENT, POD, tcp.ACK))
         assert world.card("nginx-0").taken() == []

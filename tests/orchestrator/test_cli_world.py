@@ -93,3 +93,13 @@ def test_a_start_that_is_interrupted_leaves_nothing_behind(home):
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == 130
     assert runs_in(home) == []
+
+
+def test_a_world_file_that_is_wrong_leaves_no_process_and_no_directory(tmp_path: Path):
+    (tmp_path / "wrong.yaml").write_text("version: 1\nelements: {}\n")
+    home = tmp_path / "h"
+    command = [sys.executable, "-m", "orchestrator.cli", "up", str(tmp_path / "wrong.yaml")]
+    environment = {**os.environ, "JOURNEY_HOME": str(home)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+    assert done.returncode == 2 and "wrong.yaml:2" in done.stderr
+    assert list(home.iterdir()) == []

@@ -36,7 +36,11 @@ ENTRIES = [
 
 
 def tables() -> NodeTables:
-    return NodeTables(["eth0", "eth1"], ["nginx-0", "nginx-1"])
+    tables = NodeTables()
+    for device, netns in (("eth0", "nginx-0"), ("eth1", "nginx-1")):
+        tables.add_device(device)
+        tables.add_netns(netns)
+    return tables
 
 
 def full() -> NodeTables:
@@ -111,8 +115,8 @@ def test_rules_choose_the_table():
     ("change", "words"),
     [
         (Change("add", VETH), "File exists"),
-        (Change("add", Link("eni1", "nginx-0", 9001)), "is the cable of enie440f455693 already"),
-        (Change("add", Link("eni1", "nginx-9", 9001)), "there is no cable 'nginx-9' to a pod"),
+        (Change("add", Link("eni1", "nginx-0", 9001)), "is the namespace of enie440f455693 already"),
+        (Change("add", Link("eni1", "nginx-9", 9001)), "Cannot open network namespace"),
         (Change("add", Link("eth0", "nginx-1", 9001)), "File exists"),
         (Change("del", Link("eni1", "nginx-1", 9001)), 'Cannot find device "eni1"'),
         (Change("add", Route(POD, "eni1")), 'Cannot find device "eni1"'),
@@ -167,10 +171,10 @@ def test_what_the_kernel_would_refuse_is_refused_and_changes_nothing(change: Cha
             "not a MAC address",
         ),
         (
-            {"op": "add", "object": "link", "ifname": "a" * 16, "port": "nginx-0", "mtu": 9001},
+            {"op": "add", "object": "link", "ifname": "a" * 16, "netns": "nginx-0", "mtu": 9001},
             "not a valid ifname",
         ),
-        ({"op": "add", "object": "link", "ifname": "a", "port": "nginx-0", "mtu": 9}, "from 68 to 65535"),
+        ({"op": "add", "object": "link", "ifname": "a", "netns": "nginx-0", "mtu": 9}, "from 68 to 65535"),
         (
             {"op": "add", "object": "snat", "chain": "A", "return": "10.0.0.0/8", "to_source": "10.0.0.1"},
             "a list",
@@ -191,7 +195,7 @@ values = (
     | st.lists(st.text(max_size=3), max_size=2)
 )
 names = st.sampled_from(
-    ["op", "object", "dst", "src", "dev", "gateway", "table", "priority", "ifname", "mtu", "port"]
+    ["op", "object", "dst", "src", "dev", "gateway", "table", "priority", "ifname", "mtu", "netns"]
 )
 words = st.sampled_from(
     ["add", "del", "replace", "link", "rule", "route", "neigh", "snat", "eth0", "10.0.0.0/8", "all"]
@@ -205,3 +209,13 @@ def test_any_object_is_a_change_or_refused(change: dict[str, Any]):
         written.apply(parse(change))
     except NetlinkError:
         assert written.entries() == []
+
+
+def test_a_device_or_namespace_that_goes_takes_its_routes_along():
+    written = full()
+    written.remove_device("eth1")
+    assert not [entry for entry in written.entries() if isinstance(entry, Route) and entry.dev == "eth1"]
+    assert written.remove_netns("nginx-0") == [LinkRemoved(VETH)]
+    assert not [entry for entry in written.entries() if isinstance(entry, Link | Route | Neighbour)]
+    assert [entry for entry in written.entries() if isinstance(entry, Rule)], "rules stay, as in Linux"
+    assert written.remove_netns("nginx-0") == []

@@ -1,0 +1,28 @@
+"""The elements of a world as a table."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+STATE_STYLES = {"up": "green", "late": "yellow"}
+
+
+def show_elements(console: "Console", listed: dict[str, Any]) -> None:
+    """Each element with its process and state, and the addresses that the world listens on."""
+    from rich.table import Column, Table
+
+    right = ("pid", "restarts")
+    titles = ("element", "kind", "pid", "state", "restarts")
+    columns = (Column(title, justify="right" if title in right else "left") for title in titles)
+    table = Table(*columns, box=None, padding=(0, 2, 0, 0))
+    for element in listed["elements"]:
+        state = element["state"]
+        style = STATE_STYLES.get(state, "bold red")
+        table.add_row(
+            element["name"], element["kind"], str(element["pid"]), f"[{style}]{state}[/]", str(element["restarts"]),
+        )  # fmt: skip
+    console.print(table)
+    for name, address in listed["addresses"].items():
+        console.print(f"{name}: {address}")
+    console.print(f"[dim]run directory {listed['directory']}[/]")
