@@ -251,7 +251,8 @@ def _merged_list(live: list[Any], applied: list[Any], at: Shape) -> list[Any]:
     waiting = list(there)
     for step, item in wanted.items():
         while waiting and waiting[0] not in wanted:
-            result[waiting[0]] = there[waiting.pop(0)]
+            other = waiting.pop(0)
+            result[other] = there[other]
         if step in there:
             waiting.remove(step)
             item = merged(there[step], item, at.items)
