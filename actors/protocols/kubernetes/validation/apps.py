@@ -73,7 +73,9 @@ def _selector_and_template(spec: Object, errors: FieldErrors) -> None:
             errors.invalid("spec.selector", go_selector(selector), "empty selector is invalid for deployment")
     template = spec.get("template") or {}
     labels = (template.get("metadata") or {}).get("labels")
-    if selector and len(errors.found) == before and not match_object(selector, labels):
+    # An absent selector selects nothing, so the API says both that it is required and that it does not match.
+    well_formed = selector is None or len(errors.found) == before
+    if well_formed and not match_object(selector, labels):
         text = "`selector` does not match template `labels`"
         errors.invalid("spec.template.metadata.labels", go_map(labels), text)
     pod_template(template, "spec.template", errors)
