@@ -73,7 +73,8 @@ def _retained(current: Object, patch: Object) -> Object:
     keep = _directive_list(_RETAIN_KEYS, patch[_RETAIN_KEYS])
     extra = [key for key in patch if not key.startswith("$") and patch[key] is not None and key not in keep]
     if extra:
-        raise ApiError(400, f"invalid patch format of {_RETAIN_KEYS}: {extra[0]} is set but not in {keep}")
+        told = f"patch content doesn't match {_RETAIN_KEYS} list: {extra[0]} is set but not listed"
+        raise ApiError(422, told, "Invalid")
     return {key: value for key, value in current.items() if key in keep}
 
 

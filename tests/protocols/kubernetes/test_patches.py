@@ -164,7 +164,7 @@ def test_keys_to_retain() -> None:
     rolling = {"spec": {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}}}
     patch = {"spec": {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}}
     assert strategic_merge(rolling, patch, DEPLOYMENT) == {"spec": {"strategy": {"type": "Recreate"}}}
-    with pytest.raises(ApiError, match="rollingUpdate is set but not in"):
+    with pytest.raises(ApiError, match="rollingUpdate is set but not listed"):
         strategic_merge(
             rolling, {"spec": {"strategy": {"$retainKeys": ["type"], "rollingUpdate": {}}}}, DEPLOYMENT
         )

@@ -232,6 +232,8 @@ def test_endpoints() -> None:
     value = {"addressType": "IPv4", "ports": [{"port": 80}], "endpoints": endpoints}
     expected = ["x", "IPv4", "80", "10.0.0.1,10.0.0.2,10.0.0.3 + 2 more...", "2m30s"]
     assert row("EndpointSlice", value) == expected
+    named = [{"name": "http"}, {}]
+    assert row("EndpointSlice", {"addressType": "IPv4", "ports": named})[2] == "http,*"
     assert row("EndpointSlice", {"addressType": "IPv4"})[2:4] == ["<unset>", "<unset>"]
     subset = {"addresses": [{"ip": "10.0.0.1"}, {"ip": "10.0.0.2"}], "ports": [{"port": 80}]}
     assert row("Endpoints", {"subsets": [subset]})[1] == "10.0.0.1:80,10.0.0.2:80"

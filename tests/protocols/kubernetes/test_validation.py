@@ -580,11 +580,11 @@ def test_warnings() -> None:
                     ("affinity", "hostNetwork")]  # fmt: skip
     probe = {"grpc": {"port": 1}}
     told = warnings_for(
-        "Pod", container(livenessProbe=probe, lifecycle={"postStart": {"exec": {"command": ["x"]}}})
+        "Pod", container(livenessProbe=probe, env=[{"name": "A", "valueFrom": {"secretKeyRef": {}}}])
     )
     assert [each.split(": ")[0] for each in told] == [
+        "spec.containers[0].env[0].valueFrom",
         "spec.containers[0].livenessProbe.grpc",
-        "spec.containers[0].lifecycle.postStart",
     ]
     assert warnings_for("ConfigMap", kind("ConfigMap")) == []
 
