@@ -40,7 +40,7 @@ def test_no_acknowledged_write_is_lost_and_no_event_is_missed(tmp_path: Path, se
         informer, told = world.informer("ConfigMap")
 
         async def write() -> None:
-            for number in range(150):
+            for number in range(500):
                 name = f"c{dice.randrange(10)}"
                 try:
                     if dice.random() < 0.3:
@@ -60,8 +60,8 @@ def test_no_acknowledged_write_is_lost_and_no_event_is_missed(tmp_path: Path, se
                     acknowledged[name] = None
 
         writing = world.spawn(write())
-        for _ in range(8):
-            await world.sleep(dice.random() * 0.02)
+        for _ in range(20):
+            await world.sleep(dice.random() * 0.01)
             await world.net.restart("kube-api")
         await writing
         await world.sleep(2)
