@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from actors.element import CallFailed, Context, Element
+from actors.parts.load_balancer import registration
 from actors.parts.load_balancer.config import AlbConfig
 from actors.parts.load_balancer.listener import Listener
 from actors.parts.load_balancer.node import Node
@@ -74,6 +75,36 @@ class Alb(Element):
     def set_targets(self, target_group: str, targets: list[TargetId]) -> None:
         """Make these the targets of a group: new ones are registered, missing ones deregistered."""
         self.groups[target_group].set_targets(targets)
+
+    async def call_register_targets(self, target_group: str, targets: list[dict[str, Any]]) -> dict[str, Any]:
+        """RegisterTargets of a group, by its ARN or its key here: `[{"Id": "10.0.10.20", "Port": 80}]`."""
+        group = self._group(target_group)
+        ids = registration.targets_of(targets, group.port)
+        registration.check_quota(group.name, group.engine.targets.keys() | ids)
+        group.register(ids)
+        return {}
+
+    async def call_deregister_targets(
+        self, target_group: str, targets: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        """DeregisterTargets; one that is not registered is no error. Without `Port`, on all ports of that address."""
+        group = self._group(target_group)
+        group.deregister(registration.registered_as(targets, group.engine.targets))
+        return {}
+
+    async def call_describe_target_health(
+        self, target_group: str, targets: list[dict[str, Any]] | None = None
+    ) -> dict[str, Any]:
+        """DescribeTargetHealth: `{"TargetHealthDescriptions": [...]}`, with AWS's states, reasons and descriptions."""
+        group = self._group(target_group)
+        asked = registration.targets_of(targets, group.port) if targets else ()
+        return registration.answer(group.describe(asked))
+
+    def _group(self, target_group: str) -> RunningGroup:
+        for key, group in self.groups.items():
+            if target_group in (key, group.arn):
+                return group
+        raise CallFailed(f"TargetGroupNotFound: Target groups '{target_group}' not found")
 
     async def call_set_targets(self, target_group: str, targets: list[dict[str, Any]]) -> dict[str, Any]:
         """`set_targets` over the management network: `[{"id": "10.0.10.20", "port": 80}]`. Returns the group."""

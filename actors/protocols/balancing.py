@@ -208,9 +208,17 @@ class TargetGroup:
     def set_targets(self, wanted: Iterable[TargetId], now_ns: int) -> list[Changed]:
         """Register what is new (or was still draining), deregister what is gone."""
         ids = dict.fromkeys(wanted)
-        changes = [self._deregister(t, now_ns) for id_, t in list(self.targets.items()) if id_ not in ids]
-        changes += [self._register(target_id) for target_id in ids]
-        return [change for change in changes if change is not None]
+        gone = [target_id for target_id in self.targets if target_id not in ids]
+        return self.deregister(gone, now_ns) + self.register(ids)
+
+    def register(self, ids: Iterable[TargetId]) -> list[Changed]:
+        """Register these; those that are registered already stay as they are, those that drain begin anew."""
+        return [change for target_id in ids if (change := self._register(target_id)) is not None]
+
+    def deregister(self, ids: Iterable[TargetId], now_ns: int) -> list[Changed]:
+        """Let these drain until the deregistration delay is over; what is not registered is passed over."""
+        known = [self.targets[each] for each in dict.fromkeys(ids) if each in self.targets]
+        return [change for target in known if (change := self._deregister(target, now_ns)) is not None]
 
     def _register(self, target_id: TargetId) -> Changed | None:
         target = self.targets.get(target_id)

@@ -128,12 +128,20 @@ class Talk(asyncio.Protocol):
 class Bed:
     """`client`, `alb` and targets `t0` (10.0.0.20), `t1` (10.0.0.21) ... on one wire of 100 us."""
 
-    def __init__(self, directory: Path, targets: int = 1, protocol: str = "HTTP", **config: Any) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        targets: int = 1,
+        protocol: str = "HTTP",
+        registered: int | None = None,
+        **config: Any,
+    ) -> None:
+        """The first `registered` targets stand in the config; all of them if it does not say."""
         self.directory = directory
         self.addresses = [f"10.0.0.{20 + number}" for number in range(targets)]
         self.talks: list[Talk] = []
         self.net = VirtualNetwork(seed=1, directory=directory)
-        self.net.add("alb", "alb", alb_config(self.addresses, protocol, **config))
+        self.net.add("alb", "alb", alb_config(self.addresses[:registered], protocol, **config))
         self.net.add_element("client", lambda context: Target(context, "10.0.0.100"))
         for number, address in enumerate(self.addresses):
             self.net.add_element(f"t{number}", lambda context, address=address: Target(context, address))

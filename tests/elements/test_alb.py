@@ -585,6 +585,206 @@ def test_a_deregistered_target_ends_what_it_has_and_gets_nothing_new(tmp_path):
     ]
 
 
+# ---- RegisterTargets, DeregisterTargets, DescribeTargetHealth -------------------------------------------------
+
+ARN = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web-group/73e2d6bc24d8a067"
+
+
+async def call(bed: Bed, verb: str, *targets: str | dict, group: str = ARN) -> dict:
+    """`10.0.0.20:80` is short for {"Id": "10.0.0.20", "Port": 80}."""
+    shapes = [
+        {"Id": each.partition(":")[0], "Port": int(each.partition(":")[2])} if isinstance(each, str) else each
+        for each in targets
+    ]
+    arguments = {"target_group": group, **({"targets": shapes} if targets else {})}
+    return await bed.net.element("alb").on_call(verb, arguments)
+
+
+async def health(bed: Bed, *targets: str) -> dict[str, tuple[str, ...]]:
+    """State, reason and description of each target, by its address and port."""
+    answer = await call(bed, "describe_target_health", *targets)
+    return {
+        f"{each['Target']['Id']}:{each['Target']['Port']}": tuple(each["TargetHealth"].values())
+        for each in answer["TargetHealthDescriptions"]
+    }
+
+
+DRAINING = ("draining", "Target.DeregistrationInProgress", "Target deregistration is in progress")
+UNREGISTERED = ("unused", "Target.NotRegistered", "Target is not registered to the target group")
+
+
+def test_a_registered_target_gets_requests_after_its_first_passing_check(tmp_path):
+    bed = Bed(tmp_path, targets=2, registered=0, health_check={"interval": "15s", "healthy_threshold": 5})
+
+    async def story():
+        assert await call(bed, "describe_target_health") == {"TargetHealthDescriptions": []}
+        assert (await bed.ask()).status == 503
+        assert await call(bed, "register_targets", "10.0.0.20:80", {"Id": "10.0.0.21"}) == {}
+        assert await health(bed) == dict.fromkeys(
+            ("10.0.0.20:80", "10.0.0.21:80"),
+            ("initial", "Elb.RegistrationInProgress", "Target registration is in progress"),
+        )
+        await asyncio.sleep(0.05)
+        answer = await call(bed, "describe_target_health", group="web")
+        assert answer["TargetHealthDescriptions"][0] == {
+            "Target": {"Id": "10.0.0.20", "Port": 80},
+            "HealthCheckPort": "80",
+            "TargetHealth": {"State": "healthy"},
+        }
+        for _ in range(4):
+            assert (await bed.ask()).status == 200
+
+    bed.run(story())
+    assert [len(bed.target(number).requests) for number in (0, 1)] == [2, 2]
+    (event,) = bed.records("target.registered")
+    assert (event["target_group"], event["targets"]) == ("web-group", ["10.0.0.20:80", "10.0.0.21:80"])
+
+
+def test_why_a_target_is_not_healthy_in_awss_words(tmp_path):
+    bed = Bed(tmp_path, targets=3, health_check={"interval": "5s", "timeout": "2s"})
+
+    async def story():
+        bed.target(0).probe = say(b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n")
+        bed.target(1).probe = silent
+        bed.target(2).probe = lambda serving, request: serving.transport.abort()
+        await asyncio.sleep(20)
+        assert await health(bed, "10.0.0.20:80", "10.0.0.21:80", "10.0.0.22:80", "10.0.0.99:80") == {
+            "10.0.0.20:80": (
+                "unhealthy",
+                "Target.ResponseCodeMismatch",
+                "Health checks failed with these codes: [500]",
+            ),
+            "10.0.0.21:80": ("unhealthy", "Target.Timeout", "Request timed out"),
+            "10.0.0.22:80": ("unhealthy", "Target.FailedHealthChecks", "Health checks failed"),
+            "10.0.0.99:80": UNREGISTERED,
+        }
+
+    bed.run(story())
+
+
+def test_a_draining_target_ends_what_it_has_and_is_gone_after_the_delay(tmp_path):
+    bed = Bed(tmp_path, targets=2, group_attributes={"deregistration_delay.timeout_seconds": 20})
+
+    async def story():
+        held: list = []
+        assert (await bed.ask()).status == (await bed.ask()).status == 200  # each has an idle connection now
+        for number in (0, 1):
+            bed.target(number).answer = lambda serving, request: held.append(serving)
+        waiting = [await bed.connect(), await bed.connect()]
+        for talk in waiting:
+            talk.transport.write(GET)
+        await asyncio.sleep(1)
+        assert len(held) == 2
+        probes = len(bed.target(0).probes)
+        await call(bed, "deregister_targets", "10.0.0.20:80", "10.0.0.99:80")
+        await call(bed, "deregister_targets", "10.0.0.20:80")
+        assert await health(bed) == {"10.0.0.20:80": DRAINING, "10.0.0.21:80": ("healthy",)}
+        bed.target(1).answer = say(OK)
+        for _ in range(3):
+            assert (await bed.ask()).status == 200
+        await asyncio.sleep(10)
+        serving = next(each for each in held if each.target is bed.target(0))
+        serving.transport.write(OK)
+        done = [talk for talk in waiting if talk.heard or (await asyncio.sleep(0.01)) or talk.heard]
+        assert len(done) == 1
+        assert (await done[0].response()).status == 200
+        assert await health(bed, "10.0.0.20:80") == {"10.0.0.20:80": DRAINING}
+        await asyncio.sleep(10)
+        assert await health(bed, "10.0.0.20:80") == {"10.0.0.20:80": UNREGISTERED}
+        assert len(bed.target(0).probes) == probes
+        assert bed.net.element("alb").inspect()["connections"]["target"] == 2  # none to the one that is gone
+        waiting[0].transport.abort(), waiting[1].transport.abort()
+
+    bed.run(story())
+    assert len(bed.target(0).requests) == 2
+    assert [event["targets"] for event in bed.records("target.deregistered")] == [["10.0.0.20:80"]]
+
+
+def test_a_draining_target_that_is_registered_again_begins_anew(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        await call(bed, "deregister_targets", {"Id": "10.0.0.20"})
+        assert (await bed.ask()).status == 503
+        await call(bed, "register_targets", "10.0.0.20:80")
+        assert (await health(bed))["10.0.0.20:80"][0] == "initial"
+        await asyncio.sleep(0.05)
+        assert (await bed.ask()).status == 200
+        await asyncio.sleep(400)
+        assert await health(bed) == {"10.0.0.20:80": ("healthy",)}
+
+    bed.run(story())
+
+
+def test_without_a_delay_a_deregistered_target_is_gone_at_once(tmp_path):
+    bed = Bed(tmp_path, group_attributes={"deregistration_delay.timeout_seconds": 0})
+
+    async def story():
+        bed.target().answer = silent
+        waiting = await bed.connect()
+        waiting.transport.write(GET)
+        await asyncio.sleep(0.1)
+        await call(bed, "deregister_targets", "10.0.0.20:80", "10.0.0.20:80")
+        assert (await waiting.response()).status == 502
+        assert await health(bed) == {}
+
+    bed.run(story())
+
+
+@pytest.mark.parametrize(
+    ("targets", "group", "complaint"),
+    [
+        (["10.0.0.20:80"], "x", "TargetGroupNotFound: Target groups 'x' not found"),
+        ([{"Port": 80}], ARN, "ValidationError: a target is {Id, Port}, not {'Port': 80}"),
+        ([{"Id": "i-1", "Port": 80}], ARN, "ValidationError: The IP address 'i-1' is not a valid IPv4 address"),
+        ([{"Id": "8.8.8.8", "Port": 80}], ARN, "ValidationError: The IP address '8.8.8.8' is publicly routable"),
+        ([{"Id": "10.0.0.1", "Port": 0}], ARN, "ValidationError: Port 0 must lie between 1 and 65535"),
+        ([{"Id": "10.0.0.1", "Zone": "x"}], ARN, "ValidationError: Unknown parameter in Targets: 'Zone'"),
+        ([{"Id": "10.0.0.1", "AvailabilityZone": "all"}], ARN, "ValidationError: AvailabilityZone 'all'"),
+        (
+            [{"Id": "10.0.0.1", "Port": port} for port in range(1, 1002)],
+            ARN,
+            "TooManyTargets: target group 'web-group' would have 1002; it may have 1000",
+        ),
+    ],
+)
+def test_targets_that_are_refused(tmp_path, targets, group, complaint):
+    bed = Bed(tmp_path)
+
+    async def story():
+        with pytest.raises(CallFailed) as refused:
+            await call(bed, "register_targets", *targets, group=group)
+        assert str(refused.value).startswith(complaint)
+        with pytest.raises(CallFailed, match="ValidationError: At least one target must be specified"):
+            await bed.net.element("alb").on_call("deregister_targets", {"target_group": ARN, "targets": []})
+
+    bed.run(story())
+
+
+def test_targets_come_and_go_while_requests_flow(tmp_path):
+    bed = Bed(tmp_path, targets=3, registered=1)
+    statuses: list[int] = []
+
+    async def ask_on(number: int) -> None:
+        talk = await bed.connect()
+        for _ in range(150):
+            statuses.append((await talk.ask(GET)).status)
+            await asyncio.sleep(0.01)
+
+    async def story():
+        clients = [asyncio.create_task(ask_on(number)) for number in range(4)]
+        for register, deregister in (("1", "0"), ("2", "1"), ("0", "2"), ("1", "0")):
+            await call(bed, "register_targets", f"10.0.0.2{register}:80")
+            await asyncio.sleep(0.15)
+            await call(bed, "deregister_targets", f"10.0.0.2{deregister}:80")
+            await asyncio.sleep(0.15)
+        await asyncio.gather(*clients)
+
+    bed.run(story())
+    assert statuses == [200] * 600
+    assert all(bed.target(number).requests for number in range(3))
+
+
 # ---- rules -------------------------------------------------------------------------------------------------
 
 

@@ -77,8 +77,10 @@ class Prober:
         self._settings = config.settings()
         self._matcher = Matcher(config.matcher)
         self._host = ip_text(target.id.address)
-        self._port = target.id.port if config.port == "traffic-port" else config.port
-        host = self._host if self._port == 80 else f"{self._host}:{self._port}"
+        self.port = target.id.port if config.port == "traffic-port" else config.port
+        self.last_status: int | None = None
+        """The code of the last answer, for those who ask why a target is unhealthy."""
+        host = self._host if self.port == 80 else f"{self._host}:{self.port}"
         self._request = _REQUEST.format(path=config.path, host=host).encode()
         self._check: HealthCheck | None = None
         self._timer: Any = None
@@ -119,6 +121,8 @@ class Prober:
         result = await self._ask()
         if check is not self._check:
             return  # deregistered meanwhile
+        if isinstance(result, Answered):
+            self.last_status = result.status
         verdicts = check.handle(probe, result, self._node.context.now_ns())
         passed = isinstance(result, Answered) and result.status in self._matcher.codes
         self._node.context.metrics.counter(
@@ -136,7 +140,7 @@ class Prober:
         try:
             async with asyncio.timeout(timeout_s):
                 transport, probe = await self._node.stack.create_connection(
-                    lambda: _ProbeConnection(self._request), self._host, self._port, timeout_s=timeout_s
+                    lambda: _ProbeConnection(self._request), self._host, self.port, timeout_s=timeout_s
                 )
                 return Answered(await probe.status)
         except TimeoutError:

@@ -8,6 +8,7 @@ from actors.element import Counter, Gauge
 from actors.parts.load_balancer.config import TargetGroupSection
 from actors.parts.load_balancer.node import Node
 from actors.parts.load_balancer.prober import Prober
+from actors.parts.load_balancer.registration import Health
 from actors.parts.load_balancer.target import TargetPool
 from actors.protocols.balancing import Changed, Reason, State, Target, TargetGroup, TargetId
 from actors.units import SECOND
@@ -34,6 +35,8 @@ class RunningGroup:
     def __init__(self, node: Node, config: TargetGroupSection) -> None:
         attributes = config.attributes
         self.name = config.name
+        self.port = config.port
+        """Of targets that are registered without one."""
         self.arn = node.arn("elasticloadbalancing", f"targetgroup/{config.name}/{config.id}")
         self.engine = TargetGroup(
             attributes.algorithm,
@@ -84,6 +87,37 @@ class RunningGroup:
         """Register what is new and deregister what is gone."""
         self._apply(self.engine.set_targets(wanted, self._node.context.now_ns()))
         self._await_deadline()
+
+    def register(self, ids: Iterable[TargetId]) -> None:
+        """RegisterTargets: new ones are checked from now on, and get requests after their first passing check."""
+        changes = self.engine.register(ids)
+        self._apply(changes)
+        self._await_deadline()
+        self._tell_call("target.registered", changes)
+
+    def deregister(self, ids: Iterable[TargetId]) -> None:
+        """DeregisterTargets: no new requests from now on; those in progress have the deregistration delay."""
+        changes = self.engine.deregister(ids, self._node.context.now_ns())
+        self._apply(changes)
+        self._await_deadline()
+        self._tell_call("target.deregistered", changes)
+
+    def _tell_call(self, kind: str, changes: list[Changed]) -> None:
+        if changes:
+            targets = [change.target.text for change in changes]
+            self._node.context.event(kind, target_group=self.name, targets=targets)
+
+    def describe(self, ids: Iterable[TargetId] = ()) -> list[Health]:
+        """DescribeTargetHealth: of these targets, or of all that are registered or draining."""
+        targets = self.engine.targets
+        return [
+            Health(target_id, None, None, None)
+            if (target := targets.get(target_id)) is None
+            else Health(
+                target_id, target, self._members[target].prober.port, self._members[target].prober.last_status
+            )
+            for target_id in dict.fromkeys(ids) or targets
+        ]
 
     def set_health(self, target: Target, state: State, reason: Reason) -> None:
         """What the health checks say of a target."""

@@ -58,6 +58,12 @@ def target_state(r: Record) -> Told:
     return Told(f"Target {r['target']} is {r['to']}, was {r['from']}", r.get("reason") or "")
 
 
+@sentence("target.registered", "target.deregistered")
+def target_registration(r: Record) -> Told:
+    done = "are registered with" if r["kind"] == "target.registered" else "are deregistered from"
+    return Told(f"{listed(r['targets'])} {done} target group {r['target_group']}")
+
+
 @sentence("pod.sandbox")
 def pod_sandbox(r: Record) -> Told:
     if "message" in r:

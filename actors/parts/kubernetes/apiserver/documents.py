@@ -1,10 +1,14 @@
 """Paths that lead to no resource: discovery, the version, the schema, and whether the server is well."""
 
+from functools import cache
+
 from actors.parts.kubernetes.apiserver import discovery
 from actors.parts.kubernetes.apiserver.authorization import review
+from actors.parts.kubernetes.apiserver.discovery import etag
 from actors.parts.kubernetes.apiserver.errors import NO_PATH
 from actors.parts.kubernetes.apiserver.representation import negotiate
 from actors.parts.kubernetes.apiserver.requests import Request, Response
+from actors.protocols.kubernetes import openapi_v3
 from actors.protocols.kubernetes.status import ApiError
 
 HEALTH = ("/healthz", "/livez", "/readyz")
@@ -20,6 +24,8 @@ def answer_document(request: Request) -> Response:
         raise NO_PATH
     if path in HEALTH:
         return Response(200, "ok")
+    if path.startswith("/openapi/"):
+        return _schema(request, path)
     if path in ("/api", "/apis"):
         return _groups(request, path)
     found = discovery.document(path)
@@ -35,6 +41,34 @@ def _review(request: Request, kind: str) -> Response:
     return Response(201, review(kind, request))
 
 
+@cache
+def _schema_hashes() -> dict[str, str]:
+    """By the path of a group version (`apis/apps/v1`), the hash of its document: a client may keep what it has."""
+    return {
+        path: etag(openapi_v3.document(path.partition("/")[2])).strip('"')
+        for path in openapi_v3.group_versions()
+    }
+
+
+def _schema(request: Request, path: str) -> Response:
+    """OpenAPI 3. kubectl would take version 2 in protobuf only, and asks for that only where there is no version 3."""
+    negotiate(request.accept)
+    if path == "/openapi/v3":
+        links = {
+            each: {"serverRelativeURL": f"/openapi/v3/{each}?hash={known}"}
+            for each, known in _schema_hashes().items()
+        }
+        return Response(200, {"paths": links})
+    name = path.removeprefix("/openapi/v3/")
+    if name not in _schema_hashes():
+        raise NO_PATH
+    tag = f'"{_schema_hashes()[name]}"'
+    headers = {"ETag": tag, "Vary": "Accept"}
+    if request.if_none_match == tag:
+        return Response(304, "", headers=headers)
+    return Response(200, openapi_v3.document(name.partition("/")[2]), headers=headers)
+
+
 def _groups(request: Request, path: str) -> Response:
     form = negotiate(request.accept, "APIGroupDiscoveryList")
     if not form.kind:
@@ -42,8 +76,8 @@ def _groups(request: Request, path: str) -> Response:
             200, discovery.document(path), content_type=form.content_type, headers={"Vary": "Accept"}
         )
     found = discovery.aggregated(path, form.api_version)
-    etag = discovery.etag(found)
-    headers = {"ETag": etag, "Vary": "Accept"}
-    if request.if_none_match == etag:
+    tag = etag(found)
+    headers = {"ETag": tag, "Vary": "Accept"}
+    if request.if_none_match == tag:
         return Response(304, "", headers=headers)
     return Response(200, found, content_type=form.content_type, headers=headers)
