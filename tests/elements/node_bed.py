@@ -78,11 +78,12 @@ class Plugin(Element):
         }
 
     async def _delete(self, container: str) -> Object:
-        address = self.given.pop(container, None)
+        address = self.given.get(container)
         if address is not None:
             state = await self.context.call("node-1", "network_state")
             rules = [each for each in state["entries"] if each["object"] == "rule" and each["dst"] == f"{address}/32"]
             await self.context.call("node-1", "netlink", changes=[{"op": "del", **each} for each in rules])
+        self.given.pop(container, None)
         return {"code": 0, "stdout": {}}
 
 

@@ -40,6 +40,11 @@ class StatusWriter:
             self._clean.clear()
             self._services.context.spawn(self._write(), f"status of {self._pod()['metadata']['name']}")
 
+    @property
+    def clean(self) -> bool:
+        """The API has it all."""
+        return self._clean.is_set()
+
     def give_up(self) -> None:
         """The object is gone: nothing is written any more."""
         self._gone = True
