@@ -1,6 +1,7 @@
 """A node on the virtual clock, against the real API server: pods start, fail, are probed and go as a kubelet has it."""
 
 import signal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -263,10 +264,12 @@ def test_a_container_that_crashes_waits_longer_each_time():
         assert container["lastState"]["terminated"]["exitCode"] == 3
         assert container["lastState"]["terminated"]["reason"] == "Error"
         assert container["restartCount"] == 2
-        assert f"BackOff: Back-off restarting failed container c in pod web_default({uid})" in await bed.events()
+        assert (
+            f"BackOff: Back-off restarting failed container c in pod web_default({uid})" in await bed.events()
+        )
         await bed.sleep(400)
         starts = [each["t_ns"] / 1e9 for each in bed.records("pod.container") if each["what"] == "started"]
-        waits = [round(two - one - 1) for one, two in zip(starts, starts[1:], strict=False)]
+        waits = [round(two - one - 1) for one, two in pairwise(starts)]
         assert waits == [0, 10, 20, 40, 80, 160]
 
     Bed().play(story)
@@ -278,7 +281,7 @@ def test_the_wait_is_over_when_it_has_run_well_for_ten_minutes():
         await bed.create(containers=[shell(text)])
         await bed.sleep(2900)
         starts = [each["t_ns"] / 1e9 for each in bed.records("pod.container") if each["what"] == "started"]
-        assert [round(two - one) for one, two in zip(starts, starts[1:], strict=False)] == [700, 700, 700, 700]
+        assert [round(two - one) for one, two in pairwise(starts)] == [700, 700, 700, 700]
 
     Bed().play(story)
 
@@ -317,8 +320,9 @@ def test_a_program_that_is_not_in_the_image():
         await bed.sleep(4)
         (container,) = (await bed.status())["containerStatuses"]
         error = (
-            "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
-            'unable to start container process: exec: "python": executable file not found in $PATH: unknown'
+            "failed to create containerd task: failed to create shim task: OCI runtime create failed: "
+            'runc create failed: unable to start container process: exec: "python": executable file not found in '
+            "$PATH: unknown"
         )
         ended = container["lastState"]["terminated"]
         assert (ended["reason"], ended["exitCode"], ended["message"]) == ("StartError", 128, error)
@@ -391,7 +395,10 @@ def test_a_pod_whose_process_is_killed_gets_another_sandbox():
         (container,) = after["containerStatuses"]
         assert container["restartCount"] == 1
         assert container["lastState"]["terminated"]["exitCode"] == 137
-        assert container["lastState"]["terminated"]["containerID"] == before["containerStatuses"][0]["containerID"]
+        assert (
+            container["lastState"]["terminated"]["containerID"]
+            == before["containerStatuses"][0]["containerID"]
+        )
         assert "SandboxChanged: Pod sandbox changed, it will be killed and re-created." in await bed.events()
         assert bed.plugin.requests == [(verb, "default/web") for verb in ("ADD", "DEL", "ADD")]
         assert len(bed.plugin.given) == 1
@@ -404,7 +411,11 @@ def test_a_pod_whose_process_is_killed_gets_another_sandbox():
 
 def test_readiness_is_probed_through_the_network():
     async def story(bed: Bed) -> None:
-        probe = {"httpGet": {"path": "/nowhere", "port": "http"}, "periodSeconds": 5, "initialDelaySeconds": 2}
+        probe = {
+            "httpGet": {"path": "/nowhere", "port": "http"},
+            "periodSeconds": 5,
+            "initialDelaySeconds": 2,
+        }
         await bed.create(container={"readinessProbe": probe})
         await bed.sleep(10)
         status = await bed.status()
@@ -685,7 +696,8 @@ def test_a_node_that_was_killed_starts_its_pods_again():
         assert after["startTime"] == before["startTime"]
         assert "SandboxChanged: Pod sandbox changed, it will be killed and re-created." in await bed.events()
         assert (await bed.status("once"))["phase"] == "Failed"
-        assert any(each.startswith("Rebooted: Node node-1 has been rebooted, boot id: ") for each in await bed.events("node-1"))
+        rebooted = "Rebooted: Node node-1 has been rebooted, boot id: "
+        assert any(each.startswith(rebooted) for each in await bed.events("node-1"))
         await bed.client.delete("Pod", "web", "default")
         await bed.client.delete("Pod", "once", "default")
         await bed.until_gone()
@@ -705,7 +717,9 @@ def test_logs(tmp_path):
             )
             return told.splitlines()
 
-        await bed.create(containers=[shell("echo one; sleep 1; echo two; sleep 1; exit 1"), {**SH, "name": "d"}])
+        await bed.create(
+            containers=[shell("echo one; sleep 1; echo two; sleep 1; exit 1"), {**SH, "name": "d"}]
+        )
         await bed.sleep(4.5)
         assert await logs(container="c") == ["one", "two"]
         assert await logs(container="c", tail_lines=1) == ["two"]
@@ -713,7 +727,9 @@ def test_logs(tmp_path):
         assert line.startswith("2026-01-01T00:00:0") and line.endswith("Z two")
         await bed.sleep(2)
         assert await logs(container="c", previous=True) == ["one", "two"]
-        with pytest.raises(CallFailed, match=r"a container name must be specified for pod web, choose one of: \[c d\]"):
+        with pytest.raises(
+            CallFailed, match=r"a container name must be specified for pod web, choose one of: \[c d\]"
+        ):
             await logs()
         with pytest.raises(CallFailed, match="container x is not valid for pod web"):
             await logs(container="x")
@@ -740,7 +756,10 @@ CONFIG = {
         ({"instance_type": "m5.lagre"}, "there is no instance type 'm5.lagre', did you mean 'm5.large'?"),
         ({"availability_zone": "Dublin"}, "String should match pattern"),
         ({"instance_id": "node-1"}, "String should match pattern"),
-        ({"images": {"busybox": {"program": "command", "backlog": 3}}}, "an image with program command has no nginx"),
+        (
+            {"images": {"busybox": {"program": "command", "backlog": 3}}},
+            "an image with program command has no nginx",
+        ),
         ({"max_pods": 0}, "greater than or equal to 1"),
         ({"conntrack_max": 0}, "greater than 0"),
     ],

@@ -40,8 +40,7 @@ def test_pods_start_whoever_is_killed(tmp_path, victims: list[str], seed: int):
     async def story(bed: Bed) -> None:
         kills = bed.net.host("tester").spawn(killer(bed, dice, victims, 4), "kills")
         for name in PODS:
-            readiness = {"httpGet": {"port": 80}, "periodSeconds": 1}
-            await insist(bed, lambda name=name: create(bed, name, readiness))
+            await insist(bed, lambda name=name: create(bed, name))
         await kills
         await bed.until(bed.node_ready)
         for name in PODS:
@@ -62,6 +61,7 @@ def test_pods_start_whoever_is_killed(tmp_path, victims: list[str], seed: int):
     Bed(tmp_path, seed=seed).play(story)
 
 
-async def create(bed: Bed, name: str, readiness: Object) -> None:
+async def create(bed: Bed, name: str) -> None:
+    readiness: Object = {"httpGet": {"port": 80}, "periodSeconds": 1}
     if await bed.pod(name) is None:  # a request that was not answered may have been heard
         await bed.client.create("Pod", pod(name, container={"readinessProbe": readiness}))

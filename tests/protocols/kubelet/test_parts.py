@@ -48,15 +48,24 @@ def test_a_probe_needs_its_thresholds():
     ]  # fmt: skip
 
 
-@given(st.sampled_from(list(Kind)), st.integers(1, 4), st.integers(1, 4), st.lists(st.sampled_from([True, False])))
-def test_no_verdict_without_so_many_results_in_a_row(kind: Kind, success: int, failure: int, results: list[bool]):
+@given(
+    st.sampled_from(list(Kind)),
+    st.integers(1, 4),
+    st.integers(1, 4),
+    st.lists(st.sampled_from([True, False])),
+)
+def test_no_verdict_without_so_many_results_in_a_row(
+    kind: Kind, success: int, failure: int, results: list[bool]
+):
     probe = Probe(kind, {"successThreshold": success, "failureThreshold": failure}, 0, 0)
     for index, passed in enumerate(results):
         was_over = probe.over
         verdict = probe.handle(Result(passed))
         need = success if passed else failure
         run = results[max(0, index + 1 - need) : index + 1]
-        assert (verdict is not None) == (not was_over and len(run) == need and all(each is passed for each in run))
+        assert (verdict is not None) == (
+            not was_over and len(run) == need and all(each is passed for each in run)
+        )
         assert not (was_over and verdict)
 
 
@@ -84,7 +93,8 @@ def test_programs_that_are_not_there():
     for argv in (("nginx",), ("cat",), ("/opt/app",), ("",)):
         with pytest.raises(CommandNotFound):
             commands.parse(argv, {}, has_nginx=False)
-    assert commands.start_error("/opt/app").endswith('exec: "/opt/app": stat /opt/app: no such file or directory: unknown')
+    said = commands.start_error("/opt/app")
+    assert said.endswith('exec: "/opt/app": stat /opt/app: no such file or directory: unknown')
 
 
 @pytest.mark.parametrize(
@@ -100,7 +110,9 @@ def test_scripts(text: str, steps: list[tuple[str, tuple[str, ...]]]):
     assert [tuple(step) for step in commands.parse_script(text, {"X": "1"})] == steps
 
 
-@pytest.mark.parametrize("text", ["; a", "a && ; b", "a &&", "a | b", "a > b", "`a`", "$(a)", "'a", '"a', "a &"])
+@pytest.mark.parametrize(
+    "text", ["; a", "a && ; b", "a &&", "a | b", "a > b", "`a`", "$(a)", "'a", '"a', "a &"]
+)
 def test_scripts_that_this_shell_does_not_know(text: str):
     with pytest.raises(ValueError, match=r"Syntax error|this shell has no"):
         commands.parse_script(text, {})
@@ -121,7 +133,12 @@ def test_any_text_is_a_script_or_an_error(text: str):
         ("nginx", "docker.io/library/nginx:latest", "nginx", "Always"),
         ("nginx:1.27", "docker.io/library/nginx:1.27", "nginx", "IfNotPresent"),
         ("bitnami/nginx:1", "docker.io/bitnami/nginx:1", "bitnami/nginx", "IfNotPresent"),
-        ("public.ecr.aws/nginx/nginx:1", "public.ecr.aws/nginx/nginx:1", "public.ecr.aws/nginx/nginx", "IfNotPresent"),
+        (
+            "public.ecr.aws/nginx/nginx:1",
+            "public.ecr.aws/nginx/nginx:1",
+            "public.ecr.aws/nginx/nginx",
+            "IfNotPresent",
+        ),
         ("localhost:5000/a:latest", "localhost:5000/a:latest", "localhost:5000/a", "Always"),
         (f"nginx@sha256:{'0' * 64}", f"docker.io/library/nginx@sha256:{'0' * 64}", "nginx", "IfNotPresent"),
     ],
@@ -174,7 +191,9 @@ def test_times():
 
 
 def test_log_lines_are_read_as_they_were_written():
-    content = "".join(cri_log.line(second * SECOND, "stdout", f"line {second}") for second in (1, 2, 3)) + "cut"
+    content = (
+        "".join(cri_log.line(second * SECOND, "stdout", f"line {second}") for second in (1, 2, 3)) + "cut"
+    )
     found = cri_log.entries(content)
     wanted = {"tail_lines": None, "since": None, "limit_bytes": None, "timestamps": False}
     assert cri_log.selected(found, **wanted) == "line 1\nline 2\nline 3\n"
@@ -245,7 +264,13 @@ def test_a_status_patch_has_what_changed_and_leaves_other_conditions_alone():
             "podIP": "10.0.0.2",
             "podIPs": [{"$patch": "replace"}, {"ip": "10.0.0.2"}],
             "conditions": [
-                {"type": "Ready", "status": "True", "lastTransitionTime": "t1", "reason": None, "message": None}
+                {
+                    "type": "Ready",
+                    "status": "True",
+                    "lastTransitionTime": "t1",
+                    "reason": None,
+                    "message": None,
+                }
             ],
         },
     }

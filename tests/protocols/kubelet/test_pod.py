@@ -114,7 +114,12 @@ def test_whatever_happens_phases_only_move_on(
                 container.fail_to_start("x", 128, "no", run.now_ns)
         elif what == "unready" and container is not None and container.running is not None:
             container.ready = not container.ready
-        elif what == "restart" and container is not None and container.running is not None and policy != "Never":
+        elif (
+            what == "restart"
+            and container is not None
+            and container.running is not None
+            and policy != "Never"
+        ):
             container.wants_restart = True
             container.exit(0, run.now_ns)
         elif what == "sandbox gone" and run.machine.sandbox is not None:
