@@ -28,7 +28,7 @@ class Vpc(Card):
 
 
 class Plugin(Element):
-    """A CNI plugin with addresses 10.0.10.20 and up, the lowest that is free; it forgets nothing and repairs nothing."""
+    """A CNI plugin with addresses 10.0.10.20 and up, the lowest that is free; it repairs nothing."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(None, context)
@@ -44,7 +44,9 @@ class Plugin(Element):
     async def call_cni(self, env: dict[str, str], stdin: Object) -> Object:
         command, container = env["CNI_COMMAND"], env.get("CNI_CONTAINERID", "")
         if command == "STATUS":
-            return {"code": 0, "stdout": {}} if self.ready else {"code": 1, "stdout": {"code": 50, "msg": "no"}}
+            return (
+                {"code": 0, "stdout": {}} if self.ready else {"code": 1, "stdout": {"code": 50, "msg": "no"}}
+            )
         arguments = dict(each.split("=", 1) for each in env["CNI_ARGS"].split(";"))
         pod = f"{arguments['K8S_POD_NAMESPACE']}/{arguments['K8S_POD_NAME']}"
         self.requests.append((command, pod))
@@ -78,11 +80,16 @@ class Plugin(Element):
         }
 
     async def _delete(self, container: str) -> Object:
-        address = self.given.pop(container, None)
+        address = self.given.get(container)
         if address is not None:
             state = await self.context.call("node-1", "network_state")
-            rules = [each for each in state["entries"] if each["object"] == "rule" and each["dst"] == f"{address}/32"]
+            rules = [
+                each
+                for each in state["entries"]
+                if each["object"] == "rule" and each["dst"] == f"{address}/32"
+            ]
             await self.context.call("node-1", "netlink", changes=[{"op": "del", **each} for each in rules])
+        self.given.pop(container, None)
         return {"code": 0, "stdout": {}}
 
 
@@ -214,7 +221,9 @@ class Bed:
         assert self.plugin.given == {}
 
 
-def pod(name: str = "web", *, container: Object | None = None, metadata: Object | None = None, **spec: Any) -> Object:
+def pod(
+    name: str = "web", *, container: Object | None = None, metadata: Object | None = None, **spec: Any
+) -> Object:
     """A pod for `node-1` with a container `nginx`, changed in parts."""
     nginx = {"name": "nginx", "image": "nginx:1.27", "ports": [{"name": "http", "containerPort": 80}]}
     return {

@@ -69,8 +69,8 @@ class PodWorker:
 
     @property
     def settled(self) -> bool:
-        """It is what it is to become: ready, or at its end."""
-        if self.machine.terminating:
+        """It is what it is to become, ready or at its end, and the API knows."""
+        if self.machine.terminating or not self._writer.clean:
             return False
         return self.phase in ("Succeeded", "Failed") or all(each.ready for each in self.machine.containers)
 
