@@ -15,7 +15,7 @@ WORLD = """
     version: 1
     name: cluster
     elements:
-      kube-api: {kind: kube_api, manifests: [nginx.yaml]}
+      kube-api: {kind: kube_api}
 """
 MANIFEST = """
     apiVersion: apps/v1
@@ -53,6 +53,7 @@ def journey(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def test_kubectl_and_the_verbs_in_its_words_see_one_cluster(journey, tmp_path: Path):
     code, _, said = journey("up", str(tmp_path / "world.yaml"), "--detach")
     assert code == 0, said
+    assert journey("kubectl", "create", "-f", str(tmp_path / "nginx.yaml"))[0] == 0
     assert journey("scale", "nginx", "5", "--no-wait") == (0, "deployment.apps/nginx scaled\n", "")
     code, told, said = journey("kubectl", "get", "deployment", "nginx", "-o", "json")
     assert (code, json.loads(told)["spec"]["replicas"]) == (0, 5), said
