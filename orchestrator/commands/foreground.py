@@ -71,6 +71,8 @@ class Foreground:
             ready.write(json.dumps({"directory": str(world.directory)}))
 
     async def _show(self, world: World) -> None:
+        for name in world.unsettled:
+            say(f"{name} has not reached all that it wants yet; `journey inspect {name}` shows it")
         if not operations.has_laptop(world):
             show_elements(out(), world.ps())
             return

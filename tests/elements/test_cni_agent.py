@@ -207,7 +207,7 @@ def test_a_wrong_request_is_error_4_with_the_variables_name(wrong: dict[str, str
 
 def test_arguments_that_are_not_there_are_refused():
     async def story(world: World) -> None:
-        with pytest.raises(CallFailed, match="missing a required argument"):
+        with pytest.raises(CallFailed, match="missing 2 required positional arguments"):
             await world.call("add", pod="default/nginx-0")
 
     play(story)

@@ -1,10 +1,10 @@
 """Objects in protobuf, as kubectl's typed clients send them (`create deployment`, `auth can-i`, `drain`); reading only.
 
-How this works. The bytes are `k8s\\0` and a runtime.Unknown, which names the kind and holds the message. Field numbers are
-those of k8s.io/api's generated.proto files; `protobuf_fields.json` has, for each message, `number: [name, type]`, where a
-type is a scalar (`string`, `int`, `bool`, `bytes`), one of the API's special messages (`Time`, `Quantity`, ...), another
-message, a list of one (`[]Container`), a map from text (`{}Quantity`), or a message whose fields are the outer one's own
-in JSON (`.VolumeSource`). Go writes zero values of fields that are no pointers; those say nothing, and are left out.
+How this works. The bytes are `k8s\\0` and a runtime.Unknown, which names the kind and holds the message. Field numbers
+are those of k8s.io/api's generated.proto files; `protobuf_fields.json` has, for each message, `number: [name, type]`. A
+type is a scalar (`string`, `int`, `bool`, `bytes`), one of the special messages (`Time`, `Quantity`, ...), another
+message, a list of one (`[]Container`), a map from text (`{}Quantity`), or a message whose fields are the outer one's
+own in JSON (`.VolumeSource`). Go writes the zero values of fields that are no pointers; these are left out.
 """
 
 import base64
@@ -49,7 +49,9 @@ def _messages() -> dict[str, dict[str, list[str]]]:
 def decode(data: bytes) -> Object:
     """The object, as it would be in JSON. Raises `Undecodable`."""
     if not data.startswith(MAGIC):
-        raise Undecodable("provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]")
+        raise Undecodable(
+            "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]"
+        )
     try:
         unknown = dict(_fields(data[len(MAGIC) :]))
         head = {number: value.decode() for number, value in _fields(unknown.get(1, b""))}

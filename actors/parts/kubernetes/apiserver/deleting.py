@@ -6,12 +6,12 @@ The rules are those of k8s.io/apiserver: pkg/registry/rest/delete.go, pkg/regist
 from typing import Any, NamedTuple
 
 from actors.parts.kubernetes.apiserver.admission import check_delete
-from actors.parts.kubernetes.apiserver.errors import cause, conflict
-from actors.parts.kubernetes.apiserver.registry import Registry, parse_timestamp, timestamp
+from actors.parts.kubernetes.apiserver.errors import conflict
+from actors.parts.kubernetes.apiserver.options import refused
+from actors.parts.kubernetes.apiserver.registry import Registry
 from actors.parts.kubernetes.apiserver.requests import Object, Request, Target
 from actors.protocols.kubernetes.resources import Resource
-from actors.protocols.kubernetes.status import ApiError
-from actors.units import SECOND
+from actors.protocols.kubernetes.timestamps import rfc3339, unix_s
 
 ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
 _FINALIZER_OF = {"Orphan": ORPHAN, "Foreground": FOREGROUND}
@@ -37,17 +37,13 @@ class DeleteOptions(NamedTuple):
             policy = "Orphan" if orphans else "Background"
         if policy not in (None, *POLICIES):
             said = f'Unsupported value: "{policy}": supported values: "Foreground", "Background", "Orphan", "nil"'
-            raise _invalid("propagationPolicy", said, "FieldValueNotSupported")
+            raise refused("DeleteOptions", "propagationPolicy", "FieldValueNotSupported", said)
         if grace is not None and (type(grace) is not int):
-            raise _invalid("gracePeriodSeconds", f'Invalid value: "{grace}": must be an integer')
+            said = f'Invalid value: "{grace}": must be an integer'
+            raise refused("DeleteOptions", "gracePeriodSeconds", "FieldValueInvalid", said)
         wanted = body.get("preconditions") or {}
         dry_run = request.dry_run or body.get("dryRun") == ["All"]
         return cls(grace, wanted.get("uid"), wanted.get("resourceVersion"), policy, dry_run)
-
-
-def _invalid(field: str, said: str, reason: str = "FieldValueInvalid") -> ApiError:
-    details = {"group": "meta.k8s.io", "kind": "DeleteOptions", "causes": [cause(field, said, reason)]}
-    return ApiError(422, f'DeleteOptions.meta.k8s.io "" is invalid: {field}: {said}', "Invalid", details)
 
 
 def delete(registry: Registry, target: Target, options: DeleteOptions) -> tuple[bool, Object]:
@@ -103,9 +99,9 @@ def _begin_gracefully(registry: Registry, pod: Object, options: DeleteOptions) -
     metadata, left = pod["metadata"], pod["metadata"].get("deletionGracePeriodSeconds")
     if "deletionTimestamp" in metadata:
         if options.grace_s is not None and left is not None and options.grace_s < left:
-            begun_ns = parse_timestamp(metadata["deletionTimestamp"]) - left * SECOND
+            begun_s = unix_s(metadata["deletionTimestamp"]) - left
             left = max(options.grace_s, 0)
-            metadata["deletionTimestamp"] = timestamp(begun_ns + left * SECOND)
+            metadata["deletionTimestamp"] = rfc3339(begun_s + left)
             metadata["deletionGracePeriodSeconds"] = left
         return bool(left)
     grace_s = _grace(pod, options)

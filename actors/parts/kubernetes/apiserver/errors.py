@@ -45,21 +45,6 @@ def method_not_allowed(resource: Resource, verb: str) -> ApiError:
     return ApiError(405, message, "MethodNotAllowed", details)
 
 
-def invalid(resource: Resource, name: str, causes: list[dict[str, str]]) -> ApiError:
-    """`causes` have reason, message and field."""
-    said = [f"{cause['field']}: {cause['message']}" for cause in causes]
-    what = said[0] if len(said) == 1 else f"[{', '.join(said)}]"
-    group = f".{resource.group}" if resource.group else ""
-    details: dict[str, Any] = {"name": name, "kind": resource.kind, "causes": causes}
-    if resource.group:
-        details["group"] = resource.group
-    return ApiError(422, f'{resource.kind}{group} "{name}" is invalid: {what}', "Invalid", details)
-
-
-def cause(field: str, message: str, reason: str = "FieldValueInvalid") -> dict[str, str]:
-    return {"reason": reason, "message": message, "field": field}
-
-
 def expired(revision: int, oldest: int) -> ApiError:
     return ApiError(410, f"too old resource version: {revision} ({oldest})", "Expired")
 

@@ -1,8 +1,9 @@
 """What every cluster has from its first start: its namespaces, and the Service by which pods find the API."""
 
+from actors.parts.kubernetes.apiserver.creating import create
+from actors.parts.kubernetes.apiserver.options import Options
 from actors.parts.kubernetes.apiserver.registry import Registry
 from actors.parts.kubernetes.apiserver.requests import Object, Target
-from actors.parts.kubernetes.apiserver.writing import Options, create
 from actors.protocols.kubernetes.resources import BY_KIND
 from actors.wire.addresses import Prefix, ip_text
 
@@ -19,7 +20,7 @@ def lay_foundations(registry: Registry) -> None:
 
 def _make(registry: Registry, kind: str, namespace: str | None, body: Object) -> None:
     if registry.store.stored(kind, namespace or "", body["metadata"]["name"]) is None:
-        create(registry, Target(BY_KIND[kind], namespace), body, Options("kube-apiserver", False))
+        create(registry, Target(BY_KIND[kind], namespace), body, Options("kube-apiserver"))
 
 
 def _service(address: str) -> Object:

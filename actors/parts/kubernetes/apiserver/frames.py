@@ -27,9 +27,9 @@ async def frames(
                 if not form.kind or news.type == "ERROR":
                     text = news.text or encode(news.object)
                 elif form.kind == TABLE:
-                    table = as_table(resource, news.object, form, registry.now(), request)
-                    if has_columns:
-                        table["columnDefinitions"] = None
+                    table = as_table(
+                        resource, news.object, form, registry.now_ns(), request, columns=not has_columns
+                    )
                     has_columns = True
                     text = encode(table)
                 else:

@@ -70,7 +70,7 @@ async def _apply(handle: Handle, value: Any) -> None:
 def _resource(value: Any) -> Resource:
     if not isinstance(value, dict):
         raise ApiError(400, "is no object")
-    version, kind = value.get("apiVersion"), value.get("kind")
+    version, kind = str(value.get("apiVersion")), str(value.get("kind"))
     resource = _BY_GROUP_VERSION_KIND.get((version, kind))
     if resource is None:
         raise ApiError(404, f'no matches for kind "{kind}" in version "{version}"')

@@ -1,10 +1,13 @@
 """The verbs on collections and on objects."""
 
+from actors.parts.kubernetes.apiserver.creating import create
 from actors.parts.kubernetes.apiserver.deleting import DeleteOptions, delete
 from actors.parts.kubernetes.apiserver.errors import method_not_allowed
+from actors.parts.kubernetes.apiserver.options import Options, Written
 from actors.parts.kubernetes.apiserver.patching import patch
 from actors.parts.kubernetes.apiserver.reading import list_objects, list_of
 from actors.parts.kubernetes.apiserver.registry import Registry
+from actors.parts.kubernetes.apiserver.replacing import replace
 from actors.parts.kubernetes.apiserver.representation import (
     PARTIAL,
     PARTIAL_LIST,
@@ -16,7 +19,6 @@ from actors.parts.kubernetes.apiserver.representation import (
 )
 from actors.parts.kubernetes.apiserver.requests import Object, Request, Response, Target
 from actors.parts.kubernetes.apiserver.strategies import strategy_of
-from actors.parts.kubernetes.apiserver.writing import Options, create, replace
 from actors.protocols.kubernetes.resources import Resource
 
 SUCCESS = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
@@ -26,10 +28,11 @@ def answer_collection(registry: Registry, request: Request, target: Target) -> R
     """List, create or delete all. Raises `ApiError`."""
     form = negotiate(request.accept, TABLE, PARTIAL_LIST if request.method == "GET" else PARTIAL)
     if request.method == "GET":
-        return _formed(registry, request, target.resource, form, 200, list_objects(registry, target, request))
+        listed = list_objects(registry, target, request)
+        return _formed(registry, request, target.resource, form, Written(listed))
     if request.method == "POST" and (target.namespace is not None or not target.resource.namespaced):
-        value = create(registry, target, request.body, Options.of(request))
-        return _formed(registry, request, target.resource, form, 201, value)
+        written = create(registry, target, request.body, Options.of(request))
+        return _formed(registry, request, target.resource, form, written)
     if request.method == "DELETE":
         return Response(200, _delete_collection(registry, request, target))
     raise method_not_allowed(
@@ -40,36 +43,37 @@ def answer_collection(registry: Registry, request: Request, target: Target) -> R
 def answer_object(registry: Registry, request: Request, target: Target) -> Response:
     """Get, put, patch or delete an object or its status. Raises `ApiError`."""
     form = negotiate(request.accept, TABLE, PARTIAL)
-    code = 200
     if request.method == "GET":
-        value = registry.current(target)
+        written = Written(registry.current(target))
     elif request.method == "PUT":
-        code, value = _put(registry, request, target)
+        written = _put(registry, request, target)
     elif request.method == "PATCH":
-        created, value = patch(registry, target, request.body, request.content_type, Options.of(request))
-        code = 201 if created else 200
+        written = patch(registry, target, request.body, request.content_type, Options.of(request))
     elif request.method == "DELETE" and target.subresource is None:
-        value = _delete(registry, request, target)
+        written = Written(_delete(registry, request, target))
     else:
         raise method_not_allowed(target.resource, request.method.lower())
-    return _formed(registry, request, target.resource, form, code, value)
+    return _formed(registry, request, target.resource, form, written)
 
 
 def _formed(
-    registry: Registry, request: Request, resource: Resource, form: Form, code: int, value: Object
+    registry: Registry, request: Request, resource: Resource, form: Form, written: Written
 ) -> Response:
+    value, warnings, created = written
     if form.kind and value.get("kind") != "Status":
-        now = registry.now()
-        value = as_table(resource, value, form, now, request) if form.kind == TABLE else partial(value, form)
-    return Response(code, value, content_type=form.content_type)
+        is_table = form.kind == TABLE
+        value = (
+            as_table(resource, value, form, registry.now_ns(), request) if is_table else partial(value, form)
+        )
+    return Response(201 if created else 200, value, warnings, form.content_type)
 
 
-def _put(registry: Registry, request: Request, target: Target) -> tuple[int, Object]:
+def _put(registry: Registry, request: Request, target: Target) -> Written:
     options = Options.of(request)
     absent = registry.store.stored(target.resource.kind, *target.place) is None
     if absent and strategy_of(target.resource).creates_on_update and target.subresource is None:
-        return 201, create(registry, target, request.body, options)
-    return 200, replace(registry, target, request.body, options)
+        return create(registry, target, request.body, options)
+    return replace(registry, target, request.body, options)
 
 
 def _delete(registry: Registry, request: Request, target: Target) -> Object:

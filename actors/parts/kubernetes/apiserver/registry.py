@@ -1,12 +1,12 @@
 """What every handler has at hand: the store, the clock, the dice, and the limits of the cluster."""
 
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from actors.element import Context
 from actors.parts.kubernetes.apiserver.errors import not_found
 from actors.parts.kubernetes.apiserver.requests import Object, Target
 from actors.parts.kubernetes.apiserver.store import Store
+from actors.protocols.kubernetes.timestamps import rfc3339
 from actors.units import SECOND
 
 
@@ -30,7 +30,7 @@ class Registry:
 
     def now(self, after_s: int = 0) -> str:
         """The time as the API writes it: `2026-01-01T00:00:00Z`."""
-        return timestamp(self.now_ns() + after_s * SECOND)
+        return rfc3339(self.now_ns() // SECOND + after_s)
 
     def current(self, target: Target) -> Object:
         """The object that the target names. Raises `ApiError` 404."""
@@ -38,15 +38,6 @@ class Registry:
         if value is None:
             raise not_found(target.resource, target.name or "")
         return value
-
-
-def timestamp(unix_ns: int) -> str:
-    return datetime.fromtimestamp(unix_ns // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def parse_timestamp(text: str) -> int:
-    """Nanoseconds since 1970 of such a time."""
-    return int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()) * SECOND
 
 
 def clone(value: Any) -> Any:

@@ -9,9 +9,12 @@ from actors.parts.kubernetes.apiserver.discovery import AGGREGATED
 from actors.parts.kubernetes.apiserver.requests import Object, Request
 from actors.protocols.kubernetes.resources import Resource
 from actors.protocols.kubernetes.status import ApiError
+from actors.protocols.kubernetes.tables import table
+from actors.units import SECOND
 
 JSON, YAML = "application/json", "application/yaml"
 TABLE, PARTIAL, PARTIAL_LIST = "Table", "PartialObjectMetadata", "PartialObjectMetadataList"
+INCLUDES = ("None", "Metadata", "Object")
 _META_VERSIONS = {"v1": "meta.k8s.io/v1", "v1beta1": "meta.k8s.io/v1beta1"}
 
 
@@ -94,6 +97,17 @@ def partial(value: Object, form: Form) -> Object:
     return {"kind": PARTIAL, "apiVersion": form.api_version, "metadata": value["metadata"]}
 
 
-def as_table(resource: Resource, value: Object, form: Form, now: str, request: Request) -> Object:
+def as_table(
+    resource: Resource, value: Object, form: Form, unix_ns: int, request: Request, *, columns: bool = True
+) -> Object:
     """An object, or a list of them, as a Table."""
-    raise ApiError(406, "no tables yet")
+    include = request.query.get("includeObject") or "Metadata"
+    if include not in INCLUDES:
+        message = f'unable to decode query: unrecognized includeObject value: "{include}"'
+        raise ApiError(400, message)
+    is_list = value.get("kind") == f"{resource.kind}List"
+    objects = value["items"] if is_list else [value]
+    made = table(resource.kind, objects, now=unix_ns / SECOND, include_object=include, with_columns=columns)
+    names = ("resourceVersion", "continue", "remainingItemCount") if is_list else ("resourceVersion",)
+    metadata = {name: value["metadata"][name] for name in names if name in value["metadata"]}
+    return {**made, "apiVersion": form.api_version, "metadata": metadata}

@@ -1,10 +1,11 @@
 """Which objects a list or a watch is about: its namespace and its selectors."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from actors.parts.kubernetes.apiserver.requests import Target
 from actors.parts.kubernetes.apiserver.store import Event, Object, at_version
+from actors.protocols.kubernetes.selectors import Matcher, parse_fields, parse_labels
 
 Matches = Callable[[Object], bool]
 
@@ -48,42 +49,16 @@ class Selection(NamedTuple):
 
 def selection_of(target: Target, query: Mapping[str, str]) -> Selection:
     """The selection of a request. Raises `ApiError` 400 for selectors that are none."""
-    tests = []
-    if labels := query.get("labelSelector"):
-        tests.append(_label_test(labels))
-    if fields := query.get("fieldSelector"):
-        tests.append(_field_test(fields))
+    tests: list[Matches] = []
+    if text := query.get("labelSelector"):
+        tests.append(_by_labels(parse_labels(text)))
+    if text := query.get("fieldSelector"):
+        tests.append(parse_fields(target.resource.kind, text))
     if target.name is not None:
         tests.append(lambda value: value["metadata"]["name"] == target.name)
     matches = tests[0] if len(tests) == 1 else (lambda value: all(test(value) for test in tests))
     return Selection(target.resource.kind, target.namespace, matches if tests else None)
 
 
-def _label_test(text: str) -> Matches:
-    wanted = [_requirement(part) for part in text.split(",")]
-
-    def test(value: Object) -> bool:
-        labels = value["metadata"].get("labels") or {}
-        return all((labels.get(key) == want) is equal for key, equal, want in wanted)
-
-    return test
-
-
-def _field_test(text: str) -> Matches:
-    wanted = [(key.split("."), equal, want) for key, equal, want in map(_requirement, text.split(","))]
-
-    def test(value: Object) -> bool:
-        return all((_field(value, path) == want) is equal for path, equal, want in wanted)
-
-    return test
-
-
-def _requirement(part: str) -> tuple[str, bool, str]:
-    key, _, want = part.partition("=")
-    return key.rstrip("!"), not key.endswith("!"), want.lstrip("=")
-
-
-def _field(value: Any, path: list[str]) -> str:
-    for name in path:
-        value = value.get(name, "") if isinstance(value, dict) else ""
-    return str(value)
+def _by_labels(matcher: Matcher) -> Matches:
+    return lambda value: matcher(value["metadata"].get("labels") or {})

@@ -1,10 +1,9 @@
 """What the API server gives a Service: its cluster address and node ports (pkg/registry/core/service/storage)."""
 
-from actors.parts.kubernetes.apiserver.errors import cause, invalid
 from actors.parts.kubernetes.apiserver.registry import Registry
 from actors.parts.kubernetes.apiserver.requests import Object
-from actors.protocols.kubernetes.resources import BY_KIND
 from actors.protocols.kubernetes.status import ApiError
+from actors.protocols.kubernetes.validation.errors import FieldError, invalid
 from actors.wire.addresses import Prefix, ip_bytes, ip_text
 from actors.wire.malformed import Malformed
 
@@ -152,4 +151,4 @@ def _taken_node_ports(registry: Registry, service: Object) -> set[tuple[str, int
 
 
 def _refused(service: Object, field: str, words: str) -> ApiError:
-    return invalid(BY_KIND["Service"], service["metadata"]["name"], [cause(field, words)])
+    return invalid("Service", service["metadata"]["name"], [FieldError(field, "FieldValueInvalid", words)])

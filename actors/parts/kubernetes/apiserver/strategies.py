@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from actors.parts.kubernetes.apiserver.requests import Object
 from actors.protocols.kubernetes.resources import Resource
 
+OF_THE_SERVER = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
+"""Metadata that nobody else writes."""
 _NOT_SPEC = ("apiVersion", "kind", "metadata", "status")
 
 
@@ -35,7 +37,7 @@ class Strategy:
 
 
 def _create_pod(pod: Object) -> None:
-    pod["status"] = {"phase": "Pending", "qosClass": qos_class(pod)}
+    pod["status"] = {}  # the defaults make of it that the pod is pending
 
 
 def _create_namespace(namespace: Object) -> None:
@@ -95,25 +97,3 @@ def strategy_of(resource: Resource) -> Strategy:
 def wants_something_else(one: Object, other: Object) -> bool:
     """Whether two versions of an object differ in more than metadata and status."""
     return any(one.get(key) != other.get(key) for key in {**one, **other} if key not in _NOT_SPEC)
-
-
-def qos_class(pod: Object) -> str:
-    """Guaranteed, Burstable or BestEffort, by the resources of its containers (pkg/apis/core/v1/helper/qos)."""
-    containers = [*pod["spec"].get("containers", ()), *pod["spec"].get("initContainers", ())]
-    asked = [_asked(container) for container in containers]
-    if not any(requests or limits for requests, limits in asked):
-        return "BestEffort"
-    if all(limits.keys() >= {"cpu", "memory"} and requests == limits for requests, limits in asked):
-        return "Guaranteed"
-    return "Burstable"
-
-
-def _asked(container: Object) -> tuple[dict[str, str], dict[str, str]]:
-    resources = container.get("resources") or {}
-    limits = {
-        name: value for name, value in (resources.get("limits") or {}).items() if name in ("cpu", "memory")
-    }
-    requests = {
-        name: value for name, value in (resources.get("requests") or {}).items() if name in ("cpu", "memory")
-    }
-    return {**limits, **requests}, limits

@@ -1,13 +1,16 @@
 """Subresources that are no objects of their own: a pod's binding and eviction, and the scale of what has replicas."""
 
 from actors.parts.kubernetes.apiserver.deleting import DeleteOptions, delete
-from actors.parts.kubernetes.apiserver.errors import bad_request, cause, conflict, invalid, method_not_allowed
-from actors.parts.kubernetes.apiserver.interim import merge_patch
+from actors.parts.kubernetes.apiserver.errors import bad_request, conflict, method_not_allowed
 from actors.parts.kubernetes.apiserver.logs import read_log
+from actors.parts.kubernetes.apiserver.options import Options
+from actors.parts.kubernetes.apiserver.patching import JSON, MERGE, apply_patch, check_type
 from actors.parts.kubernetes.apiserver.registry import Registry, clone
+from actors.parts.kubernetes.apiserver.replacing import check_version, finish
 from actors.parts.kubernetes.apiserver.requests import Object, Request, Response, Target
-from actors.parts.kubernetes.apiserver.writing import Options, check_version, finish
-from actors.protocols.kubernetes.resources import BY_KIND
+from actors.protocols.kubernetes.selectors import object_text
+from actors.protocols.kubernetes.server_side_apply import track_update
+from actors.protocols.kubernetes.validation.errors import FieldErrors
 
 _SUCCESS = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
 
@@ -27,7 +30,7 @@ async def answer(registry: Registry, request: Request, target: Target) -> Respon
         case "scale", "PUT":
             return Response(200, rescale(registry, target, request.body, options))
         case "scale", "PATCH":
-            scale = merge_patch(scale_of(registry.current(target)), request.body)
+            scale = _patched_scale(registry, target, request)
             return Response(200, rescale(registry, target, scale, options))
     raise method_not_allowed(target.resource, request.method.lower())
 
@@ -36,8 +39,9 @@ def bind(registry: Registry, target: Target, body: Object, options: Options) -> 
     """Give a pod its node: what the scheduler's Binding does (pkg/registry/core/pod/storage)."""
     node = (body.get("target") or {}).get("name") if isinstance(body, dict) else None
     if not node:
-        words = "Required value"
-        raise invalid(BY_KIND["Pod"], target.name or "", [cause("target", words, "FieldValueRequired")])
+        errors = FieldErrors()
+        errors.required("target", "the name of a node is needed")
+        errors.check("Binding", "")
     current = registry.current(target)
     check_version(target.resource, current, {**(body.get("metadata") or {}), "resourceVersion": None})
     name = current["metadata"]["name"]
@@ -56,7 +60,7 @@ def bind(registry: Registry, target: Target, body: Object, options: Options) -> 
     scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None}
     conditions.append({**scheduled, "lastTransitionTime": registry.now()})
     pod["status"]["conditions"] = conditions
-    finish(registry, target, current, pod, options)
+    finish(registry, target, current, pod, options.dry_run)
     return {**_SUCCESS, "code": 201}
 
 
@@ -74,8 +78,8 @@ def scale_of(value: Object) -> Object:
     metadata = value["metadata"]
     names = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
     status: Object = {"replicas": value.get("status", {}).get("replicas", 0)}
-    if selector := selector_text(value["spec"].get("selector") or {}):
-        status["selector"] = selector
+    if value["spec"].get("selector"):
+        status["selector"] = object_text(value["spec"]["selector"])
     return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
@@ -85,14 +89,11 @@ def scale_of(value: Object) -> Object:
     }
 
 
-def selector_text(selector: Object) -> str:
-    """A label selector as `kubectl -l` takes it."""
-    parts = [f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items())]
-    for each in selector.get("matchExpressions") or ():
-        key, values = each["key"], ",".join(each.get("values") or ())
-        words = {"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})", "Exists": key}
-        parts.append(words.get(each["operator"], f"!{key}"))
-    return ",".join(parts)
+def _patched_scale(registry: Registry, target: Target, request: Request) -> Object:
+    """A Scale is so flat that a strategic merge patch of it is a merge patch."""
+    check_type(target.resource, request.content_type)
+    kind = JSON if request.content_type == JSON else MERGE
+    return apply_patch(target.resource, scale_of(registry.current(target)), request.body, kind)
 
 
 def rescale(registry: Registry, target: Target, scale: Object, options: Options) -> Object:
@@ -101,16 +102,26 @@ def rescale(registry: Registry, target: Target, scale: Object, options: Options)
     if not isinstance(scale, dict) or scale.get("kind", "Scale") != "Scale":
         raise bad_request("the object provided is unrecognized (must be of type Scale)")
     check_version(target.resource, current, scale.get("metadata") or {})
-    replicas = (scale.get("spec") or {}).get("replicas", 0)
-    if type(replicas) is not int:
-        raise bad_request(
-            f"json: cannot unmarshal {replicas!r} into Go struct field ScaleSpec.spec.replicas of type int32"
-        )
-    if replicas < 0:
-        words = f"Invalid value: {replicas}: must be greater than or equal to 0"
-        raise invalid(BY_KIND[target.resource.kind], target.name or "", [cause("spec.replicas", words)])
+    replicas = _wanted_replicas(target, scale)
     value = clone(current)
     if current["spec"].get("replicas") != replicas:
+        metadata, resource = value["metadata"], target.resource
         value["spec"]["replicas"] = replicas
-        value["metadata"]["generation"] = current["metadata"].get("generation", 0) + 1
-    return scale_of(finish(registry, target, current, value, options))
+        metadata["generation"] = metadata.get("generation", 0) + 1
+        version, manager = resource.group_version, options.manager
+        metadata["managedFields"] = track_update(
+            current, value, resource.definition, manager, registry.now(), version, "scale"
+        )
+    return scale_of(finish(registry, target, current, value, options.dry_run))
+
+
+def _wanted_replicas(target: Target, scale: Object) -> int:
+    replicas = (scale.get("spec") or {}).get("replicas", 0)
+    if type(replicas) is not int:
+        where = "Go struct field ScaleSpec.spec.replicas of type int32"
+        raise bad_request(f"json: cannot unmarshal {replicas!r} into {where}")
+    errors = FieldErrors()
+    if replicas < 0:
+        errors.invalid("spec.replicas", replicas, "must be greater than or equal to 0")
+    errors.check("Scale", target.name or "")
+    return replicas
