@@ -112,7 +112,7 @@ class Bindings:
             await self._clean_up(key, binding)
         elif (complaint := self._complaint(key, binding)) is not None:
             self._release(key)
-            await self._paperwork.tell(key, binding, Outcome("Warning", "FailedReconcile", complaint))
+            self._paperwork.tell(key, binding, Outcome("Warning", "FailedReconcile", complaint))
         else:
             await self._paperwork.add_finalizer(binding)
             await self._bring(key, binding)
@@ -151,13 +151,11 @@ class Bindings:
         for node in self._nodes:
             node.want(arn, targets)
         if missing:
-            await self._paperwork.tell(key, binding, Outcome("Warning", "BackendNotFound", missing))
+            self._paperwork.tell(key, binding, Outcome("Warning", "BackendNotFound", missing))
         elif refused := [node.refused[arn] for node in self._nodes if arn in node.refused]:
-            await self._paperwork.tell(
-                key, binding, Outcome("Warning", "FailedReconcile", refused[0], targets)
-            )
+            self._paperwork.tell(key, binding, Outcome("Warning", "FailedReconcile", refused[0], targets))
         elif self._are_brought(arn, targets):
-            await self._paperwork.tell(
+            self._paperwork.tell(
                 key, binding, Outcome("Normal", "SuccessfullyReconciled", "Successfully reconciled", targets)
             )
             await self._paperwork.observe(binding)

@@ -18,14 +18,17 @@ class _Written(NamedTuple):
 
 
 class EventRecorder:
-    """Writes events for one component. An event that cannot be written is lost, as in Kubernetes."""
+    """Tells what a component does to an object. `event` never waits and never fails; what cannot be written is lost."""
 
     def __init__(self, context: Context, client: KubeClient, component: str) -> None:
         self._context, self._client, self._component = context, client, component
         self._written: dict[tuple[str, ...], _Written] = {}
 
-    async def record(self, about: Object, type_: str, reason: str, message: str) -> None:
-        """`type_` is Normal or Warning."""
+    def event(self, value: Object, type: str, reason: str, message: str) -> None:
+        """Tell of an object; type is Normal or Warning."""
+        self._context.spawn(self._record(value, type, reason, message), "event")
+
+    async def _record(self, about: Object, type_: str, reason: str, message: str) -> None:
         metadata, now_ns = about["metadata"], self._context.unix_ns()
         key = (metadata["uid"], type_, reason, message)
         before = self._written.get(key)

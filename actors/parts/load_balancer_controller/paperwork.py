@@ -28,12 +28,12 @@ class Paperwork:
         self._events = EventRecorder(context, client, "targetGroupBinding")
         self._told: dict[str, tuple[int, Outcome]] = {}
 
-    async def tell(self, key: str, binding: Object, outcome: Outcome) -> None:
+    def tell(self, key: str, binding: Object, outcome: Outcome) -> None:
         """An event, unless this was the last that was told of this generation."""
         current = binding["metadata"]["generation"], outcome
         if self._told.get(key) != current:
             self._told[key] = current
-            await self._events.record(binding, outcome.type, outcome.reason, outcome.message)
+            self._events.event(binding, outcome.type, outcome.reason, outcome.message)
 
     def told(self, key: str) -> Outcome | None:
         """What was told last."""
