@@ -4,6 +4,7 @@ How this works. Lists of objects and objects of objects become tables, the rest 
 same things in an order and under headings of their own; keys that a page does not know come last, as they are.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from orchestrator.journal.wording import plain
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+
+WIDEST_CELL = 48
 
 Section = tuple[str, Any]
 """A heading (empty for none), and what comes under it."""
@@ -52,7 +55,7 @@ def of_node(found: Mapping[str, Any]) -> Iterator[Section]:
     yield from ((heading, value) for heading, value in _rest(own, ()) if heading)
 
 
-_NODE_KEYS = ("network_interfaces", "pods", "rules", "tables")
+_NODE_KEYS = ("network_interfaces", "pods", "rules", "tables", "routes")  # routes: table main once more
 
 
 def _of_agent(agent: Mapping[str, Any]) -> Iterator[Section]:
@@ -114,28 +117,34 @@ def blocks(value: Any) -> "Iterator[RenderableType]":
         case list() | dict() if not value:
             yield Text("  none", style="dim")
         case list() if all(isinstance(row, dict) for row in value):
-            yield _table(value)
+            yield from _table(value)
         case list():
             yield Text("\n".join(f"  {plain(each)}" for each in value))
         case dict() if all(isinstance(row, dict) for row in value.values()):
-            yield _table([{"": key, **row} for key, row in value.items()])
+            yield from _table([{"": key, **row} for key, row in value.items()])
         case dict():
             yield _pairs(value)
         case _:
             yield Text(f"  {plain(value)}")
 
 
-def _table(rows: list[dict[str, Any]]) -> "RenderableType":
+def _table(rows: list[dict[str, Any]]) -> "Iterator[RenderableType]":
+    """A table, or a list for each row where a table would be too wide to be read."""
     from rich.table import Table
 
     columns = list(dict.fromkeys(key for row in rows for key in row))
+    cells = [[_cell(row.get(column)) for column in columns] for row in rows]
+    if any(len(cell) > WIDEST_CELL for row in cells for cell in row):
+        for row in rows:
+            yield _pairs(row)
+        return
     table = Table(box=None, padding=(0, 2, 0, 0))
     for column in columns:
         numbers = all(isinstance(row.get(column, 0), int | float) for row in rows)
         table.add_column(column.replace("_", " "), justify="right" if numbers else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(row.get(column)) for column in columns))
-    return table
+    for texts in cells:
+        table.add_row(*texts)
+    yield table
 
 
 def _pairs(value: Mapping[str, Any]) -> "RenderableType":
@@ -152,6 +161,8 @@ def _cell(value: Any) -> str:
 
     if value is None or value == "":
         return "-"
+    if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value):
+        return value[:13]  # of a container's or sandbox's id that is enough, as crictl shows it
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list) and not any(isinstance(each, dict | list) for each in value):

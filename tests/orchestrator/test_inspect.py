@@ -112,6 +112,12 @@ def test_any_element(state):
     assert page(name="x", kind="vpc", state=state)[0] == "x vpc"
 
 
+def test_long_values_make_lists_and_ids_are_cut():
+    state = {"few": {"x": {"arn": "arn:" + "a" * 60, "id": "0123456789abcdef" * 4}}}
+    lines = page(name="x", kind="vpc", state=state)
+    assert section(lines, "few") == ["x", "arn arn:" + "a" * 60, "id 0123456789abc"]
+
+
 def test_inspect_asks_the_world(monkeypatch):
     found = {"name": "alb-1a", "kind": "alb", "state": BALANCER}
 

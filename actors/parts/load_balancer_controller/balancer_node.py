@@ -13,10 +13,10 @@ from typing import Any
 from actors.element import CallFailed, Context
 from actors.parts.load_balancer_controller.endpoints import PodTarget
 
-LOOK_S = 1.0
+LOOK_S = 0.5
 """How often a node is asked when nothing has changed."""
 RETRY_S = 0.05
-LONGEST_RETRY_S = 1.0
+LONGEST_RETRY_S = 0.5
 BATCH = 200
 """So many targets go into a call (aws-load-balancer-controller: pkg/targetgroupbinding/targets_manager.go)."""
 
@@ -64,16 +64,16 @@ class BalancerNode:
     # ---- towards what is wanted --------------------------------------------------------------------------
 
     async def _follow(self) -> None:
-        wait_s = RETRY_S
+        wait_s, well = RETRY_S, True
         while True:
             self._changed.clear()
             try:
                 for arn in list(self.wanted):
                     await self._bring(arn)
-                wait_s = LOOK_S
+                wait_s, well = LOOK_S, True
             except CallFailed:
                 self.applied.clear()  # it may have forgotten everything
-                wait_s = RETRY_S if wait_s == LOOK_S else min(2 * wait_s, LONGEST_RETRY_S / 2)
+                wait_s, well = RETRY_S if well else min(2 * wait_s, LONGEST_RETRY_S), False
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
                     await self._changed.wait()

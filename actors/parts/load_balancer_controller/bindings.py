@@ -120,9 +120,7 @@ class Bindings:
     def _complaint(self, key: str, binding: Object) -> str | None:
         """Why the controller cannot do anything about it."""
         spec = binding["spec"]
-        arn = spec.get("targetGroupARN")
-        if not arn:
-            return "spec.targetGroupARN is missing: a target group cannot be found by name yet"
+        arn = spec["targetGroupARN"]
         if spec.get("targetType", "ip") != "ip":
             return f"targetType {spec['targetType']} is not emulated; with ip the pods themselves are the targets"
         if (owner := self._owner(arn)) not in (None, key):
@@ -134,7 +132,7 @@ class Bindings:
         claims = [
             (each["metadata"]["creationTimestamp"], key)
             for key, each in self._cluster.bindings.objects.items()
-            if each["spec"].get("targetGroupARN") == arn
+            if each["spec"]["targetGroupARN"] == arn
         ]
         return min(claims)[1] if claims else None
 
@@ -165,7 +163,7 @@ class Bindings:
 
     async def _clean_up(self, key: str, binding: Object) -> None:
         """Deregister everything; when that is done at every node, the binding may go."""
-        arn = self._groups.get(key) or binding["spec"].get("targetGroupARN", "")
+        arn = self._groups.get(key) or binding["spec"]["targetGroupARN"]
         if FINALIZER not in binding["metadata"].get("finalizers", ()):
             return
         if self._owner(arn) == key:
