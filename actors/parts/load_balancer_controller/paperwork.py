@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from actors.element import Context
 from actors.parts.kubernetes.client import KubeClient, Object
+from actors.parts.kubernetes.events import EventRecorder
 from actors.parts.load_balancer_controller.endpoints import PodTarget
-from actors.parts.load_balancer_controller.events import EventRecorder
 
 FINALIZER = "elbv2.k8s.aws/resources"
 KIND = "TargetGroupBinding"
