@@ -111,9 +111,11 @@ def _free_address(registry: Registry, service: Object) -> str:
 
 
 def _keep_node_ports(spec: Object, had: Object) -> None:
-    before = {(port.get("protocol"), port["port"]): port.get("nodePort") for port in had.get("ports") or ()}
+    before = {
+        (port.get("protocol"), port.get("port")): port.get("nodePort") for port in had.get("ports") or ()
+    }
     for port in spec.get("ports") or ():
-        kept = before.get((port.get("protocol"), port["port"]))
+        kept = before.get((port.get("protocol"), port.get("port")))
         if kept and not port.get("nodePort"):
             port["nodePort"] = kept
 
