@@ -708,7 +708,7 @@ def test_inspect_counts():
         told = await world.net.host("tester").call("kube-api", "inspect")
         assert told["objects"]["Namespace"] == 4 and told["watchers"] == {"Pod": 1} and told["revision"] >= 5
         numbers = await world.net.host("tester").call("kube-api", "metrics")
-        assert numbers['apiserver_request_total{code="200",resource="pods",verb="LIST"}'] == 1
+        assert numbers['apiserver_request_total{code="200",resource="pods",subresource="",verb="LIST"}'] == 1
 
     play(story)
 

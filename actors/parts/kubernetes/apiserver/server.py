@@ -26,6 +26,9 @@ from actors.parts.kubernetes.apiserver.watching import Watch, Watches, described
 from actors.protocols.kubernetes.resources import BY_KIND
 from actors.protocols.kubernetes.status import ApiError
 
+VERBS_TOLD = {"list": "LIST", "watch": "WATCH", "deletecollection": "DELETECOLLECTION"}
+"""The verbs of `apiserver_request_total` that are not the methods themselves."""
+
 
 class ApiServer:
     """Everything behind the transports."""
@@ -65,10 +68,13 @@ class ApiServer:
         return answer_collection(self.registry, request, target)
 
     def _count(self, request: Request, target: Target | None, code: int) -> None:
-        resource = "" if target is None else target.resource.plural
-        verb = request.method if target is None else verb_of(request.method, target, False).upper()
+        verb, resource, part = request.method, "", ""
+        if target is not None:
+            resource, part = target.resource.plural, target.subresource or ""
+            verb = VERBS_TOLD.get(verb_of(request.method, target, request.flag("watch")), request.method)
         counter = self.context.metrics.counter
-        counter("apiserver_request_total", verb=verb, resource=resource, code=str(code)).value += 1
+        labels = {"verb": verb, "resource": resource, "subresource": part, "code": str(code)}
+        counter("apiserver_request_total", **labels).value += 1
 
     def _count_objects(self, event: Event) -> None:
         if event.type != "MODIFIED":
