@@ -366,6 +366,19 @@ def test_a_failed_init_container_is_tried_again_or_is_the_end():
     Bed().play(story)
 
 
+def test_a_pod_that_is_active_for_too_long_fails():
+    async def story(bed: Bed) -> None:
+        await bed.create(containers=[shell("sleep infinity")], activeDeadlineSeconds=20)
+        await bed.sleep(19)
+        assert (await bed.status())["phase"] == "Running"
+        await bed.sleep(32)
+        status = await bed.status()
+        assert (status["phase"], status["reason"]) == ("Failed", "DeadlineExceeded")
+        bed.clean()
+
+    Bed().play(story)
+
+
 def test_a_sidecar_starts_first_and_ends_last():
     async def story(bed: Bed) -> None:
         helper = shell("sleep infinity", name="helper", restartPolicy="Always")
@@ -615,6 +628,20 @@ def test_a_pod_that_was_deleted_by_force_is_cleaned_up():
             "Node didn't have enough resource: cpu, requested: 2000, used: 0, capacity: 1930",
         ),
         ({"hostNetwork": True}, "UnexpectedAdmissionError", "this kubelet has no hostNetwork"),
+        (
+            {"container": {"readinessProbe": {"httpGet": {"port": 80, "scheme": "HTTPS"}}}},
+            "UnexpectedAdmissionError",
+            "this kubelet has no httpGet with scheme HTTPS (container nginx)",
+        ),
+        (
+            {
+                "container": {
+                    "env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}}]
+                }
+            },
+            "UnexpectedAdmissionError",
+            "this kubelet has no env valueFrom.configMapKeyRef (container nginx)",
+        ),
         ({"nodeSelector": {"disk": "ssd"}}, "NodeAffinity", "Predicate NodeAffinity failed"),
     ],
 )
@@ -734,9 +761,13 @@ def test_logs(tmp_path):
         with pytest.raises(CallFailed, match="container x is not valid for pod web"):
             await logs(container="x")
 
+        (folder,) = (tmp_path / "logs" / "pods").iterdir()
+        assert folder.name.startswith("default_web_")
+        await bed.client.delete("Pod", "web", "default")
+        await bed.until_gone()
+        assert not folder.exists()
+
     Bed(tmp_path).play(story)
-    (folder,) = (tmp_path / "logs" / "pods").iterdir()
-    assert folder.name.startswith("default_web_")
 
 
 # ---- configs -----------------------------------------------------------------------------------------------

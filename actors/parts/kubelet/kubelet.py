@@ -58,14 +58,6 @@ class Kubelet:
         self.services.host_ip = address
         self.registration.start()
         self.informer.start()
-        self.services.context.spawn(self._announce_network(), "network readiness")
-
-    async def _announce_network(self) -> None:
-        while True:
-            await self.services.network_ready.wait()
-            for worker in list(self.workers.values()):
-                worker.network_ready()
-            await self.services.context.sleep(1)
 
     # ---- pods ----------------------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any
 
 from actors.element import Context
 from actors.parts.kubelet.images import Images
@@ -55,6 +54,13 @@ class Services:
             return until.is_set()
         return True
 
-    def pod_text(self, pod: Object) -> str:
-        metadata: dict[str, Any] = pod["metadata"]
-        return f"{metadata['name']}_{metadata['namespace']}({metadata['uid']})"
+    async def first_of(self, *events: asyncio.Event, within_s: float | None = None) -> None:
+        """Wait until one of these has happened, but not for longer than that."""
+        if any(event.is_set() for event in events):
+            return
+        waits = [self.context.spawn(event.wait(), "wait for one of several") for event in events]
+        try:
+            await asyncio.wait(waits, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
