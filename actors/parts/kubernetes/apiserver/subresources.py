@@ -40,7 +40,7 @@ def bind(registry: Registry, target: Target, body: Object, options: Options) -> 
     node = (body.get("target") or {}).get("name") if isinstance(body, dict) else None
     if not node:
         errors = FieldErrors()
-        errors.required("target.name")
+        errors.required("target", "the name of a node is needed")
         errors.check("Binding", "")
     current = registry.current(target)
     check_version(target.resource, current, {**(body.get("metadata") or {}), "resourceVersion": None})
