@@ -7,11 +7,11 @@ from actors.parts.kubelet import logs
 from actors.parts.kubelet.config import ImageConfig
 from actors.parts.kubelet.images import Images
 from actors.parts.kubelet.pod_worker import PodWorker
-from actors.parts.kubelet.recorder import Events
 from actors.parts.kubelet.registration import Registration
 from actors.parts.kubelet.runtime import Runtime
 from actors.parts.kubelet.services import Services
 from actors.parts.kubernetes.client import KubeClient
+from actors.parts.kubernetes.events import EventRecorder
 from actors.parts.kubernetes.informer import Informer
 from actors.parts.node_kernel import NodeKernel
 from actors.protocols.kubelet.admission import admit
@@ -28,7 +28,7 @@ class Kubelet:
         kernel: NodeKernel,
         instance: Instance,
         client: KubeClient,
-        events: Events,
+        events: EventRecorder,
         *,
         cni: str,
         images: dict[str, ImageConfig],

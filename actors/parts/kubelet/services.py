@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 from actors.element import Context
 from actors.parts.kubelet.images import Images
-from actors.parts.kubelet.recorder import Events, reference
+from actors.parts.kubelet.recorder import reference
 from actors.parts.kubelet.runtime import Runtime
 from actors.parts.kubernetes.client import KubeClient
+from actors.parts.kubernetes.events import EventRecorder
 from actors.parts.node_kernel import NodeKernel
 from actors.protocols.kubelet.backoff import Backoff
 from actors.protocols.kubelet.containers import Container, Object
@@ -25,7 +26,7 @@ class Services:
     runtime: Runtime
     images: Images
     client: KubeClient
-    events: Events
+    events: EventRecorder
     restarts: Backoff = field(default_factory=Backoff)
     network_ready: asyncio.Event = field(default_factory=asyncio.Event)
     host_ip: str = ""
