@@ -201,12 +201,13 @@ class Bed:
         return await self.until(lambda: self.gone(name), limit_s)
 
     async def events(self, name: str = "web") -> list[str]:
-        """`reason: message` of a pod's events, in order."""
+        """`reason: message` of a pod's events, in order of their first time; with `(x3)` if they were told again."""
         await self.sleep(0.1)
         found = (await self.client.list("Event", "default")).items
         own = [each for each in found if each["involvedObject"]["name"] == name]
-        own.sort(key=lambda each: int(each["metadata"]["resourceVersion"]))
-        return [f"{each['reason']}: {each['message']}" for each in own]
+        own.sort(key=lambda each: each["metadata"]["creationTimestamp"] + each["metadata"]["name"])
+        counts = [f" (x{each['count']})" if each["count"] > 1 else "" for each in own]
+        return [f"{each['reason']}: {each['message']}{count}" for each, count in zip(own, counts, strict=True)]
 
     def records(self, kind: str) -> list[Object]:
         return [each for each in self.net.journal if each["kind"] == kind]

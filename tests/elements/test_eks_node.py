@@ -264,9 +264,8 @@ def test_a_container_that_crashes_waits_longer_each_time():
         assert container["lastState"]["terminated"]["exitCode"] == 3
         assert container["lastState"]["terminated"]["reason"] == "Error"
         assert container["restartCount"] == 2
-        assert (
-            f"BackOff: Back-off restarting failed container c in pod web_default({uid})" in await bed.events()
-        )
+        told = f"BackOff: Back-off restarting failed container c in pod web_default({uid}) (x2)"
+        assert told in await bed.events()
         await bed.sleep(400)
         starts = [each["t_ns"] / 1e9 for each in bed.records("pod.container") if each["what"] == "started"]
         waits = [round(two - one - 1) for one, two in pairwise(starts)]
@@ -328,7 +327,7 @@ def test_a_program_that_is_not_in_the_image():
         assert (ended["reason"], ended["exitCode"], ended["message"]) == ("StartError", 128, error)
         assert ended["startedAt"] == "1970-01-01T00:00:00Z"
         assert state({"containerStatuses": [container]}) == "waiting CrashLoopBackOff"
-        assert f"Failed: Error: {error}" in await bed.events()
+        assert f"Failed: Error: {error} (x2)" in await bed.events()
 
     Bed().play(story)
 
@@ -362,6 +361,19 @@ def test_a_failed_init_container_is_tried_again_or_is_the_end():
             "Pending", "waiting CrashLoopBackOff",
         )  # fmt: skip
         assert (await bed.status("never"))["phase"] == "Failed"
+
+    Bed().play(story)
+
+
+def test_a_pod_that_is_active_for_too_long_fails():
+    async def story(bed: Bed) -> None:
+        await bed.create(containers=[shell("sleep infinity")], activeDeadlineSeconds=20)
+        await bed.sleep(19)
+        assert (await bed.status())["phase"] == "Running"
+        await bed.sleep(32)
+        status = await bed.status()
+        assert (status["phase"], status["reason"]) == ("Failed", "DeadlineExceeded")
+        bed.clean()
 
     Bed().play(story)
 
@@ -425,7 +437,7 @@ def test_readiness_is_probed_through_the_network():
             "ContainersNotReady", "containers with unready status: [nginx]",
         )  # fmt: skip
         failed = "Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 404"
-        assert (await bed.events())[3:] == [failed] * 2
+        assert (await bed.events())[3:] == [f"{failed} (x2)"]
 
     bed = Bed().play(story)
     times = [round(each["t_ns"] / 1e9) for each in bed.records("pod.probe")]
@@ -615,6 +627,20 @@ def test_a_pod_that_was_deleted_by_force_is_cleaned_up():
             "Node didn't have enough resource: cpu, requested: 2000, used: 0, capacity: 1930",
         ),
         ({"hostNetwork": True}, "UnexpectedAdmissionError", "this kubelet has no hostNetwork"),
+        (
+            {"container": {"readinessProbe": {"httpGet": {"port": 80, "scheme": "HTTPS"}}}},
+            "UnexpectedAdmissionError",
+            "this kubelet has no httpGet with scheme HTTPS (container nginx)",
+        ),
+        (
+            {
+                "container": {
+                    "env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}}]
+                }
+            },
+            "UnexpectedAdmissionError",
+            "this kubelet has no env valueFrom.configMapKeyRef (container nginx)",
+        ),
         ({"nodeSelector": {"disk": "ssd"}}, "NodeAffinity", "Predicate NodeAffinity failed"),
     ],
 )
@@ -734,9 +760,13 @@ def test_logs(tmp_path):
         with pytest.raises(CallFailed, match="container x is not valid for pod web"):
             await logs(container="x")
 
+        (folder,) = (tmp_path / "logs" / "pods").iterdir()
+        assert folder.name.startswith("default_web_")
+        await bed.client.delete("Pod", "web", "default")
+        await bed.until_gone()
+        assert not folder.exists()
+
     Bed(tmp_path).play(story)
-    (folder,) = (tmp_path / "logs" / "pods").iterdir()
-    assert folder.name.startswith("default_web_")
 
 
 # ---- configs -----------------------------------------------------------------------------------------------
