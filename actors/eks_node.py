@@ -15,9 +15,9 @@ from actors.element import CallFailed, Context, Element, ElementConfig, ElementN
 from actors.parts.config_fields import fault, unknown
 from actors.parts.kubelet.config import DEFAULT_IMAGES, ImageConfig, Images
 from actors.parts.kubelet.kubelet import Kubelet
-from actors.parts.kubelet.recorder import ApiEvents
 from actors.parts.kubelet.runtime import POD_KIND
 from actors.parts.kubernetes.client import KubeClient
+from actors.parts.kubernetes.events import EventRecorder
 from actors.parts.node_kernel import ENI_PORT, AttachedInterface, NodeKernel
 from actors.protocols.instance_types import LIMITS
 from actors.protocols.kubelet.node_object import Instance, default_max_pods
@@ -101,7 +101,7 @@ class EksNode(Element):
             self.kernel,
             self._instance(),
             client,
-            ApiEvents(context, client),
+            EventRecorder(context, client, "kubelet", context.name),
             cni=config.cni,
             images=config.images,
             status_every_s=config.node_status_update_frequency / SECOND,

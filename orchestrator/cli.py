@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from orchestrator.commands import capture, checks, measure, requests, world
+from orchestrator.commands import capture, checks, cluster, inspection, measure, nodes, requests, world
 from orchestrator.commands.failure import INTERRUPTED, explain
+from orchestrator.commands.kubectl import Untouched, kubectl
 from orchestrator.commands.terminal import say
 
 
@@ -75,6 +76,11 @@ for verb in (
     world.ps,
     requests.trace,
     requests.load,
+    inspection.inspect,
+    cluster.scale,
+    nodes.drain,
+    nodes.cordon,
+    nodes.uncordon,
     capture.capture,
     measure.simulate,
     measure.bench,
@@ -83,6 +89,8 @@ for verb in (
     checks.doctor,
 ):
     app.command()(verb)
+app.add_typer(cluster.rollout, name="rollout")
+app.command(cls=Untouched, add_help_option=False, options_metavar="ANYTHING...")(kubectl)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
+from actors.element import CallFailed
 from orchestrator.config.errors import suggestion
 from orchestrator.control.api import USAGE, RequestFailed
 from orchestrator.journal.journey import Journey
@@ -84,6 +85,21 @@ def check_names(what: str, names: Iterable[str], known: Iterable[str]) -> None:
         if name not in known:
             hint = suggestion(name, known, otherwise=f"{what}s are")
             raise RequestFailed(f"there is no {what} {name!r}{hint}", USAGE)
+
+
+async def inspect(world: WorldLike, element: str) -> dict[str, Any]:
+    """What an element tells of itself: its name, kind and `state`; a node has its CNI agent's under `cni_agent`."""
+    kinds = kinds_of(world)
+    check_names("element", [element], kinds)
+    found = {"name": element, "kind": kinds[element], "state": await world.call(element, "inspect")}
+    agent = getattr(world.config.elements.get(element), "raw", {}).get("cni")
+    if agent is None:
+        return found
+    try:
+        state = await world.call(agent, "inspect")
+    except CallFailed as error:
+        state = str(error)
+    return {**found, "cni_agent": {"name": agent, "state": state}}
 
 
 async def trace(world: WorldLike, url: str | None = None, element: str | None = None) -> Journey:

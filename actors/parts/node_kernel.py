@@ -48,8 +48,9 @@ class NodeKernel:
 
     def __init__(self, context: Context, *, conntrack_max: int) -> None:
         self._context = context
-        self.boot_id = f"{context.random.getrandbits(128):032x}"
-        """Another one each time that the instance begins anew (/proc/sys/kernel/random/boot_id)."""
+        self.boot_id = f"{context.random.getrandbits(64) ^ context.unix_ns():032x}"
+        """Another one each time that the instance begins anew (/proc/sys/kernel/random/boot_id), though it has the same
+        dice then."""
         self.interfaces: dict[str, AttachedInterface] = {}
         self.tables = NodeTables()
         self.stack = Stack(context, routes=self.tables.routes)

@@ -34,24 +34,28 @@ def explain(error: Exception) -> tuple[str, int]:
         return str(error), error.code
     known = _known(error)
     if known is not None:
-        return str(error), known
+        return known
     path = _save_traceback(error)
     return f"internal error: {type(error).__name__}: {error}\nthe traceback is in {path}", INTERNAL
 
 
-def _known(error: Exception) -> int | None:
+def _known(error: Exception) -> tuple[str, int] | None:
     from actors.element import CallFailed
+    from actors.protocols.kubernetes.status import ApiError
     from orchestrator.config.errors import ConfigErrors
     from orchestrator.control.api import RequestFailed
     from orchestrator.directory import WorldFailed
 
     match error:
         case RequestFailed():
-            return error.code
+            return str(error), error.code
         case ConfigErrors():
-            return USAGE
+            return str(error), USAGE
         case WorldFailed() | CallFailed():
-            return ENVIRONMENT
+            return str(error), ENVIRONMENT
+        case ApiError():
+            words = f"Error from server ({error.reason}): {error.message}"
+            return words, USAGE if error.code < 500 else ENVIRONMENT
     return None
 
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
-from orchestrator.commands.failure import usage
+from orchestrator.commands.failure import environment, usage
 from orchestrator.commands.terminal import say
 
 if TYPE_CHECKING:
     from orchestrator.config import World
     from orchestrator.control.api import Client
+    from orchestrator.kubernetes.cluster import Cluster
 
 File = Annotated[
     Path | None,
@@ -65,6 +66,25 @@ def running_world() -> "Client | None":
     from orchestrator.directory import home
 
     return Client.find(home())
+
+
+def the_world() -> "Client":
+    """The running world; verbs that change something, or leave something behind, make no sense in one of their own."""
+    client = running_world()
+    if client is None:
+        environment("no world is running; `journey up --detach` starts one")
+    return client
+
+
+def the_cluster() -> "Cluster":
+    """The cluster of the running world."""
+    client = the_world()
+    from orchestrator.kubernetes.cluster import Cluster, NoCluster
+
+    try:
+        return Cluster(client)
+    except NoCluster as error:
+        environment(str(error))
 
 
 @contextmanager

@@ -23,6 +23,7 @@ class Service:
         self.answers: dict[str, Answer] = {
             "ps": self.ps,
             "call": self.call,
+            "inspect": self.inspect,
             "trace": self.trace,
             "down": self.request_down,
         }
@@ -38,6 +39,10 @@ class Service:
     async def call(self, element: str, verb: str, arguments: dict[str, Any]) -> Any:
         operations.check_names("element", [element], operations.kinds_of(self._world))
         return await self._world.call(element, verb, **arguments)
+
+    async def inspect(self, element: str) -> dict[str, Any]:
+        """`{"name", "kind", "state"}`."""
+        return await operations.inspect(self._world, element)
 
     async def trace(self, url: str | None = None, element: str | None = None) -> dict[str, Any]:
         """A packed journey."""

@@ -32,7 +32,7 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: 10.0.0.2\r\nUser-Agent: rehearsal\r\n\r\n"
 
 
 class Stage(Element):
-    """Plays the node that a pod asks for its sandbox, and a client on it."""
+    """Plays the node that runs a pod, and a client on it."""
 
     def __init__(self, config: Any, context: Context) -> None:
         super().__init__(config, context)
@@ -43,12 +43,13 @@ class Stage(Element):
     def on_frame(self, port: str, frame: bytes) -> None:
         self.stack.on_frame(port, frame)
 
-    async def call_sandbox(self, pod: str) -> dict[str, Any]:
+    async def call_play(self, connections: int, image: dict[str, Any]) -> None:
+        """Have the pod start nginx, and ask it for its page, on one connection after another."""
         gateway_mac = mac_text(mac_for("stage", "pod"))
-        return {"address": f"{POD}/32", "gateway": GATEWAY, "gateway_mac": gateway_mac, "mtu": 1500}
-
-    async def call_play(self, connections: int) -> None:
-        """Ask the pod for its page, on one connection after another."""
+        network = {"address": f"{POD}/32", "gateway": GATEWAY, "gateway_mac": gateway_mac, "mtu": 1500}
+        await self.context.call("pod", "set_up_network", **network)
+        run: dict[str, Any] = {"command": [], "args": [], "env": {}, "log_path": "logs/rehearsal.log"}
+        await self.context.call("pod", "start_container", name="nginx", container_id="0", image=image, **run)
         for _ in range(connections):
             await self._visit()
 
@@ -88,8 +89,8 @@ def _move_together(used: set[CodeType]) -> None:
 
 def _play(connections: int) -> None:
     network = VirtualNetwork()
-    service_time = {"distribution": "constant", "value": "1ms"}
-    network.add("pod", POD_KIND, {"node": "stage", "pod": "default/rehearsal", "service_time": service_time})
+    image = {"program": "nginx", "service_time": {"distribution": "constant", "value": "1ms"}}
+    network.add("pod", POD_KIND, {"node": "stage", "pod": "default/rehearsal"})
     network.add_element("stage", lambda context: Stage(None, context))
     network.link("veth", ("stage", "pod"), ("pod", "eth0"), delay="5us")
-    network.run(network.host("stage").answer("play", {"connections": connections}))
+    network.run(network.host("stage").answer("play", {"connections": connections, "image": image}))

@@ -28,7 +28,7 @@ class Vpc(Card):
 
 
 class Plugin(Element):
-    """A CNI plugin with addresses 10.0.10.20 and up, the lowest that is free; it forgets nothing and repairs nothing."""
+    """A CNI plugin with addresses 10.0.10.20 and up, the lowest that is free; it repairs nothing."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(None, context)
@@ -44,7 +44,9 @@ class Plugin(Element):
     async def call_cni(self, env: dict[str, str], stdin: Object) -> Object:
         command, container = env["CNI_COMMAND"], env.get("CNI_CONTAINERID", "")
         if command == "STATUS":
-            return {"code": 0, "stdout": {}} if self.ready else {"code": 1, "stdout": {"code": 50, "msg": "no"}}
+            return (
+                {"code": 0, "stdout": {}} if self.ready else {"code": 1, "stdout": {"code": 50, "msg": "no"}}
+            )
         arguments = dict(each.split("=", 1) for each in env["CNI_ARGS"].split(";"))
         pod = f"{arguments['K8S_POD_NAMESPACE']}/{arguments['K8S_POD_NAME']}"
         self.requests.append((command, pod))
@@ -78,11 +80,16 @@ class Plugin(Element):
         }
 
     async def _delete(self, container: str) -> Object:
-        address = self.given.pop(container, None)
+        address = self.given.get(container)
         if address is not None:
             state = await self.context.call("node-1", "network_state")
-            rules = [each for each in state["entries"] if each["object"] == "rule" and each["dst"] == f"{address}/32"]
+            rules = [
+                each
+                for each in state["entries"]
+                if each["object"] == "rule" and each["dst"] == f"{address}/32"
+            ]
             await self.context.call("node-1", "netlink", changes=[{"op": "del", **each} for each in rules])
+        self.given.pop(container, None)
         return {"code": 0, "stdout": {}}
 
 
@@ -194,12 +201,13 @@ class Bed:
         return await self.until(lambda: self.gone(name), limit_s)
 
     async def events(self, name: str = "web") -> list[str]:
-        """`reason: message` of a pod's events, in order."""
+        """`reason: message` of a pod's events, in order of their first time; with `(x3)` if they were told again."""
         await self.sleep(0.1)
         found = (await self.client.list("Event", "default")).items
         own = [each for each in found if each["involvedObject"]["name"] == name]
-        own.sort(key=lambda each: int(each["metadata"]["resourceVersion"]))
-        return [f"{each['reason']}: {each['message']}" for each in own]
+        own.sort(key=lambda each: each["metadata"]["creationTimestamp"] + each["metadata"]["name"])
+        counts = [f" (x{each['count']})" if each["count"] > 1 else "" for each in own]
+        return [f"{each['reason']}: {each['message']}{count}" for each, count in zip(own, counts, strict=True)]
 
     def records(self, kind: str) -> list[Object]:
         return [each for each in self.net.journal if each["kind"] == kind]
@@ -214,7 +222,9 @@ class Bed:
         assert self.plugin.given == {}
 
 
-def pod(name: str = "web", *, container: Object | None = None, metadata: Object | None = None, **spec: Any) -> Object:
+def pod(
+    name: str = "web", *, container: Object | None = None, metadata: Object | None = None, **spec: Any
+) -> Object:
     """A pod for `node-1` with a container `nginx`, changed in parts."""
     nginx = {"name": "nginx", "image": "nginx:1.27", "ports": [{"name": "http", "containerPort": 80}]}
     return {

@@ -736,8 +736,16 @@ def test_without_a_delay_a_deregistered_target_is_gone_at_once(tmp_path):
     [
         (["10.0.0.20:80"], "x", "TargetGroupNotFound: Target groups 'x' not found"),
         ([{"Port": 80}], ARN, "ValidationError: a target is {Id, Port}, not {'Port': 80}"),
-        ([{"Id": "i-1", "Port": 80}], ARN, "ValidationError: The IP address 'i-1' is not a valid IPv4 address"),
-        ([{"Id": "8.8.8.8", "Port": 80}], ARN, "ValidationError: The IP address '8.8.8.8' is publicly routable"),
+        (
+            [{"Id": "i-1", "Port": 80}],
+            ARN,
+            "ValidationError: The IP address 'i-1' is not a valid IPv4 address",
+        ),
+        (
+            [{"Id": "8.8.8.8", "Port": 80}],
+            ARN,
+            "ValidationError: The IP address '8.8.8.8' is publicly routable",
+        ),
         ([{"Id": "10.0.0.1", "Port": 0}], ARN, "ValidationError: Port 0 must lie between 1 and 65535"),
         ([{"Id": "10.0.0.1", "Zone": "x"}], ARN, "ValidationError: Unknown parameter in Targets: 'Zone'"),
         ([{"Id": "10.0.0.1", "AvailabilityZone": "all"}], ARN, "ValidationError: AvailabilityZone 'all'"),

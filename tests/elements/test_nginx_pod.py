@@ -29,7 +29,9 @@ class Node(Element):
         self.away = False
         self.ends: list[tuple[str, str, int]] = []
 
-    async def call_container_exited(self, pod: str, container: str, container_id: str, exit_code: int) -> None:
+    async def call_container_exited(
+        self, pod: str, container: str, container_id: str, exit_code: int
+    ) -> None:
         if self.away:
             raise CallFailed("the node is away")
         self.ends.append((container, container_id, exit_code))
@@ -449,7 +451,12 @@ BUSYBOX = {"program": "command"}
         (["echo", "a", "b"], 0, 0, ["stdout a b"]),
         (["sleep", "5"], 0, 5, []),
         (["sleep", "x"], 1, 0, ["stderr sleep: invalid time interval 'x'"]),
-        (["sh", "-c", "echo one; sleep 2 && echo two; exit 7; echo three"], 7, 2, ["stdout one", "stdout two"]),
+        (
+            ["sh", "-c", "echo one; sleep 2 && echo two; exit 7; echo three"],
+            7,
+            2,
+            ["stdout one", "stdout two"],
+        ),
         (["sh", "-c", "false && echo no || echo $HOSTNAME-$WHO"], 0, 0, ["stdout nginx-0-me"]),
         (["sh", "-c", "nothere"], 127, 0, ["stderr sh: 1: nothere: not found"]),
         (["sh", "-c", "echo a | cat"], 2, 0, ["stderr sh: 1: this shell has no '|'; it knows ;, && and ||"]),
@@ -479,8 +486,8 @@ def test_a_program_that_is_not_there_cannot_be_started(tmp_path):
             answer = await bed.start(command, name="c", image=BUSYBOX)
             assert answer == {
                 "exit_code": 128,
-                "error": "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc "
-                "create failed: unable to start container process: exec: "
+                "error": "failed to create containerd task: failed to create shim task: OCI runtime create failed: "
+                "runc create failed: unable to start container process: exec: "
                 f'"{command}": executable file not found in $PATH: unknown',
             }
         await bed.sleep(1)
@@ -510,7 +517,7 @@ def test_exec(tmp_path):
     async def story():
         assert await bed.exec("echo", "hi") == {"exit_code": 0, "output": "hi"}
         assert await bed.exec("sh", "-c", "echo a; exit 3") == {"exit_code": 3, "output": "a"}
-        assert "exec: \"cat\": executable file not found" in (await bed.exec("cat", "/tmp/x"))["error"]
+        assert 'exec: "cat": executable file not found' in (await bed.exec("cat", "/tmp/x"))["error"]
         assert await bed.exec("sleep", "9", timeout_s=1) == {"timed_out": True}
         assert await bed.exec("nginx", "-s", "quit") == {"exit_code": 0, "output": ""}
         await bed.sleep(0.01)

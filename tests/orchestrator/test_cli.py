@@ -18,7 +18,10 @@ from orchestrator.control.api import RequestFailed
 from tests.orchestrator.fake_world import CONFIG, FakeWorld, load_status
 from tests.orchestrator.synthetic import EXPECTED_HOPS, first_journey
 
-VERBS = ["up", "down", "ps", "trace", "load", "capture", "simulate", "bench", "validate", "schema", "doctor"]
+VERBS = [
+    "up", "down", "ps", "trace", "load", "inspect", "scale", "rollout", "drain", "cordon", "uncordon", "kubectl",
+    "capture", "simulate", "bench", "validate", "schema", "doctor",
+]  # fmt: skip
 
 
 class FakeClient:

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-from typing import Any
 
 from actors.parts.kubelet.http_get import http_get
 from actors.parts.kubelet.services import HOOK_USER_AGENT, Services
@@ -88,11 +87,11 @@ class Killer:
         work = self._services.context.spawn(
             self.run_hook(hook, container, sandbox, grace_s), f"preStop of {container.name}"
         )
-        gone = self._services.context.spawn(ended.wait(), f"end of {container.name}")
-        done, _ = await asyncio.wait({work, gone}, timeout=grace_s, return_when=asyncio.FIRST_COMPLETED)
-        failed: Any = work.result() if work in done and not work.cancelled() else ""
-        for task in (work, gone):
-            task.cancel()
+        finished = asyncio.Event()
+        work.add_done_callback(lambda _: finished.set())
+        await self._services.first_of(finished, ended, within_s=grace_s)
+        failed = work.result() if work.done() and not work.cancelled() else ""
+        work.cancel()
         if failed:
             self._services.pod_event(pod, "Warning", "FailedPreStopHook", "PreStopHook failed", container)
         return (self._services.now_ns() - began_ns) / SECOND

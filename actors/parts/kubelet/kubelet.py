@@ -7,11 +7,11 @@ from actors.parts.kubelet import logs
 from actors.parts.kubelet.config import ImageConfig
 from actors.parts.kubelet.images import Images
 from actors.parts.kubelet.pod_worker import PodWorker
-from actors.parts.kubelet.recorder import Events
 from actors.parts.kubelet.registration import Registration
 from actors.parts.kubelet.runtime import Runtime
 from actors.parts.kubelet.services import Services
 from actors.parts.kubernetes.client import KubeClient
+from actors.parts.kubernetes.events import EventRecorder
 from actors.parts.kubernetes.informer import Informer
 from actors.parts.node_kernel import NodeKernel
 from actors.protocols.kubelet.admission import admit
@@ -28,7 +28,7 @@ class Kubelet:
         kernel: NodeKernel,
         instance: Instance,
         client: KubeClient,
-        events: Events,
+        events: EventRecorder,
         *,
         cni: str,
         images: dict[str, ImageConfig],
@@ -58,14 +58,6 @@ class Kubelet:
         self.services.host_ip = address
         self.registration.start()
         self.informer.start()
-        self.services.context.spawn(self._announce_network(), "network readiness")
-
-    async def _announce_network(self) -> None:
-        while True:
-            await self.services.network_ready.wait()
-            for worker in list(self.workers.values()):
-                worker.network_ready()
-            await self.services.context.sleep(1)
 
     # ---- pods ----------------------------------------------------------------------------------------------
 

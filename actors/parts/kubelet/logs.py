@@ -1,12 +1,14 @@
 """Container logs, read from the files that pods' processes write."""
 
+import shutil
 from typing import TYPE_CHECKING
 
 from actors.element import CallFailed
 from actors.parts.kubelet.services import Services
-from actors.parts.kubelet.starting import log_path
+from actors.parts.kubelet.starting import log_folder, log_path
 from actors.protocols.kubelet import cri_log
 from actors.protocols.kubelet.containers import Container, Waiting
+from actors.protocols.kubelet.pod import PodMachine
 from actors.units import SECOND
 
 if TYPE_CHECKING:
@@ -50,6 +52,11 @@ async def read(
         limit_bytes=limit_bytes,
         timestamps=timestamps,
     )
+
+
+def remove(services: Services, machine: PodMachine) -> None:
+    """The pod is gone, and so are its logs, as the kubelet has it."""
+    shutil.rmtree(services.context.directory / log_folder(machine), ignore_errors=True)
 
 
 def _container(worker: "PodWorker", name: str | None) -> Container:

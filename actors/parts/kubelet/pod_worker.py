@@ -11,6 +11,7 @@ from typing import Any
 
 from actors.element import CallFailed
 from actors.parts.kubelet.killing import Killer
+from actors.parts.kubelet.logs import remove
 from actors.parts.kubelet.prober import Prober
 from actors.parts.kubelet.runtime import RuntimeFailed
 from actors.parts.kubelet.services import Services
@@ -69,8 +70,8 @@ class PodWorker:
 
     @property
     def settled(self) -> bool:
-        """It is what it is to become: ready, or at its end."""
-        if self.machine.terminating:
+        """It is what it is to become, ready or at its end, and the API knows."""
+        if self.machine.terminating or not self._writer.clean:
             return False
         return self.phase in ("Succeeded", "Failed") or all(each.ready for each in self.machine.containers)
 
@@ -122,9 +123,6 @@ class PodWorker:
             self._on_ended(container)
         self._event("pod.sandbox", reason="SandboxGone", sandbox=sandbox.id)
         self._changed()
-
-    def network_ready(self) -> None:
-        self._news.set()
 
     def _on_ended(self, container: Container) -> None:
         prober = self._probers.pop(container.name, None)
@@ -235,6 +233,11 @@ class PodWorker:
         machine, now_ns = self.machine, self._services.now_ns()
         if self._dead and not await self._remove_dead():
             return 0.0
+        deadline_ns = self._deadline_ns()
+        if deadline_ns is not None and now_ns >= deadline_ns and self.active and machine.failure is None:
+            message = "Pod was active on the node longer than the specified deadline"
+            self._services.pod_event(self.pod, "Normal", "DeadlineExceeded", message)
+            machine.fail("DeadlineExceeded", message)
         steps = machine.steps(now_ns)
         if steps.kill_sandbox:
             await self._wind_up(self._grace_s())
@@ -247,12 +250,21 @@ class PodWorker:
             return 0.0
         for loop in steps.crash_loops:
             self._tell_crash_loop(loop)
-        return await self._start(steps.start, steps.at_ns)
+        times = [steps.at_ns, deadline_ns if self.active else None]
+        return await self._start(steps.start, [each for each in times if each is not None])
 
-    async def _start(self, names: tuple[str, ...], at_ns: int | None) -> float | None:
-        """Start these containers one after the other; how long until one of them is to be looked at again."""
+    def _deadline_ns(self) -> int | None:
+        """When its activeDeadlineSeconds are over."""
+        seconds = self.pod["spec"].get("activeDeadlineSeconds")
+        if seconds is None:
+            return None
+        began_ns = self._time_of(self.pod.get("status", {}).get("startTime"))
+        return (self._began_ns if began_ns is None else began_ns) + seconds * SECOND
+
+    async def _start(self, names: tuple[str, ...], times: list[int]) -> float | None:
+        """Start these containers one after the other; how long until there is something to look at again, at one of
+        these times too."""
         machine, services = self.machine, self._services
-        times = [] if at_ns is None else [at_ns]
         did_something = False
         for name in names:
             again_ns: int | None = self._again_ns.get(name, 0)
@@ -299,7 +311,7 @@ class PodWorker:
         if not services.network_ready.is_set():
             message = f"network is not ready: {CNI_NOT_READY}"
             services.pod_event(self.pod, "Warning", "NetworkNotReady", message)
-            await self._network_or_end()
+            await services.first_of(services.network_ready, self._deleted)
             return True
         if machine.had_sandbox:
             message = "Pod sandbox changed, it will be killed and re-created."
@@ -322,11 +334,6 @@ class PodWorker:
         )
         self._changed()
         return True
-
-    async def _network_or_end(self) -> None:
-        while not self._services.network_ready.is_set() and not self._deleted.is_set():
-            self._news.clear()
-            await self._news.wait()
 
     async def _remove_dead(self) -> bool:
         """Take away what is left of sandboxes whose process has ended; False if that has to be tried again."""
@@ -386,6 +393,7 @@ class PodWorker:
         await self._wind_up(self._grace_s())
         await self._writer.flush()
         await self._delete()
+        remove(self._services, self.machine)
         self._services.restarts.forget(f"{self.uid}/")
         self._services.images.backoff.forget(f"{self.uid}/")
         self.gone.set()

@@ -76,6 +76,8 @@ class Runtime:
             result = await self._add(machine, sandbox)
             veth, address = result["interfaces"][0]["name"], result["ips"][0]["address"]
             await self._context.call(process, "set_up_network", **self._network_of(result, sandbox.netns))
+            if process not in self._alive:
+                raise RuntimeFailed(f'sandbox "{sandbox_id}" has ended')
         except (RuntimeFailed, CallFailed) as error:
             await self._undo(machine, sandbox)
             raise RuntimeFailed(str(error)) from None

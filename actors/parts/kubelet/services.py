@@ -2,13 +2,13 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any
 
 from actors.element import Context
 from actors.parts.kubelet.images import Images
-from actors.parts.kubelet.recorder import Events, reference
+from actors.parts.kubelet.recorder import reference
 from actors.parts.kubelet.runtime import Runtime
 from actors.parts.kubernetes.client import KubeClient
+from actors.parts.kubernetes.events import EventRecorder
 from actors.parts.node_kernel import NodeKernel
 from actors.protocols.kubelet.backoff import Backoff
 from actors.protocols.kubelet.containers import Container, Object
@@ -26,7 +26,7 @@ class Services:
     runtime: Runtime
     images: Images
     client: KubeClient
-    events: Events
+    events: EventRecorder
     restarts: Backoff = field(default_factory=Backoff)
     network_ready: asyncio.Event = field(default_factory=asyncio.Event)
     host_ip: str = ""
@@ -55,6 +55,13 @@ class Services:
             return until.is_set()
         return True
 
-    def pod_text(self, pod: Object) -> str:
-        metadata: dict[str, Any] = pod["metadata"]
-        return f"{metadata['name']}_{metadata['namespace']}({metadata['uid']})"
+    async def first_of(self, *events: asyncio.Event, within_s: float | None = None) -> None:
+        """Wait until one of these has happened, but not for longer than that."""
+        if any(event.is_set() for event in events):
+            return
+        waits = [self.context.spawn(event.wait(), "wait for one of several") for event in events]
+        try:
+            await asyncio.wait(waits, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()

@@ -20,9 +20,14 @@ SHOWN_NS = SECOND
 """How long a failed pull is told as such before it becomes a back-off."""
 
 
+def log_folder(machine: PodMachine) -> str:
+    """Where a pod's logs are, in the run directory."""
+    return f"logs/pods/{machine.namespace}_{machine.name}_{machine.uid}"
+
+
 def log_path(machine: PodMachine, container: str, restart: int) -> str:
     """Where a container's log is, in the run directory."""
-    return f"logs/pods/{machine.namespace}_{machine.name}_{machine.uid}/{container}/{restart}.log"
+    return f"{log_folder(machine)}/{container}/{restart}.log"
 
 
 class Starter:

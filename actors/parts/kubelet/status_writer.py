@@ -40,6 +40,11 @@ class StatusWriter:
             self._clean.clear()
             self._services.context.spawn(self._write(), f"status of {self._pod()['metadata']['name']}")
 
+    @property
+    def clean(self) -> bool:
+        """The API has it all."""
+        return self._clean.is_set()
+
     def give_up(self) -> None:
         """The object is gone: nothing is written any more."""
         self._gone = True
@@ -53,19 +58,25 @@ class StatusWriter:
         wait_s = RETRY_S
         while self._dirty and not self._gone:
             self._dirty = False
-            try:
-                await self._write_once()
+            if await self._has_written():
                 wait_s = RETRY_S
-            except CallFailed:
+            else:
                 self._dirty = True
-            except ApiError as error:
-                if error.code in (404, 409) and not await self._exists():
-                    self._gone = True
-                self._dirty = True
-            if self._dirty and not self._gone:
                 await self._services.context.sleep(wait_s)
                 wait_s = min(2 * wait_s, LONGEST_RETRY_S)
         self._clean.set()
+
+    async def _has_written(self) -> bool:
+        """Try to write; False if that has to be done again."""
+        try:
+            await self._write_once()
+        except CallFailed:
+            return False
+        except ApiError as error:
+            if error.code in (404, 409):
+                self._gone = not await self._exists()
+            return False
+        return True
 
     async def _write_once(self) -> None:
         pod = self._pod()

@@ -67,9 +67,13 @@ def _target(target: Any) -> tuple[bytes, int | None]:
     try:
         address = ip_bytes(target["Id"])
     except (ValueError, Malformed):
-        raise CallFailed(f"ValidationError: The IP address '{target['Id']}' is not a valid IPv4 address") from None
+        raise CallFailed(
+            f"ValidationError: The IP address '{target['Id']}' is not a valid IPv4 address"
+        ) from None
     if not any(address in prefix for prefix in PRIVATE):
-        raise CallFailed(f"ValidationError: The IP address '{target['Id']}' is publicly routable; use a private one")
+        raise CallFailed(
+            f"ValidationError: The IP address '{target['Id']}' is publicly routable; use a private one"
+        )
     port = target.get("Port")
     if port is not None and not (type(port) is int and 1 <= port <= 65535):
         raise CallFailed(f"ValidationError: Port {port!r} must lie between 1 and 65535")

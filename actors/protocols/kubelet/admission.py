@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from actors.protocols.kubelet import environment
 from actors.protocols.kubelet.containers import Object
 from actors.protocols.kubernetes import quantity
 
@@ -73,12 +74,22 @@ def _not_emulated(pod: Object) -> str | None:
         if spec.get(name):
             return name
     for container in [*spec.get("initContainers", ()), *spec["containers"]]:
-        where = f"container {container['name']}"
-        if any(port.get("hostPort") for port in container.get("ports", ())):
-            return f"hostPort ({where})"
-        for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-            if "grpc" in (container.get(probe) or {}):
-                return f"grpc probe ({where})"
+        if (missing := _not_emulated_in(container)) is not None:
+            return f"{missing} (container {container['name']})"
     kinds = {kind for volume in spec.get("volumes", ()) for kind in volume if kind != "name"}
     strange = sorted(kinds - {"emptyDir", "projected", "configMap", "downwardAPI"})
     return f"{strange[0]} volume" if strange else None
+
+
+def _not_emulated_in(container: Object) -> str | None:
+    if any(port.get("hostPort") for port in container.get("ports", ())):
+        return "hostPort"
+    probes = [container.get(name) or {} for name in ("startupProbe", "readinessProbe", "livenessProbe")]
+    hooks = [each or {} for each in (container.get("lifecycle") or {}).values()]
+    if any("grpc" in probe for probe in probes):
+        return "grpc probe"
+    if any("tcpSocket" in hook for hook in hooks):
+        return "tcpSocket hook"
+    if any((each.get("httpGet") or {}).get("scheme", "HTTP") != "HTTP" for each in [*probes, *hooks]):
+        return "httpGet with scheme HTTPS"
+    return environment.not_emulated(container)

@@ -160,9 +160,7 @@ class PodMachine:
 
     def steps(self, now_ns: int) -> Steps:
         """What is to be done now."""
-        if self.terminating or self.failure is not None:
-            return Steps(kill_sandbox=True)
-        if self.finished:
+        if self.terminating or self.failure is not None or self.finished:
             return Steps(kill_sandbox=self.sandbox is not None)
         if self.sandbox is None:
             return Steps(create_sandbox=True)

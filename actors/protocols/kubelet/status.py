@@ -230,5 +230,7 @@ def _same(condition: Object, known: Object | None) -> bool:
 
 def _cleared(condition: Object, known: Object | None) -> Object:
     """With null for what was there and is no longer, as a patch says it."""
-    gone: Object = {name: None for name in ("reason", "message") if known and name in known and name not in condition}
+    gone: Object = {
+        name: None for name in ("reason", "message") if known and name in known and name not in condition
+    }
     return {**condition, **gone}

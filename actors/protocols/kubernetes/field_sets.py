@@ -17,6 +17,7 @@ Step = str
 
 NOTHING: FieldSet = {}
 _SELF: FieldSet = {".": {}}
+_compact = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
 
 
 def _holds_itself(node: FieldSet) -> bool:
@@ -122,12 +123,11 @@ def step_text(step: Step) -> str:
 def item_step(item: Any, at: Shape) -> Step | None:
     """The step to an item of a list that is a map or a set; None if the item lacks its key."""
     if at.list_type == "set":
-        return "v:" + json.dumps(item, separators=(",", ":"), sort_keys=True)
+        return "v:" + _compact(item)
     key = key_of(item, at.keys)
     if key is None:
         return None
-    named = dict(sorted(zip(at.keys, key, strict=True)))
-    return "k:" + json.dumps(named, separators=(",", ":"))
+    return "k:" + _compact(dict(zip(at.keys, key, strict=True)))
 
 
 def by_step(items: Any, at: Shape) -> dict[Step, Any]:
@@ -190,9 +190,8 @@ def compare(before: Any, after: Any, at: Shape, without: frozenset[str] = frozen
     changed: FieldSet = {}
     removed: FieldSet = {}
     if at.type == "array":
-        was, now = by_step(before, at), by_step(after, at)
-        for step in _both(was, now):
-            _compare_at(step, was.get(step), now.get(step), at.items, "", changed, removed)
+        for step, was, now in _pairs(before, after, at):
+            _compare_at(step, was, now, at.items, "", changed, removed)
         return Changes(changed, removed)
     for name in _both(before, after):
         if name in without:
@@ -202,6 +201,22 @@ def compare(before: Any, after: Any, at: Shape, without: frozenset[str] = frozen
             continue
         _compare_at(f"f:{name}", was, now, at.child(name), name, changed, removed)
     return Changes(changed, removed)
+
+
+def _pairs(before: list[Any], after: list[Any], at: Shape) -> Iterator[tuple[Step, Any, Any]]:
+    """Items with the same key. Most lists keep their order, so only those that differ need their steps."""
+    if len(before) == len(after):
+        differing = [
+            (was, now) for was, now in zip(before, after, strict=True) if was is not now and was != now
+        ]
+        steps = [(item_step(was, at), item_step(now, at)) for was, now in differing]
+        if all(one is not None and one == other for one, other in steps):
+            for (step, _), (was, now) in zip(steps, differing, strict=True):
+                yield step or "", was, now
+            return
+    old, new = by_step(before, at), by_step(after, at)
+    for step in _both(old, new):
+        yield step, old.get(step), new.get(step)
 
 
 def _both(one: dict[str, Any], other: dict[str, Any]) -> Iterator[str]:
@@ -251,7 +266,8 @@ def _merged_list(live: list[Any], applied: list[Any], at: Shape) -> list[Any]:
     waiting = list(there)
     for step, item in wanted.items():
         while waiting and waiting[0] not in wanted:
-            result[waiting[0]] = there[waiting.pop(0)]
+            other = waiting.pop(0)
+            result[other] = there[other]
         if step in there:
             waiting.remove(step)
             item = merged(there[step], item, at.items)

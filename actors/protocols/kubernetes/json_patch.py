@@ -25,8 +25,12 @@ def json_patch(current: Any, patch: Any) -> Any:
         try:
             document = _OPERATIONS[operation["op"]](document, operation)
         except _Refused as refusal:
-            causes = [{"reason": "UnexpectedServerResponse", "message": str(refusal)}]
-            raise ApiError(422, _REFUSED, details={"causes": causes}) from None
+            cause = {
+                "reason": "UnexpectedServerResponse",
+                "message": str(refusal),
+                "field": operation["path"],
+            }
+            raise ApiError(422, _REFUSED, details={"causes": [cause]}) from None
     return document
 
 
@@ -49,7 +53,7 @@ def _check(position: int, operation: Any) -> None:
     where = f"operation {position} of the JSON patch"
     if not isinstance(operation, dict):
         raise ApiError(400, f"{where} is no object")
-    if operation.get("op") not in _OPERATIONS:
+    if not isinstance(operation.get("op"), str) or operation["op"] not in _OPERATIONS:
         raise ApiError(400, f"{where}: Unexpected kind: {operation.get('op', 'unknown')}")
     for name in ("path", "from") if operation["op"] in ("copy", "move") else ("path",):
         pointer = operation.get(name)

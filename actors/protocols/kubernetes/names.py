@@ -1,7 +1,7 @@
 """What names, labels and UIDs look like, and how they are made up (k8s.io/apimachinery: pkg/util/validation)."""
 
-import random
 import re
+from random import Random
 
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
@@ -119,12 +119,12 @@ def port_name_problems(text: str) -> list[str]:
     return problems
 
 
-def generate_name(prefix: str, random: random.Random) -> str:
+def generate_name(prefix: str, dice: Random) -> str:
     """What `metadata.generateName` becomes: the prefix, cut to 58 characters, and five more."""
-    return prefix[:BASE_LENGTH] + "".join(random.choice(ALPHABET) for _ in range(SUFFIX_LENGTH))
+    return prefix[:BASE_LENGTH] + "".join(dice.choice(ALPHABET) for _ in range(SUFFIX_LENGTH))
 
 
-def uid(random: random.Random) -> str:
+def uid(dice: Random) -> str:
     """A UUID of version 4 from these dice."""
-    digits = f"{random.getrandbits(128) & ~(0xF << 76) & ~(0x3 << 62) | 0x4 << 76 | 0x2 << 62:032x}"
+    digits = f"{dice.getrandbits(128) & ~(0xF << 76) & ~(0x3 << 62) | 0x4 << 76 | 0x2 << 62:032x}"
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

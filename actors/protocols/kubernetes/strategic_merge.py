@@ -73,7 +73,8 @@ def _retained(current: Object, patch: Object) -> Object:
     keep = _directive_list(_RETAIN_KEYS, patch[_RETAIN_KEYS])
     extra = [key for key in patch if not key.startswith("$") and patch[key] is not None and key not in keep]
     if extra:
-        raise ApiError(400, f"invalid patch format of {_RETAIN_KEYS}: {extra[0]} is set but not in {keep}")
+        told = f"patch content doesn't match {_RETAIN_KEYS} list: {extra[0]} is set but not listed"
+        raise ApiError(422, told, "Invalid")
     return {key: value for key, value in current.items() if key in keep}
 
 
@@ -105,7 +106,8 @@ def _is_directive_alone(item: Any) -> bool:
 
 def _merge_items(name: str, current: list[Any], patch: list[Any], at: Shape) -> list[Any]:
     if any(isinstance(each, dict) and each.get(_PATCH) == "replace" for each in patch):
-        return [_cleaned(each, at.items) for each in patch if not _is_replace(each)]
+        # The items that carry directives are not part of the list.
+        return [_cleaned(each, at.items) for each in patch if not (isinstance(each, dict) and _PATCH in each)]
     result = list(current)
     for item in patch:
         key = _key(name, item, at)
@@ -117,10 +119,6 @@ def _merge_items(name: str, current: list[Any], patch: list[Any], at: Shape) -> 
         else:
             result[where] = _merge_map(result[where], item, at.items)
     return result
-
-
-def _is_replace(item: Any) -> bool:
-    return _is_directive_alone(item) and item[_PATCH] == "replace"
 
 
 def _key(name: str, item: Any, at: Shape) -> Any:

@@ -51,9 +51,21 @@ class Database:
     def objects(self) -> Iterator[ObjectRow]:
         return map(ObjectRow._make, self._run("SELECT kind, written_ns, object FROM objects"))
 
-    def events(self) -> Iterator[EventRow]:
-        """From the oldest to the newest."""
-        return map(EventRow._make, self._run("SELECT * FROM events ORDER BY revision"))
+    def window(self) -> tuple[int, int]:
+        """The oldest and the newest revision of which there is an event; (1, 0) if there are none."""
+        oldest, newest = self._run("SELECT min(revision), max(revision) FROM events").fetchone()
+        return (1, 0) if newest is None else (oldest, newest)
+
+    def events(self, after: int, upto: int) -> Iterator[EventRow]:
+        """Those after the one revision and up to the other, in order."""
+        query = "SELECT * FROM events WHERE revision > ? AND revision <= ? ORDER BY revision"
+        return map(EventRow._make, self._run(query, (after, upto)))
+
+    def first_since(self, at_ns: int) -> int:
+        """The oldest revision of that time or later; 0 if there is none."""
+        query = "SELECT revision FROM events WHERE at_ns >= ? ORDER BY revision LIMIT 1"
+        row = self._run(query, (at_ns,)).fetchone()
+        return 0 if row is None else int(row[0])
 
     def put(self, key: str, event: EventRow) -> None:
         """The object is now as the event says; both are kept, or neither."""

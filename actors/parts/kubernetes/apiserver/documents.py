@@ -12,7 +12,14 @@ from actors.protocols.kubernetes import openapi_v3
 from actors.protocols.kubernetes.status import ApiError
 
 HEALTH = ("/healthz", "/livez", "/readyz")
+_OPENAPI_2_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+_OPENAPI_2_PROTOBUF_LATER = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 _REVIEW_PATHS = {each.path(): each.kind for each in discovery.REVIEWS}
+
+
+def is_known(path: str) -> bool:
+    """Whether something may be sent there although no resource has that path."""
+    return path.rstrip("/") in _REVIEW_PATHS
 
 
 def answer_document(request: Request) -> Response:
@@ -51,7 +58,8 @@ def _schema_hashes() -> dict[str, str]:
 
 
 def _schema(request: Request, path: str) -> Response:
-    """OpenAPI 3. kubectl would take version 2 in protobuf only, and asks for that only where there is no version 3."""
+    if path == "/openapi/v2":
+        return _old_schema(request)
     negotiate(request.accept)
     if path == "/openapi/v3":
         links = {
@@ -67,6 +75,20 @@ def _schema(request: Request, path: str) -> Response:
     if request.if_none_match == tag:
         return Response(304, "", headers=headers)
     return Response(200, openapi_v3.document(name.partition("/")[2]), headers=headers)
+
+
+def _old_schema(request: Request) -> Response:
+    """OpenAPI 2, which kubectl asks for when version 3 does not know a kind, and takes in protobuf only.
+
+    It defines nothing: what there is stands in version 3. So kubectl goes on, and finds that there is no such kind."""
+    if not any(request.accept.startswith(each) for each in (_OPENAPI_2_PROTOBUF, _OPENAPI_2_PROTOBUF_LATER)):
+        raise ApiError(
+            406, f"only the following media types are accepted: {_OPENAPI_2_PROTOBUF}", "NotAcceptable"
+        )
+    title, version = b"Kubernetes", discovery.VERSION["gitVersion"].encode()
+    info = b"\x0a" + bytes([len(title)]) + title + b"\x12" + bytes([len(version)]) + version
+    document = b"\x0a\x032.0\x12" + bytes([len(info)]) + info  # openapi.v2.Document: swagger = 1, info = 2
+    return Response(200, document, content_type=_OPENAPI_2_PROTOBUF_LATER)
 
 
 def _groups(request: Request, path: str) -> Response:

@@ -5,6 +5,7 @@ for elements, who come over the management network. Only the streams live here: 
 events come, and a log that is followed is asked for again and again.
 """
 
+import contextlib
 import hmac
 import json
 import logging
@@ -15,10 +16,12 @@ from typing import Any
 import yaml
 from aiohttp import web
 
-from actors.parts.kubernetes.apiserver.authorization import FOR_EVERYBODY
+from actors.parts.kubernetes.apiserver.authorization import AUTHENTICATED, FOR_EVERYBODY, Act, may
+from actors.parts.kubernetes.apiserver.documents import is_known
+from actors.parts.kubernetes.apiserver.errors import NO_PATH
 from actors.parts.kubernetes.apiserver.logs import follow
 from actors.parts.kubernetes.apiserver.representation import YAML
-from actors.parts.kubernetes.apiserver.requests import ANONYMOUS, Request, Response, User
+from actors.parts.kubernetes.apiserver.requests import ANONYMOUS, Request, Response, User, target_of
 from actors.parts.kubernetes.apiserver.server import ApiServer
 from actors.parts.kubernetes.apiserver.yaml_values import parse_yaml
 from actors.protocols.kubernetes import protobuf
@@ -70,6 +73,8 @@ class HttpFront:
     async def _read(self, http: web.Request) -> Request:
         """The request without its wrapping. Raises `ApiError` 400, 401, 413 or 415."""
         user = self._user(http)
+        if http.method != "GET" and target_of(http.path) is None and not is_known(http.path):
+            raise NO_PATH
         body, content_type = await _body(http)
         return Request(
             http.method,
@@ -91,7 +96,7 @@ class HttpFront:
         if scheme.lower() == "bearer":
             for known, user in self._tokens.items():
                 if hmac.compare_digest(given, known):
-                    return user
+                    return _impersonated(http, user)
         raise ApiError(401, "Unauthorized")
 
     # ---- streams --------------------------------------------------------------------------------------------
@@ -117,6 +122,17 @@ class HttpFront:
         return response
 
 
+def _impersonated(http: web.Request, user: User) -> User:
+    """Whom the user wants to be taken for (`kubectl --as`). Raises `ApiError` 403 for who may not ask for that."""
+    name = http.headers.get("Impersonate-User")
+    if name is None:
+        return user
+    if not may(user, Act("impersonate", resource="users", name=name)):
+        what = 'cannot impersonate resource "users" in API group "" at the cluster scope'
+        raise ApiError(403, f'users "{name}" is forbidden: User "{user.name}" {what}')
+    return User(name, (*http.headers.getall("Impersonate-Group", []), AUTHENTICATED))
+
+
 async def _body(http: web.Request) -> tuple[Any, str]:
     """The body as a value, and its type."""
     content_type = http.content_type if "Content-Type" in http.headers else ""
@@ -130,10 +146,9 @@ async def _body(http: web.Request) -> tuple[Any, str]:
         return None, content_type
     if content_type == protobuf.MEDIA_TYPE:
         return _decode_protobuf(data), content_type
-    if content_type in _YAML_TYPES and not data.lstrip().startswith(b"{"):
-        documents = parse_yaml(data.decode(errors="replace"))
-        return (documents[0] if documents else None), content_type
-    if content_type in _JSON_TYPES or content_type in _YAML_TYPES:
+    if content_type in _YAML_TYPES:
+        return _decode_yaml(data), content_type
+    if content_type in _JSON_TYPES:
         return decode_json(data), content_type
     if http.method == "PATCH":
         return None, content_type  # whoever handles patches says what it takes
@@ -147,6 +162,15 @@ def _decode_protobuf(data: bytes) -> Any:
         return protobuf.decode(data)
     except protobuf.Undecodable as error:
         raise ApiError(400, str(error)) from None
+
+
+def _decode_yaml(data: bytes) -> Any:
+    """JSON is YAML too, and so much faster to read that it is tried first (kubectl sends JSON under this name)."""
+    if data.lstrip().startswith(b"{"):
+        with contextlib.suppress(ApiError):
+            return decode_json(data)
+    documents = parse_yaml(data.decode(errors="replace"))
+    return documents[0] if documents else None
 
 
 def decode_json(data: bytes) -> Any:
@@ -164,17 +188,15 @@ def _no_such_number(text: str) -> Any:
 def respond(response: Response) -> web.Response:
     """The answer as HTTP has it."""
     headers = {"Cache-Control": "no-cache, private", **response.headers}
-    if isinstance(response.body, str):
-        text, content_type = response.body, "text/plain"
-    elif response.content_type == YAML:
-        text, content_type = yaml.safe_dump(response.body, allow_unicode=True), YAML
-    else:
-        text, content_type = encode(response.body) + "\n", response.content_type
     if response.code == 304:
         return web.Response(status=304, headers=headers)
-    http = web.Response(
-        status=response.code, body=text.encode(), headers={**headers, "Content-Type": content_type}
-    )
+    body, content_type = response.body, response.content_type
+    if isinstance(body, str):
+        content_type = "text/plain"
+    elif not isinstance(body, bytes):
+        body = yaml.safe_dump(body, allow_unicode=True) if content_type == YAML else encode(body) + "\n"
+    data = body if isinstance(body, bytes) else body.encode()
+    http = web.Response(status=response.code, body=data, headers={**headers, "Content-Type": content_type})
     for warning in response.warnings:
         http.headers.add("Warning", f"299 - {json.dumps(warning, ensure_ascii=True)}")
     return http

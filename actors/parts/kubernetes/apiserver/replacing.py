@@ -123,8 +123,8 @@ def _all_but_status(registry: Registry, resource: Resource, current: Object, val
         value.pop("status", None)
         if "status" in current:
             value["status"] = current["status"]
-    admission.allocate_for(registry, resource, value, current)
     set_defaults(resource.kind, value)
+    admission.allocate_for(registry, resource, value, current)
     if strategy.counts_generations and wants_something_else(current, value):
         value["metadata"]["generation"] = current["metadata"].get("generation", 0) + 1
     return value

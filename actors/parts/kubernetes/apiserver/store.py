@@ -20,9 +20,10 @@ Object = dict[str, Any]
 KEEP_NS = 300 * SECOND
 """How long events are kept: etcd's compaction interval (kube-apiserver --etcd-compaction-interval)."""
 KEEP_AT_LEAST = 1_000
-KEEP_AT_MOST = 100_000
-"""However young they are (the watch cache's upper bound is 102,400)."""
-FORGET_AT_ONCE = 500
+KEEP_AT_MOST = 20_000
+"""However young they are: they are held in memory, too."""
+FORGET_EVERY = 500
+"""Writes between two looks at what can be forgotten."""
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -64,8 +65,6 @@ class Store:
         self._now_ns = now_ns
         self._kinds: dict[str, dict[str, dict[str, Stored]]] = {}
         self._logs: dict[str, list[Event]] = {}
-        self._order: list[tuple[int, int, str]] = []  # of all events: revision, time, kind
-        self._forgotten = 0
         self._load()
 
     def _load(self) -> None:
@@ -73,20 +72,10 @@ class Store:
             value = json.loads(text)
             namespace, name = place_of(value)
             self._of(kind, namespace)[name] = Stored(value, text, written_ns)
-        last: dict[tuple[str, str, str], Stored] = {}
-        for row in self.database.events():
-            value = json.loads(row.text)
-            key = (row.kind, *place_of(value))
-            before = last.get(key)
-            if row.previous is not None and before is None:
-                before = Stored(json.loads(row.previous), row.previous, 0)
-            now = last[key] = Stored(value, row.text, row.at_ns)
-            if row.type == "DELETED":
-                del last[key]
-            if not self._order:
-                self._forgotten = row.revision - 1
-            self._remember(Event(row.revision, row.type, row.kind, now, before), row.at_ns)
-            self.revision = row.revision
+        oldest, self.revision = self.database.window()
+        self._forgotten = oldest - 1
+        self._on_disk = self.revision
+        """Events up to this one are not in the logs; who asks for them has them read."""
 
     def close(self) -> None:
         self.database.close()
@@ -139,8 +128,28 @@ class Store:
         """What has happened to objects of a kind after that revision. Raises `Gone`."""
         if revision < self._forgotten:
             raise Gone(revision, self._forgotten + 1)
+        if revision < self._on_disk:
+            self._read_from_disk(revision)
         log = self._logs.get(kind, [])
         return log[bisect_right(log, revision, key=_revision) :] if log else []
+
+    def _read_from_disk(self, revision: int) -> None:
+        """Take up events of before this process, from the one after that revision."""
+        read: dict[str, list[Event]] = {}
+        last: dict[tuple[str, str, str], Stored] = {}
+        for row in self.database.events(revision, self._on_disk):
+            value = json.loads(row.text)
+            key = (row.kind, *place_of(value))
+            before = last.get(key)
+            if before is None and row.previous is not None:
+                before = Stored(json.loads(row.previous), row.previous, 0)
+            now = last[key] = Stored(value, row.text, row.at_ns)
+            if row.type == "DELETED":
+                del last[key]
+            read.setdefault(row.kind, []).append(Event(row.revision, row.type, row.kind, now, before))
+        for kind, events in read.items():
+            self._logs[kind] = events + self._logs.get(kind, [])
+        self._on_disk = revision
 
     # ---- writing --------------------------------------------------------------------------------------------
 
@@ -177,34 +186,26 @@ class Store:
 
     def _publish(self, event: Event, at_ns: int) -> None:
         self.revision = event.revision
-        self._remember(event, at_ns)
-        self._forget(at_ns)
+        self._logs.setdefault(event.kind, []).append(event)
+        if event.revision % FORGET_EVERY == 0:
+            self._forget(at_ns)
         for listener in self.listeners:
             listener(event)
 
     def _of(self, kind: str, namespace: str) -> dict[str, Stored]:
         return self._kinds.setdefault(kind, {}).setdefault(namespace, {})
 
-    # ---- the window of events -------------------------------------------------------------------------------
-
-    def _remember(self, event: Event, at_ns: int) -> None:
-        self._logs.setdefault(event.kind, []).append(event)
-        self._order.append((event.revision, at_ns, event.kind))
-
     def _forget(self, now_ns: int) -> None:
-        """Drop old events, many at a time."""
-        order = self._order
-        if len(order) <= KEEP_AT_LEAST + FORGET_AT_ONCE:
+        """Drop old events; each has a revision of its own, so that differences tell how many there are."""
+        young = self.database.first_since(now_ns - KEEP_NS)
+        last = max(min(young - 1, self.revision - KEEP_AT_LEAST), self.revision - KEEP_AT_MOST)
+        if last <= self._forgotten:
             return
-        if order[FORGET_AT_ONCE - 1][1] > now_ns - KEEP_NS and len(order) <= KEEP_AT_MOST:
-            return
-        self._forgotten = order[FORGET_AT_ONCE - 1][0]
-        kinds = {kind for _, _, kind in order[:FORGET_AT_ONCE]}
-        del order[:FORGET_AT_ONCE]
-        for kind in kinds:
-            log = self._logs[kind]
-            del log[: bisect_right(log, self._forgotten, key=_revision)]
-        self.database.forget(self._forgotten)
+        self._forgotten = last
+        self._on_disk = max(self._on_disk, last)
+        self.database.forget(last)
+        for log in self._logs.values():
+            del log[: bisect_right(log, last, key=_revision)]
 
 
 def place_of(value: Object) -> tuple[str, str]:

@@ -101,7 +101,10 @@ def _endpoint_slice(value: Object, now: float) -> list[Any]:
 
 
 def _slice_ports(ports: list[Object]) -> str:
-    return _some([str(each["port"]) if each.get("port") is not None else "*" for each in ports], NONE)
+    return _some(
+        [str(each["port"] if each.get("port") is not None else each.get("name") or "*") for each in ports],
+        NONE,
+    )
 
 
 def _some(texts: list[str], none: str) -> str:

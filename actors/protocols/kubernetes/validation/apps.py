@@ -33,7 +33,7 @@ def replica_set(value: Object, errors: FieldErrors) -> None:
 def daemon_set(value: Object, errors: FieldErrors) -> None:
     spec = value.get("spec") or {}
     _counts(spec, ("minReadySeconds", "revisionHistoryLimit"), errors)
-    _selector_and_template(spec, errors)
+    _selector_and_template(spec, errors, "DaemonSet")
     strategy = spec.get("updateStrategy") or {}
     kind = strategy.get("type")
     if kind not in ("OnDelete", "RollingUpdate"):
@@ -62,18 +62,21 @@ def _counts(spec: Object, names: tuple[str, ...], errors: FieldErrors) -> None:
             errors.invalid(f"spec.{name}", spec[name], NOT_NEGATIVE)
 
 
-def _selector_and_template(spec: Object, errors: FieldErrors) -> None:
-    selector = spec.get("selector")
+def _selector_and_template(spec: Object, errors: FieldErrors, kind: str = "ReplicaSet") -> None:
+    """What owns pods; messages speak of replica sets and deployments alike, whichever of the two it is."""
+    selector, spoken = spec.get("selector"), "daemonset" if kind == "DaemonSet" else "deployment"
     before = len(errors.found)
     if selector is None:
         errors.required("spec.selector")
     else:
         label_selector(selector, "spec.selector", errors)
         if not selector.get("matchLabels") and not selector.get("matchExpressions"):
-            errors.invalid("spec.selector", go_selector(selector), "empty selector is invalid for deployment")
+            errors.invalid("spec.selector", go_selector(selector), f"empty selector is invalid for {spoken}")
     template = spec.get("template") or {}
     labels = (template.get("metadata") or {}).get("labels")
-    if selector and len(errors.found) == before and not match_object(selector, labels):
+    # An absent selector selects nothing, so the API says both that it is required and that it does not match.
+    well_formed = selector is None or len(errors.found) == before
+    if well_formed and not match_object(selector, labels):
         text = "`selector` does not match template `labels`"
         errors.invalid("spec.template.metadata.labels", go_map(labels), text)
     pod_template(template, "spec.template", errors)
@@ -81,7 +84,6 @@ def _selector_and_template(spec: Object, errors: FieldErrors) -> None:
     if policy in ("Never", "OnFailure"):
         errors.not_supported("spec.template.spec.restartPolicy", policy, ["Always"])
     if (template.get("spec") or {}).get("activeDeadlineSeconds") is not None:
-        kind = "ReplicaSet"
         errors.forbidden(
             "spec.template.spec.activeDeadlineSeconds", f"activeDeadlineSeconds in {kind} is not Supported"
         )

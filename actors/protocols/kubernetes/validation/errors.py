@@ -100,6 +100,8 @@ def told(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, dict) and all(isinstance(each, str) for each in value.values()):
         return go_map(value)
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return _go_strings(value)
     if isinstance(value, dict | list):
         return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     return str(value)

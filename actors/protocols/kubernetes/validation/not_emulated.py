@@ -1,4 +1,4 @@
-"""Fields that are accepted because ordinary manifests have them, although nothing here acts on them: with a warning.
+"""Fields that ordinary manifests have, although nothing here acts on them, or the kubelet refuses them: with a warning.
 
 A warning comes back with the answer (the HTTP header `Warning`), and kubectl prints it.
 """
@@ -14,10 +14,11 @@ NOT_EMULATED = {
     "dnsConfig": "pods resolve no names",
     "ephemeralContainers": "they are not started",
     "hostAliases": "pods have no /etc/hosts",
-    "hostIPC": "pods share nothing with their node",
-    "hostNetwork": "every pod has a network of its own",
-    "hostPID": "pods share nothing with their node",
+    "hostIPC": "pods share nothing with their node; the kubelet refuses the pod",
+    "hostNetwork": "every pod has a network of its own; the kubelet refuses the pod",
+    "hostPID": "pods share nothing with their node; the kubelet refuses the pod",
     "hostUsers": "pods have no users",
+    "hostname": "pods have no host names",
     "imagePullSecrets": "images are not pulled from a registry",
     "overhead": "the scheduler counts what containers request",
     "priorityClassName": "pods do not pre-empt each other",
@@ -26,7 +27,7 @@ NOT_EMULATED = {
     "runtimeClassName": "there is one runtime",
     "schedulingGates": "the scheduler does not wait",
     "setHostnameAsFQDN": "pods have no host names",
-    "shareProcessNamespace": "containers have no processes to share",
+    "shareProcessNamespace": "containers have no processes to share; the kubelet refuses the pod",
     "subdomain": "pods have no names in DNS",
     "topologySpreadConstraints": "the scheduler spreads by load alone",
     "volumes": "containers have no file system",
@@ -34,7 +35,7 @@ NOT_EMULATED = {
 """Fields of a pod's spec, each with why it does nothing."""
 
 NOT_EMULATED_IN_CONTAINERS = {
-    "envFrom": "containers run nothing that reads it",
+    "envFrom": "the kubelet reads no config maps and secrets, and does not start the container",
     "resizePolicy": "resources are counted by the scheduler alone",
     "stdin": "containers have no terminal",
     "tty": "containers have no terminal",
@@ -70,6 +71,8 @@ def _pod_spec(spec: Object, field: str) -> Iterator[str]:
             yield _warning(f"{field}.{name}", why)
     if any((spec.get("securityContext") or {}).values()):
         yield _warning(f"{field}.securityContext", "containers have no users or capabilities")
+    if spec.get("serviceAccountName") not in (None, "", "default"):
+        yield _warning(f"{field}.serviceAccountName", "there are no service accounts")
     for list_name in ("initContainers", "containers"):
         for position, container in enumerate(spec.get(list_name) or []):
             if isinstance(container, dict):
@@ -82,19 +85,25 @@ def _container(container: Object, field: str) -> Iterator[str]:
             yield _warning(f"{field}.{name}", why)
     if any((container.get("securityContext") or {}).values()):
         yield _warning(f"{field}.securityContext", "containers have no users or capabilities")
+    for position, variable in enumerate(container.get("env") or []):
+        source = variable.get("valueFrom") if isinstance(variable, dict) else None
+        if source and not source.get("fieldRef"):
+            yield _warning(f"{field}.env[{position}].valueFrom", "the kubelet does not start the container")
     for name in ("livenessProbe", "readinessProbe", "startupProbe"):
         if (container.get(name) or {}).get("grpc") is not None:
-            yield _warning(f"{field}.{name}.grpc", "containers do not speak gRPC, so the probe fails")
+            yield _warning(
+                f"{field}.{name}.grpc", "containers do not speak gRPC; the kubelet refuses the pod"
+            )
     hooks = container.get("lifecycle") or {}
-    if hooks.get("postStart") is not None:
-        yield _warning(f"{field}.lifecycle.postStart", "nothing is called when a container has started")
-    if (hooks.get("preStop") or {}).get("tcpSocket") is not None:
-        yield _warning(
-            f"{field}.lifecycle.preStop.tcpSocket", "it is deprecated, and nothing in Kubernetes either"
-        )
+    for name in ("postStart", "preStop"):
+        if (hooks.get(name) or {}).get("tcpSocket") is not None:
+            yield _warning(f"{field}.lifecycle.{name}.tcpSocket", "Kubernetes does not do so either")
     for position, port in enumerate(container.get("ports") or []):
         if isinstance(port, dict) and port.get("hostPort"):
-            yield _warning(f"{field}.ports[{position}].hostPort", "ports of the node lead to no pod")
+            yield _warning(
+                f"{field}.ports[{position}].hostPort",
+                "ports of the node lead to no pod; the kubelet refuses it",
+            )
 
 
 def _service(spec: Object) -> Iterator[str]:

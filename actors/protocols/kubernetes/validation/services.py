@@ -5,7 +5,7 @@ from typing import Any
 
 from actors.protocols.kubernetes import names
 from actors.protocols.kubernetes.validation.containers import PORTS, PROTOCOLS
-from actors.protocols.kubernetes.validation.errors import IMMUTABLE, FieldErrors
+from actors.protocols.kubernetes.validation.errors import FieldErrors
 from actors.protocols.kubernetes.validation.metadata import labels
 
 Object = dict[str, Any]
@@ -118,6 +118,4 @@ def service_update(old: Object, new: Object, errors: FieldErrors) -> None:
     if "ExternalName" in (was.get("type"), now.get("type")):
         return
     if was.get("clusterIP") and was["clusterIP"] != now.get("clusterIP"):
-        # In the real API the list is looked at first, which clients that know only clusterIP leave to the server.
         errors.invalid("spec.clusterIPs[0]", [now.get("clusterIP") or ""], "may not change once set")
-        errors.invalid("spec.clusterIP", now.get("clusterIP") or "", IMMUTABLE)

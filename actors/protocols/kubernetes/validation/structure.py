@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from actors.protocols.kubernetes.quantity import parse
 from actors.protocols.kubernetes.resources import BY_KIND
-from actors.protocols.kubernetes.schema import ANY, Shape, definition_of, shape
+from actors.protocols.kubernetes.schema import Shape, definition_of, shape
 from actors.protocols.kubernetes.status import ApiError
 from actors.protocols.kubernetes.timestamps import is_rfc3339
 
@@ -30,9 +30,38 @@ class Structure(NamedTuple):
 
 def validate_structure(kind: str, value: Object) -> Structure:
     """Compare an object with the schema of its kind. Decoding stops at the first wrong type; here all are told."""
-    found = Structure([], [])
-    _walk(value, shape(definition_of(kind)), "", "", found)
+    found, at = Structure([], []), shape(definition_of(kind))
+    if not _fits(value, at):
+        _walk(value, at, "", "", found)
     return found
+
+
+def _fits(value: Any, at: Shape) -> bool:
+    """Whether all is well, which it nearly always is: the walk that says what is not costs three times as much."""
+    if value is None:
+        return True
+    if at.type == "object":
+        if not isinstance(value, dict):
+            return False
+        fields = at.fields
+        for name, each in value.items():
+            field = fields.get(name)
+            if field is None or not _fits(each, field):
+                return False
+        return True
+    if at.type == "array":
+        items = at.items
+        return isinstance(value, list) and all(_fits(each, items) for each in value)
+    if at.type == "map":
+        values = at.values
+        return isinstance(value, dict) and all(_fits(each, values) for each in value.values())
+    if at.type == "string":
+        return isinstance(value, str)
+    if at.type in ("integer", "boolean", "number"):
+        return _is_of(value, at)
+    found = Structure([], [])
+    _scalar(value, at, "", "", found)
+    return not found.types
 
 
 def check_structure(kind: str, value: Object, field_validation: str = "Warn") -> list[str]:
@@ -59,7 +88,7 @@ def strict_error(kind: str, problems: list[str]) -> ApiError:
 
 def _walk(value: Any, at: Shape, path: str, owner: str, found: Structure) -> None:
     """`owner` is the Go type that has the field, as the decoder's messages name it."""
-    if value is None or at is ANY or at.type == "any":
+    if value is None or at.type == "any":
         return
     if at.type == "object":
         if not isinstance(value, dict):
@@ -105,7 +134,7 @@ def _scalar(value: Any, at: Shape, path: str, owner: str, found: Structure) -> N
         elif not is_rfc3339(value):
             layout = "2006-01-02T15:04:05Z07:00" if at.type == "time" else "2006-01-02T15:04:05.000000Z07:00"
             found.types.append(f'parsing time "{value}" as "{layout}": cannot parse "{value}" as "2006"')
-    elif not _is_of(value, at):
+    elif at.type != "any" and not _is_of(value, at):
         _wrong(value, at, path, owner, found)
 
 
