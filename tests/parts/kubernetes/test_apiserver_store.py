@@ -91,6 +91,19 @@ def test_writes_are_there_for_who_opens_the_file_without_a_goodbye(tmp_path: Pat
     killed.close()
 
 
+def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path):
+    store = Store(tmp_path / "kube-api.db", Clock())
+    store.put("Pod", thing("Pod", "a"))
+    with pytest.raises(UnicodeEncodeError):
+        store.put("Pod", {**thing("Pod", "b"), "half": "\ud800"})
+    store.put("Pod", thing("Pod", "c"))
+    assert (store.revision, [each["metadata"]["name"] for each in store.objects("Pod")]) == (2, ["a", "c"])
+    store.close()
+    store = Store(tmp_path / "kube-api.db", Clock())
+    assert (store.revision, len(store.events_after(0, "Pod"))) == (2, 2)
+    store.close()
+
+
 @pytest.fixture
 def small_window(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "KEEP_AT_LEAST", 10)
