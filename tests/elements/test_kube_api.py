@@ -562,6 +562,11 @@ def test_logs_are_the_kubelets():
             422,
             'PodLogOptions "" is invalid: tailLines: Invalid value: -1: must be greater than or equal to 0',
         )
+        moment = "2026-01-01T00:00:00Z"
+        assert await log_of(world, sinceTime=moment) == "a\nb\nc\n"
+        assert world.net.element("node-1").asked[-1]["since_time"] == moment
+        assert (await log_of(world, sinceTime=moment, sinceSeconds="5"))[0] == 422
+        assert (await log_of(world, sinceTime="yesterday"))[0] == 400
         words = 'previous terminated container "nginx" in pod "one" not found'
         assert await log_of(world, previous="true") == (400, words)
         waiting = {"name": "nginx", "state": {"waiting": {"reason": "ContainerCreating"}}}
