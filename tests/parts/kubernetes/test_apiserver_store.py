@@ -133,6 +133,22 @@ def test_old_events_are_forgotten_and_young_ones_kept(small_window: None, tmp_pa
     store.close()
 
 
+def test_events_that_are_not_at_hand_are_read(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(store_module, "IN_MEMORY", 10)
+    monkeypatch.setattr(store_module, "FORGET_EVERY", 5)
+    store = Store(None, Clock())
+    for number in range(100):
+        store.put("Pod" if number % 2 else "Node", thing("Pod" if number % 2 else "Node", "a", number))
+    for start in (97, 60, 80, 0):
+        events = store.events_after(start, "Pod")
+        numbers = [each.now.object["number"] for each in events]
+        assert numbers == [number for number in range(100) if number % 2 and number >= start]
+        assert [each.before.object["number"] for each in events if each.before] == [
+            number - 2 for number in numbers if number > 1
+        ]
+    store.close()
+
+
 def test_there_is_a_bound_however_young_they_are(small_window: None):
     store = Store(None, Clock())
     for number in range(1000):

@@ -81,10 +81,11 @@ class Database:
         try:
             self._run(statement, values)
             self._run("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", event)
+            self._run("COMMIT")
         except BaseException:
-            self._run("ROLLBACK")
+            if self._connection.in_transaction:
+                self._run("ROLLBACK")
             raise
-        self._run("COMMIT")
 
     def forget(self, revision: int) -> None:
         """Drop the events up to this one."""
