@@ -5,7 +5,7 @@ come over HTTPS on loopback, in real time. Both meet the same handlers (actors/p
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -19,6 +19,9 @@ from actors.parts.kubernetes.apiserver.registry import Limits
 from actors.parts.kubernetes.apiserver.requests import Request, User
 from actors.parts.kubernetes.apiserver.server import ApiServer
 from actors.parts.kubernetes.apiserver.settled import settled
+
+if TYPE_CHECKING:
+    from aiohttp.web import Application
 
 MANIFESTS = "manifests"
 """The fact that they have been applied."""
@@ -79,11 +82,20 @@ class KubeApi(Element):
         token = admin_token(directory, config.certificate)
         viewers = {} if config.read_only_token is None else {config.read_only_token: VIEWER}
         app = HttpFront(self.server, {**viewers, token: ADMIN}).app()
-        port = config.port or int(database.fact(PORT) or 0)
-        address = await self.context.serve("kube_api", app, certificate=config.certificate, port=port)
+        address = await self._serve(app, config.port or int(database.fact(PORT) or 0))
         if address is not None:
             database.note(PORT, address.rpartition(":")[2])
             write_private(directory / "kubeconfig", kubeconfig(directory, address, token))
+
+    async def _serve(self, app: "Application", port: int) -> str | None:
+        """Serve at that port; if somebody else has the one of the last time, at another."""
+        certificate = self.config.certificate
+        try:
+            return await self.context.serve("kube_api", app, certificate=certificate, port=port)
+        except OSError:
+            if self.config.port:
+                raise
+            return await self.context.serve("kube_api", app, certificate=certificate)
 
     async def stop(self) -> None:
         self.server.store.close()

@@ -346,6 +346,8 @@ def test_without_its_service_a_group_has_no_targets():
             f"TargetGroupNotFound: Target groups '{ARN}x' not found",
         ),
         ({"targetType": "instance"}, "FailedReconcile", "targetType instance is not emulated"),
+        ({"ipAddressType": "ipv6"}, "FailedReconcile", "ipAddressType ipv6 is not emulated"),
+        ({"targetGroupProtocol": "TCP"}, "FailedReconcile", "targetGroupProtocol TCP is not emulated"),
     ],
 )
 def test_bindings_that_cannot_be_reconciled(changed, reason, message):
@@ -357,6 +359,20 @@ def test_bindings_that_cannot_be_reconciled(changed, reason, message):
         type_, told, words = (await world.events())[-1]
         assert (type_, told) == ("Warning", reason)
         assert words.startswith(message)
+
+    play(story)
+
+
+def test_security_groups_are_not_its_business_and_it_says_so():
+    async def story(world: World) -> None:
+        await world.pod(0)
+        source = [{"securityGroup": {"groupID": "sg-1"}}]
+        rule = {"from": source, "ports": [{"port": 80, "protocol": "TCP"}]}
+        change = {"spec": {"networking": {"ingress": [rule]}}}
+        await world.client.patch("TargetGroupBinding", "web", change, "default")
+        await world.everywhere(_20="healthy")
+        words = "spec.networking is not emulated: security groups are as the world file has them"
+        assert ("Warning", "FailedNetworkReconcile", words) in await world.events()
 
     play(story)
 

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from actors.kube_api import Config
+from actors.parts.kubernetes.apiserver import store as store_module
+from actors.parts.kubernetes.apiserver.logs import follow
 from actors.parts.kubernetes.apiserver.manifests import ManifestError
 from tests.elements.kube_bed import (
     Object,
@@ -410,6 +412,26 @@ def test_pages_of_a_list_tell_of_one_moment(tmp_path: Path):
         play(story, tmp_path)
 
 
+def test_a_page_that_comes_too_late_is_gone(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(store_module, "KEEP_AT_LEAST", 1)
+    monkeypatch.setattr(store_module, "FORGET_EVERY", 5)
+
+    async def story(world: World) -> None:
+        for name in "abc":
+            await world.client.create("ConfigMap", config_map(name))
+        path = "/api/v1/namespaces/default/configmaps"
+        first = await world.client.request("GET", path, query={"limit": "1"})
+        await world.client.create("ConfigMap", config_map("bb"))
+        await world.sleep(301)
+        for name in "defghi":
+            await world.client.create("ConfigMap", config_map(name))
+        query = {"limit": "1", "continue": first["metadata"]["continue"]}
+        words = "The provided continue parameter is too old to display a consistent list result"
+        await refused(world.client.request("GET", path, query=query), 410, words)
+
+    play(story)
+
+
 @pytest.mark.parametrize(
     ("query", "code", "words"),
     [
@@ -552,6 +574,38 @@ def test_logs_are_the_kubelets():
     play(story)
 
 
+def test_a_log_can_be_followed_until_the_container_ends():
+    async def story(world: World) -> None:
+        running = {
+            "name": "nginx",
+            "image": "i",
+            "imageID": "",
+            "ready": True,
+            "restartCount": 0,
+            "containerID": "c",
+        }
+
+        async def tell(state: Object) -> None:
+            status = {"status": {"containerStatuses": [{**running, "state": state}]}}
+            await world.client.patch("Pod", "one", status, "default", subresource="status")
+
+        async def go_on() -> None:
+            await world.sleep(5)
+            world.net.element("node-1").log += "c\nd\n"
+            await world.sleep(5)
+            await tell({"terminated": {"exitCode": 0}})
+
+        await world.client.create("Pod", pod("one", {"nodeName": "node-1"}))
+        world.net.element("node-1").log = "a\nb\n"
+        await tell({"running": {"startedAt": "2026-01-01T00:00:00Z"}})
+        world.spawn(go_on())
+        texts = await follow(world.server.registry, world.request(LOG, tailLines="1", follow="true"))
+        assert [text async for text in texts] == ["b\n", "c\nd\n"]
+        assert 10 <= world.net.host("tester").now_ns() / 1e9 < 10.5
+
+    play(story)
+
+
 def test_a_pod_of_several_containers_wants_one_named():
     async def story(world: World) -> None:
         containers = [{"name": name, "image": "i:1"} for name in ("web", "broken")]
@@ -654,7 +708,7 @@ def test_inspect_counts():
         told = await world.net.host("tester").call("kube-api", "inspect")
         assert told["objects"]["Namespace"] == 4 and told["watchers"] == {"Pod": 1} and told["revision"] >= 5
         numbers = await world.net.host("tester").call("kube-api", "metrics")
-        assert numbers['apiserver_request_total{code="200",resource="pods",verb="LIST"}'] == 1
+        assert numbers['apiserver_request_total{code="200",resource="pods",subresource="",verb="LIST"}'] == 1
 
     play(story)
 

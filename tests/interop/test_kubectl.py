@@ -288,6 +288,16 @@ async def test_a_viewer_looks_and_touches_nothing(kube: Cluster, space: str, tmp
     assert (await kube.run(*viewer, "auth", "can-i", "create", "pods")).out == "no\n"
 
 
+async def test_somebody_else_may_be_asked_for(kube: Cluster):
+    assert "jane" in await kube.kubectl("auth", "whoami", "--as", "jane")
+    assert (await kube.run("auth", "can-i", "get", "pods", "--as", "jane")).out == "no\n"
+    refusal = await kube.refusal("get", "pods", "--as", "jane")
+    assert (
+        'pods is forbidden: User "jane" cannot list resource "pods" in API group "" in the namespace'
+        in refusal
+    )
+
+
 async def test_a_wrong_token_is_unauthorized(kube: Cluster, tmp_path):
     config = yaml.safe_load(kube.kubeconfig.read_text())
     config["users"][0]["user"]["token"] = "guess"

@@ -67,6 +67,13 @@ def test_a_certificate_is_for_no_other_name(directory: Path):
         shake_hands(directory, "other.test")
 
 
+def test_a_service_of_the_cluster_is_met_on_this_machine(tmp_path: Path):
+    make_authority(tmp_path, ["kubernetes.default.svc"])
+    for name in ("kubernetes.default.svc", "localhost", "127.0.0.1"):
+        client, _ = shake_hands(tmp_path, name, "kubernetes.default.svc")
+        assert client.tls.version() == "TLSv1.3"
+
+
 def test_another_authority_is_not_trusted(directory: Path, tmp_path: Path):
     make_authority(tmp_path, [])
     shutil.copytree(directory / "certs", tmp_path / "certs", dirs_exist_ok=True)

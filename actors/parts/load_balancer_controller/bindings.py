@@ -22,6 +22,14 @@ SYNC_POLL_S = 0.02
 RETRY_NS = SECOND // 2
 
 
+NOT_EMULATED = (
+    ("targetType", "ip", "with ip the pods themselves are the targets"),
+    ("ipAddressType", "ipv4", "the world has IPv4 only"),
+    ("targetGroupProtocol", "HTTP", "targets are spoken to in HTTP"),
+)
+"""Fields of a binding's spec with the one value that can be had, and why."""
+
+
 class Bindings:
     """Reconciles TargetGroupBindings of ip mode."""
 
@@ -108,6 +116,7 @@ class Bindings:
         if binding is None:
             self._release(key)
             self._paperwork.forget(key)
+            self._paperwork.forget(f"{key} networking")
         elif "deletionTimestamp" in binding["metadata"]:
             await self._clean_up(key, binding)
         elif (complaint := self._complaint(key, binding)) is not None:
@@ -115,17 +124,26 @@ class Bindings:
             self._paperwork.tell(key, binding, Outcome("Warning", "FailedReconcile", complaint))
         else:
             await self._paperwork.add_finalizer(binding)
+            self._tell_of_networking(key, binding)
             await self._bring(key, binding)
 
     def _complaint(self, key: str, binding: Object) -> str | None:
         """Why the controller cannot do anything about it."""
         spec = binding["spec"]
         arn = spec["targetGroupARN"]
-        if spec.get("targetType", "ip") != "ip":
-            return f"targetType {spec['targetType']} is not emulated; with ip the pods themselves are the targets"
+        for key_, known, why in NOT_EMULATED:
+            if spec.get(key_, known) != known:
+                return f"{key_} {spec[key_]} is not emulated: {why}"
         if (owner := self._owner(arn)) not in (None, key):
             return f"TargetGroup {arn} is already bound to TargetGroupBinding {owner}"
         return None
+
+    def _tell_of_networking(self, key: str, binding: Object) -> None:
+        """Its targets can be had all the same: the world file's security groups let the load balancer in, or do not."""
+        if binding["spec"].get("networking", {}).get("ingress"):
+            words = "spec.networking is not emulated: security groups are as the world file has them"
+            outcome = Outcome("Warning", "FailedNetworkReconcile", words)
+            self._paperwork.tell(f"{key} networking", binding, outcome)
 
     def _owner(self, arn: str) -> str | None:
         """Of several bindings of one group the oldest has it."""

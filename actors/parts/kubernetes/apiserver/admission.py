@@ -49,7 +49,7 @@ def _check_namespace(registry: Registry, resource: Resource, value: Object) -> N
 
 def _set_priority(resource: Resource, pod: Object) -> None:
     """Plugin Priority; there are only the two classes that every cluster has."""
-    spec = pod["spec"]
+    spec = pod.get("spec") or {}
     name = spec.get("priorityClassName")
     if name and name not in SYSTEM_PRIORITIES:
         raise forbidden(resource, pod["metadata"]["name"], f"no PriorityClass with name {name} was found")

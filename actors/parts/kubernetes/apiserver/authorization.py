@@ -43,12 +43,18 @@ def may(user: User, act: Act) -> bool:
     """Whether the user may do that."""
     if MASTERS in user.groups:
         return True
-    if act.path in FOR_EVERYBODY:
+    if act.path and (act.path in FOR_EVERYBODY or (AUTHENTICATED in user.groups and _is_basic(act))):
         return True
-    if VIEWERS not in user.groups:
-        return False
-    own_rights = act.group in ("authorization.k8s.io", "authentication.k8s.io") and act.verb == "create"
-    return act.verb in LOOKING or own_rights or (act.path.startswith("/apis/auth") and act.verb == "post")
+    return VIEWERS in user.groups and act.verb in LOOKING
+
+
+def _is_basic(act: Act) -> bool:
+    """Discovery, and questions about oneself (ClusterRoles system:discovery and system:basic-user)."""
+    if act.verb == "get":
+        return act.path.startswith(("/api", "/openapi"))
+    return act.verb == "post" and act.path.startswith(
+        ("/apis/authentication.k8s.io/", "/apis/authorization.k8s.io/")
+    )
 
 
 def authorize(request: Request) -> None:

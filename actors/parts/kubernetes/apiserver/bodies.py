@@ -15,8 +15,8 @@ def read_body(target: Target, body: Any, field_validation: str) -> tuple[Object,
     value = _of_kind(target, body)
     kind = target.resource.kind
     warnings = check_structure(kind, value, field_validation)
-    if warnings or field_validation == "Ignore":
-        value = pruned(value, shape(definition_of(kind)))
+    if warnings or field_validation == "Ignore" or _has_null(value):
+        value = decoded(value, shape(definition_of(kind)))
     _check_place(target, value["metadata"])
     return value, tuple(warnings)
 
@@ -54,12 +54,38 @@ def _check_place(target: Target, metadata: Object) -> None:
         metadata["name"] = target.name
 
 
-def pruned(value: Any, at: Shape) -> Any:
-    """The value without the fields that its schema does not know."""
+def read_part(kind: str, body: Any) -> Object:
+    """The body as a kind that is not stored: a Scale, a Binding. Raises `ApiError` 400."""
+    if not isinstance(body, dict) or body.get("kind", kind) != kind:
+        raise bad_request(f"the object provided is unrecognized (must be of type {kind})")
+    check_structure(kind, body)
+    read = decoded(body, shape(definition_of(kind)))
+    assert isinstance(read, dict)
+    return read
+
+
+def decoded(value: Any, at: Shape) -> Any:
+    """The value as Go's decoder would leave it: without fields that its schema does not know, and without nulls."""
     if isinstance(value, dict) and at.type == "object":
-        return {name: pruned(each, at.fields[name]) for name, each in value.items() if name in at.fields}
+        return {
+            name: decoded(each, at.fields[name])
+            for name, each in value.items()
+            if name in at.fields and each is not None
+        }
     if isinstance(value, dict) and at.type == "map":
-        return {name: pruned(each, at.values) for name, each in value.items()}
+        return {name: decoded(each, at.values) for name, each in value.items() if each is not None}
     if isinstance(value, list) and at.type == "array":
-        return [pruned(each, at.items) for each in value]
+        zero = _ZEROS.get(at.items.type)
+        return [zero if each is None else decoded(each, at.items) for each in value]
     return value
+
+
+_ZEROS: dict[str, Any] = {"object": {}, "map": {}, "array": [], "string": "", "integer": 0, "boolean": False}
+
+
+def _has_null(value: Any) -> bool:
+    each: Any
+    for each in value.values() if isinstance(value, dict) else value:
+        if each is None or (isinstance(each, dict | list) and _has_null(each)):
+            return True
+    return False

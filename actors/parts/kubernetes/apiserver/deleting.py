@@ -3,9 +3,10 @@
 The rules are those of k8s.io/apiserver: pkg/registry/rest/delete.go, pkg/registry/generic/registry/store.go.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from actors.parts.kubernetes.apiserver.admission import check_delete
+from actors.parts.kubernetes.apiserver.bodies import read_part
 from actors.parts.kubernetes.apiserver.errors import conflict
 from actors.parts.kubernetes.apiserver.options import refused
 from actors.parts.kubernetes.apiserver.registry import Registry
@@ -30,17 +31,14 @@ class DeleteOptions(NamedTuple):
     @classmethod
     def of(cls, request: Request) -> "DeleteOptions":
         """From the body, or from the query. Raises `ApiError` 422."""
-        body: Object = request.body if isinstance(request.body, dict) else {}
-        grace: Any = body.get("gracePeriodSeconds", request.number("gracePeriodSeconds"))
+        body: Object = {} if request.body is None else read_part("DeleteOptions", request.body)
+        grace = body.get("gracePeriodSeconds", request.number("gracePeriodSeconds"))
         policy = body.get("propagationPolicy") or request.query.get("propagationPolicy") or None
         if policy is None and isinstance(orphans := body.get("orphanDependents"), bool):
             policy = "Orphan" if orphans else "Background"
         if policy not in (None, *POLICIES):
             said = f'Unsupported value: "{policy}": supported values: "Foreground", "Background", "Orphan", "nil"'
             raise refused("DeleteOptions", "propagationPolicy", "FieldValueNotSupported", said)
-        if grace is not None and (type(grace) is not int):
-            said = f'Invalid value: "{grace}": must be an integer'
-            raise refused("DeleteOptions", "gracePeriodSeconds", "FieldValueInvalid", said)
         wanted = body.get("preconditions") or {}
         dry_run = request.dry_run or body.get("dryRun") == ["All"]
         return cls(grace, wanted.get("uid"), wanted.get("resourceVersion"), policy, dry_run)

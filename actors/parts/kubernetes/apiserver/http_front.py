@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from aiohttp import web
 
-from actors.parts.kubernetes.apiserver.authorization import FOR_EVERYBODY
+from actors.parts.kubernetes.apiserver.authorization import AUTHENTICATED, FOR_EVERYBODY, Act, may
 from actors.parts.kubernetes.apiserver.documents import is_known
 from actors.parts.kubernetes.apiserver.errors import NO_PATH
 from actors.parts.kubernetes.apiserver.logs import follow
@@ -96,7 +96,7 @@ class HttpFront:
         if scheme.lower() == "bearer":
             for known, user in self._tokens.items():
                 if hmac.compare_digest(given, known):
-                    return user
+                    return _impersonated(http, user)
         raise ApiError(401, "Unauthorized")
 
     # ---- streams --------------------------------------------------------------------------------------------
@@ -120,6 +120,17 @@ class HttpFront:
             async for text in texts:
                 await response.write(text.encode())
         return response
+
+
+def _impersonated(http: web.Request, user: User) -> User:
+    """Whom the user wants to be taken for (`kubectl --as`). Raises `ApiError` 403 for who may not ask for that."""
+    name = http.headers.get("Impersonate-User")
+    if name is None:
+        return user
+    if not may(user, Act("impersonate", resource="users", name=name)):
+        what = 'cannot impersonate resource "users" in API group "" at the cluster scope'
+        raise ApiError(403, f'users "{name}" is forbidden: User "{user.name}" {what}')
+    return User(name, (*http.headers.getall("Impersonate-Group", []), AUTHENTICATED))
 
 
 async def _body(http: web.Request) -> tuple[Any, str]:

@@ -20,10 +20,14 @@ from actors.parts.kubernetes.apiserver.registry import Limits, Registry
 from actors.parts.kubernetes.apiserver.representation import PARTIAL, TABLE, Form, negotiate
 from actors.parts.kubernetes.apiserver.requests import Request, Response, Target, target_of, verb_of
 from actors.parts.kubernetes.apiserver.selection import News, selection_of
-from actors.parts.kubernetes.apiserver.store import Store
+from actors.parts.kubernetes.apiserver.store import Event, Store
 from actors.parts.kubernetes.apiserver.streaming import StreamOptions, sends_initial_events, stream
 from actors.parts.kubernetes.apiserver.watching import Watch, Watches, described, parse_revision
+from actors.protocols.kubernetes.resources import BY_KIND
 from actors.protocols.kubernetes.status import ApiError
+
+VERBS_TOLD = {"list": "LIST", "watch": "WATCH", "deletecollection": "DELETECOLLECTION"}
+"""The verbs of `apiserver_request_total` that are not the methods themselves."""
 
 
 class ApiServer:
@@ -34,7 +38,8 @@ class ApiServer:
         self.context = context
         self.store = Store(path, context.unix_ns)
         self.registry = Registry(context, self.store, limits)
-        self.watches = Watches(self.store)
+        self.store.listeners.append(self._count_objects)
+        self.watches = Watches(self.store, context.metrics)
 
     def start(self) -> None:
         """Make what every cluster has from its first start, and begin the work that nobody asks for."""
@@ -63,10 +68,20 @@ class ApiServer:
         return answer_collection(self.registry, request, target)
 
     def _count(self, request: Request, target: Target | None, code: int) -> None:
-        resource = "" if target is None else target.resource.plural
-        verb = request.method if target is None else verb_of(request.method, target, False).upper()
+        verb, resource, part = request.method, "", ""
+        if target is not None:
+            resource, part = target.resource.plural, target.subresource or ""
+            verb = VERBS_TOLD.get(verb_of(request.method, target, request.flag("watch")), request.method)
         counter = self.context.metrics.counter
-        counter("apiserver_request_total", verb=verb, resource=resource, code=str(code)).value += 1
+        labels = {"verb": verb, "resource": resource, "subresource": part, "code": str(code)}
+        counter("apiserver_request_total", **labels).value += 1
+
+    def _count_objects(self, event: Event) -> None:
+        if event.type != "MODIFIED":
+            gauge = self.context.metrics.gauge(
+                "apiserver_storage_objects", resource=BY_KIND[event.kind].qualified
+            )
+            gauge.value = self.store.count(event.kind)
 
     # ---- watches --------------------------------------------------------------------------------------------
 

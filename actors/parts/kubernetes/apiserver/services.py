@@ -14,7 +14,7 @@ _WITH_NODE_PORTS = ("NodePort", "LoadBalancer")
 
 def allocate(registry: Registry, service: Object, old: Object | None = None) -> None:
     """Fill in what the Service needs and does not name; what it names must be free. Raises `ApiError` 422."""
-    spec, had = service["spec"], {} if old is None else old["spec"]
+    spec, had = service.setdefault("spec", {}), {} if old is None else old["spec"]
     if type_of(spec) in _WITH_ADDRESS:
         _keep_address(spec, had)
         _allocate_address(registry, service)
@@ -111,9 +111,11 @@ def _free_address(registry: Registry, service: Object) -> str:
 
 
 def _keep_node_ports(spec: Object, had: Object) -> None:
-    before = {(port.get("protocol"), port["port"]): port.get("nodePort") for port in had.get("ports") or ()}
+    before = {
+        (port.get("protocol"), port.get("port")): port.get("nodePort") for port in had.get("ports") or ()
+    }
     for port in spec.get("ports") or ():
-        kept = before.get((port.get("protocol"), port["port"]))
+        kept = before.get((port.get("protocol"), port.get("port")))
         if kept and not port.get("nodePort"):
             port["nodePort"] = kept
 

@@ -1,7 +1,8 @@
 """Subresources that are no objects of their own: a pod's binding and eviction, and the scale of what has replicas."""
 
+from actors.parts.kubernetes.apiserver.bodies import read_part
 from actors.parts.kubernetes.apiserver.deleting import DeleteOptions, delete
-from actors.parts.kubernetes.apiserver.errors import bad_request, conflict, method_not_allowed
+from actors.parts.kubernetes.apiserver.errors import conflict, method_not_allowed
 from actors.parts.kubernetes.apiserver.logs import read_log
 from actors.parts.kubernetes.apiserver.options import Options
 from actors.parts.kubernetes.apiserver.patching import JSON, MERGE, apply_patch, check_type
@@ -37,13 +38,14 @@ async def answer(registry: Registry, request: Request, target: Target) -> Respon
 
 def bind(registry: Registry, target: Target, body: Object, options: Options) -> Object:
     """Give a pod its node: what the scheduler's Binding does (pkg/registry/core/pod/storage)."""
-    node = (body.get("target") or {}).get("name") if isinstance(body, dict) else None
+    binding = read_part("Binding", body)
+    metadata, node = binding.get("metadata") or {}, (binding.get("target") or {}).get("name")
     if not node:
         errors = FieldErrors()
         errors.required("target", "the name of a node is needed")
         errors.check("Binding", "")
     current = registry.current(target)
-    check_version(target.resource, current, {**(body.get("metadata") or {}), "resourceVersion": None})
+    check_version(target.resource, current, {"uid": metadata.get("uid")})
     name = current["metadata"]["name"]
     if "deletionTimestamp" in current["metadata"]:
         raise conflict(
@@ -53,8 +55,7 @@ def bind(registry: Registry, target: Target, body: Object, options: Options) -> 
         raise conflict(target.resource, name, f'pod {name} is already assigned to node "{bound}"')
     pod = clone(current)
     pod["spec"]["nodeName"] = node
-    annotations = (body.get("metadata") or {}).get("annotations")
-    if annotations:
+    if annotations := metadata.get("annotations"):
         pod["metadata"]["annotations"] = {**pod["metadata"].get("annotations", {}), **annotations}
     conditions = [each for each in pod["status"].get("conditions", ()) if each["type"] != "PodScheduled"]
     scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None}
@@ -66,9 +67,8 @@ def bind(registry: Registry, target: Target, body: Object, options: Options) -> 
 
 def evict(registry: Registry, target: Target, body: Object, request: Request) -> Object:
     """Ask for a pod to go, as `kubectl drain` does. There are no disruption budgets that could object."""
-    if not isinstance(body, dict) or body.get("kind", "Eviction") != "Eviction":
-        raise bad_request("the object provided is unrecognized (must be of type Eviction)")
-    asked = Request("DELETE", request.path, request.query, body.get("deleteOptions"), user=request.user)
+    wanted = read_part("Eviction", body).get("deleteOptions")
+    asked = Request("DELETE", request.path, request.query, wanted, user=request.user)
     delete(registry, target, DeleteOptions.of(asked))
     return {**_SUCCESS, "code": 201}
 
@@ -99,8 +99,7 @@ def _patched_scale(registry: Registry, target: Target, request: Request) -> Obje
 def rescale(registry: Registry, target: Target, scale: Object, options: Options) -> Object:
     """Set the replicas of what is scaled; returns its new Scale."""
     current = registry.current(target)
-    if not isinstance(scale, dict) or scale.get("kind", "Scale") != "Scale":
-        raise bad_request("the object provided is unrecognized (must be of type Scale)")
+    scale = read_part("Scale", scale)
     check_version(target.resource, current, scale.get("metadata") or {})
     replicas = _wanted_replicas(target, scale)
     value = clone(current)
@@ -116,10 +115,7 @@ def rescale(registry: Registry, target: Target, scale: Object, options: Options)
 
 
 def _wanted_replicas(target: Target, scale: Object) -> int:
-    replicas = (scale.get("spec") or {}).get("replicas", 0)
-    if type(replicas) is not int:
-        where = "Go struct field ScaleSpec.spec.replicas of type int32"
-        raise bad_request(f"json: cannot unmarshal {replicas!r} into {where}")
+    replicas: int = (scale.get("spec") or {}).get("replicas", 0)
     errors = FieldErrors()
     if replicas < 0:
         errors.invalid("spec.replicas", replicas, "must be greater than or equal to 0")

@@ -8,9 +8,11 @@ and one whose place has been forgotten gets 410.
 import asyncio
 from typing import Any
 
+from actors.element import Gauge, Metrics
 from actors.parts.kubernetes.apiserver.errors import expired
 from actors.parts.kubernetes.apiserver.selection import News, Selection
 from actors.parts.kubernetes.apiserver.store import Event, Gone, Store
+from actors.protocols.kubernetes.resources import BY_KIND
 from actors.protocols.kubernetes.status import ApiError
 
 
@@ -61,8 +63,9 @@ class Watch:
 class Watches:
     """The watches that wait, by kind."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, metrics: Metrics) -> None:
         self.store = store
+        self._metrics = metrics
         self._waiting: dict[str, dict[Watch, None]] = {}
         store.listeners.append(self._on_event)
 
@@ -78,10 +81,18 @@ class Watches:
         return {kind: len(waiting) for kind, waiting in sorted(self._waiting.items()) if waiting}
 
     def add(self, watch: Watch) -> None:
-        self._waiting.setdefault(watch.selection.kind, {})[watch] = None
+        waiting = self._waiting.setdefault(watch.selection.kind, {})
+        waiting[watch] = None
+        self._gauge(watch.selection.kind).value = len(waiting)
 
     def remove(self, watch: Watch) -> None:
-        self._waiting[watch.selection.kind].pop(watch, None)
+        waiting = self._waiting[watch.selection.kind]
+        waiting.pop(watch, None)
+        self._gauge(watch.selection.kind).value = len(waiting)
+
+    def _gauge(self, kind: str) -> Gauge:
+        resource = BY_KIND[kind].plural
+        return self._metrics.gauge("apiserver_longrunning_requests", verb="WATCH", resource=resource)
 
     def _on_event(self, event: Event) -> None:
         for watch in self._waiting.get(event.kind, ()):

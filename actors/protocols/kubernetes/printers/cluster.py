@@ -25,7 +25,9 @@ _ROLE = "node-role.kubernetes.io/"
 def _node(value: Object, now: float) -> list[Any]:
     of_status = status(value)
     info = of_status.get("nodeInfo") or {}
-    addresses = {each["type"]: each["address"] for each in reversed(of_status.get("addresses") or [])}
+    addresses = {
+        each.get("type"): each.get("address", "") for each in reversed(of_status.get("addresses") or [])
+    }
     return [
         name_of(value),
         _node_status(value, of_status),

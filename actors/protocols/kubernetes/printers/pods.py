@@ -60,7 +60,7 @@ def _counts(of_spec: Object, of_status: Object) -> tuple[int, int, int, str]:
     sidecars = {each["name"] for each in of_spec.get("initContainers") or [] if _restartable(each)}
     inits = list(of_status.get("initContainerStatuses") or [])
     mains = of_status.get("containerStatuses") or []
-    counted = mains + [each for each in inits if each["name"] in sidecars]
+    counted = mains + [each for each in inits if each.get("name") in sidecars]
     if _initializing(of_spec, of_status):
         counted_restarts = inits
     else:
@@ -70,7 +70,7 @@ def _counts(of_spec: Object, of_status: Object) -> tuple[int, int, int, str]:
         for each in counted_restarts
     ]
     ready = sum(bool(each.get("ready")) and "running" in (each.get("state") or {}) for each in mains)
-    ready += sum(bool(each.get("ready")) for each in inits if each["name"] in sidecars)
+    ready += sum(bool(each.get("ready")) for each in inits if each.get("name") in sidecars)
     total = len(of_spec.get("containers") or []) + len(sidecars)
     restarts = sum(each.get("restartCount") or 0 for each in counted_restarts)
     return ready, total, restarts, max(finished, default="")
@@ -114,7 +114,7 @@ def _init_reason(of_spec: Object, of_status: Object) -> str:
         terminated, waiting = state.get("terminated"), state.get("waiting") or {}
         if terminated is not None and terminated.get("exitCode") == 0:
             continue
-        if _restartable(given.get(each["name"], {})) and each.get("started"):
+        if _restartable(given.get(each.get("name"), {})) and each.get("started"):
             continue
         if terminated is not None:
             return "Init:" + (terminated.get("reason") or _exit(terminated))
