@@ -207,7 +207,9 @@ class Bed:
         own = [each for each in found if each["involvedObject"]["name"] == name]
         own.sort(key=lambda each: each["metadata"]["creationTimestamp"] + each["metadata"]["name"])
         counts = [f" (x{each['count']})" if each["count"] > 1 else "" for each in own]
-        return [f"{each['reason']}: {each['message']}{count}" for each, count in zip(own, counts, strict=True)]
+        return [
+            f"{each['reason']}: {each['message']}{count}" for each, count in zip(own, counts, strict=True)
+        ]
 
     def records(self, kind: str) -> list[Object]:
         return [each for each in self.net.journal if each["kind"] == kind]

@@ -42,10 +42,8 @@ class Kubelet:
         self._room = allocatable(instance)
         self._labels: dict[str, str] = {}
         self._new: list[Object] = []
-        boot_id = runtime.new_id("boot")
-        boot_id = "-".join((boot_id[:8], boot_id[8:12], boot_id[12:16], boot_id[16:20], boot_id[20:32]))
         self.registration = Registration(
-            self.services, instance, boot_id, status_every_s=status_every_s, lease_s=lease_s
+            self.services, instance, status_every_s=status_every_s, lease_s=lease_s
         )
         selector = f"spec.nodeName={instance.name}"
         self.informer = Informer(context, client, "Pod", self._pod_changed, field_selector=selector)

@@ -7,6 +7,7 @@ status is written, and the object is deleted for good.
 """
 
 import asyncio
+import signal
 from typing import Any
 
 from actors.element import CallFailed
@@ -90,9 +91,39 @@ class PodWorker:
         if int(new["resourceVersion"]) < int(known["resourceVersion"]):
             return
         self.pod = pod
+        self._take_images(pod)
         if "deletionTimestamp" in new:
+            if new.get("deletionGracePeriodSeconds", 0) < known.get("deletionGracePeriodSeconds", 0):
+                self._services.context.spawn(self._hurry(self._grace_s()), f"hurry {self.name}")
             self._deleted.set()
         self._changed()
+
+    def _take_images(self, pod: Object) -> None:
+        """An image is all that may change in a container's spec; the container is started again with it."""
+        specs = {
+            each["name"]: each
+            for part in ("initContainers", "containers")
+            for each in pod["spec"].get(part, ())
+        }
+        for container in self.machine:
+            spec = specs.get(container.name)
+            if spec is None or spec["image"] == container.spec["image"]:
+                continue
+            old, container.spec = container.spec, spec
+            self._again_ns.pop(container.name, None)
+            if container.running is not None:
+                container.wants_restart = True
+                message = f"Container {container.name} definition changed, will be restarted"
+                self._services.context.spawn(
+                    self._kill(container, message, None, old), f"kill {container.name}"
+                )
+
+    async def _hurry(self, grace_s: float) -> None:
+        """The pod was deleted again, with less patience: what still runs then is killed."""
+        await self._services.context.sleep(grace_s)
+        for container in self.machine:
+            if container.running is not None and self.machine.sandbox is not None:
+                await self._services.runtime.signal(self.machine.sandbox, container.name, signal.SIGKILL)
 
     def remove(self) -> None:
         """The object is gone from the API: whoever deleted it did not wait for this kubelet."""
@@ -197,7 +228,10 @@ class PodWorker:
         if before != (container.started, container.ready):
             self._changed()
 
-    async def _kill(self, container: Container, message: str, grace_s: float | None) -> None:
+    async def _kill(
+        self, container: Container, message: str, grace_s: float | None, spec: Object | None = None
+    ) -> None:
+        """Stop a container that runs; `spec` is what it was started with, if that has changed since."""
         sandbox = self.machine.sandbox
         if container.running is None or sandbox is None:
             return
@@ -206,7 +240,7 @@ class PodWorker:
             await ended.wait()  # somebody is at it
             return
         self._killing[ended] = None
-        await self._killer.kill(self.pod, container, sandbox, grace, ended, message)
+        await self._killer.kill(self.pod, container, spec or container.spec, sandbox, grace, ended, message)
         del self._killing[ended]
 
     # ---- the story -----------------------------------------------------------------------------------------
