@@ -95,7 +95,7 @@ class Kubelet:
             if (worker.machine.namespace, worker.machine.name) == same_name:
                 previous = worker
         worker = PodWorker(self.services, pod, previous)
-        others = [each.pod for each in self.workers.values() if each.active and each is not previous]
+        others = [each.case.pod for each in self.workers.values() if each.active and each is not previous]
         refused = None
         if worker.active and "deletionTimestamp" not in metadata:
             node = self.registration.node or {}
