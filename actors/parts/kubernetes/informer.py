@@ -48,6 +48,11 @@ class Informer:
         self._selectors = {"label_selector": label_selector, "field_selector": field_selector}
         self._version = ""
 
+    @property
+    def version(self) -> int:
+        """Everything up to this resource version is known; 0 before the first list, and while it must list again."""
+        return int(self._version or 0)
+
     def start(self) -> None:
         """Follow the collection until the element stops."""
         self._context.spawn(self._follow(), f"watch {self.kind}")

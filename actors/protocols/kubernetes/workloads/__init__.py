@@ -1,0 +1,1 @@
+"""What controllers decide, sans-IO: objects in, intentions out."""
