@@ -9,20 +9,28 @@ from typing import Any
 from pydantic import Field
 
 from actors.element import Context, Element, ElementConfig, ElementName
+from actors.parts.kubernetes.controllers.daemon_set import DaemonSetController
 from actors.parts.kubernetes.controllers.deployment import DeploymentController
 from actors.parts.kubernetes.controllers.endpoint_slice import EndpointSliceController
 from actors.parts.kubernetes.controllers.endpoints import EndpointsController
 from actors.parts.kubernetes.controllers.frame import Cluster, Controller
 from actors.parts.kubernetes.controllers.garbage import GarbageCollector
+from actors.parts.kubernetes.controllers.node_lifecycle import NodeLifecycleController
+from actors.parts.kubernetes.controllers.pod_gc import PodGarbageCollector
 from actors.parts.kubernetes.controllers.replica_set import ReplicaSetController
+from actors.parts.kubernetes.controllers.taint_eviction import TaintEvictionController
 
 USER = "system:kube-controller-manager"
 
 CONTROLLERS: tuple[type[Controller], ...] = (
     ReplicaSetController,
     DeploymentController,
+    DaemonSetController,
     EndpointSliceController,
     EndpointsController,
+    NodeLifecycleController,
+    TaintEvictionController,
+    PodGarbageCollector,
     GarbageCollector,
 )
 
