@@ -228,7 +228,9 @@ def test_whoever_is_killed_the_rollout_ends_well_and_within_bounds(seed: int, tm
         for _ in range(12):
             await cluster.sleep(dice.expovariate(2))
             await cluster.net.restart(
-                dice.choice(["kube-api", "kube-controller-manager", "kube-controller-manager", "kube-scheduler"])
+                dice.choice(
+                    ["kube-api", "kube-controller-manager", "kube-controller-manager", "kube-scheduler"]
+                )
             )
         await cluster.sleep(1)
         await cluster.until(cluster.settled)
