@@ -57,7 +57,8 @@ def pod(
         (pod("a"), pod("z")),
     ],
     ids=[
-        "no node", "pending", "unknown", "not ready", "lower cost", "dearer stays", "a cost that is no number", "ready later",
+        "no node", "pending", "unknown", "not ready", "lower cost", "dearer stays", "a cost that is no number",
+        "ready later",
         "ready at about the same time: by UID", "restarts", "younger", "by UID",
     ],
 )  # fmt: skip
