@@ -9,7 +9,16 @@ from importlib import import_module
 
 from orchestrator.journal.sentences.table import SENTENCES, Record, Told, as_it_is
 
-for _room in ("world", "pods", "addresses", "names", "packets", "connections", "requests"):
+for _room in (
+    "world",
+    "network_interfaces",
+    "pods",
+    "addresses",
+    "names",
+    "packets",
+    "connections",
+    "requests",
+):
     import_module(f"{__name__}.{_room}")
 
 __all__ = ["SENTENCES", "Record", "Told", "tell"]
