@@ -112,16 +112,21 @@ def every_add_has_its_del(records: Iterable[Record], alive: Collection[str]) -> 
 
 
 def phases_only_go_on(records: Iterable[Record]) -> list[str]:
-    """A pod's phase moves from Pending to Running to its end, and never back."""
+    """A pod's phase moves from Pending to Running to its end, and never back.
+
+    A node that begins anew knows of its pods what the API server knows, which may be less than was so on the node."""
     return list(_wrong_moves(records))
 
 
 def _wrong_moves(records: Iterable[Record]) -> Iterator[str]:
-    phases: dict[str, str] = {}
+    phases: dict[str, dict[str, str]] = {}
     for record in records:
+        if record["kind"] == "node.boot":
+            phases.pop(record["element"], None)
         if record["kind"] != "pod.phase":
             continue
-        before, now = phases.get(record["uid"]), record["phase"]
+        mine = phases.setdefault(record["element"], {})
+        before, now = mine.get(record["uid"]), record["phase"]
         if now not in MOVES[before]:
             yield f"{_when(record)} {record['pod']} is {now}, after it was {before}"
-        phases[record["uid"]] = now
+        mine[record["uid"]] = now
