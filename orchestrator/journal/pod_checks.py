@@ -34,7 +34,9 @@ def _when(record: Record) -> str:
 
 
 def _follow(record: Record, running: dict[str, Sandbox], kept: dict[str, Sandbox]) -> str | None:
-    """Take a record in; the id of a sandbox that was made by it. `running` have a process; of `kept` something is left."""
+    """Take a record in; the id of the sandbox that was made by it, if any.
+
+    `running` have a process; of those that are `kept` something is left."""
     node = record["element"]
     if record["kind"] == "node.boot":
         for alive in (running, kept):
@@ -54,10 +56,12 @@ def _follow(record: Record, running: dict[str, Sandbox], kept: dict[str, Sandbox
 
 
 def no_address_in_two_sandboxes(records: Iterable[Record]) -> list[str]:
-    """No two sandboxes whose processes run have one address."""
+    """No two sandboxes whose processes run have one address; one that the CNI has deleted has none any more."""
     running: dict[str, Sandbox] = {}
     found = []
     for record in records:
+        if record["kind"] == "cni.del" and "error" not in record:
+            running.pop(record["sandbox"], None)
         made = _follow(record, running, {})
         if made is None:
             continue

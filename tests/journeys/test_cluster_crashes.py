@@ -1,8 +1,8 @@
 """`kill -9` of anything in a cluster, at any moment of a rollout: it finishes, no address is given twice, none leaks.
 
-One seed says how many pods there are, what changes, who is killed and when (`crashes.py`). A seed that fails says so; it
-is run alone by `JOURNEY_SEEDS=17 pytest tests/journeys/test_cluster_crashes.py`, and `JOURNEY_SEEDS=200-999` looks at
-more of them.
+One seed says how many pods there are, what changes, who is killed and when (`crashes.py`). A seed that fails is named;
+it is run alone by `JOURNEY_SEEDS=17 pytest tests/journeys/test_cluster_crashes.py`, and `JOURNEY_SEEDS=200-999` looks
+at more of them.
 """
 
 import os

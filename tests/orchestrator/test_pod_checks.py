@@ -43,13 +43,17 @@ def phase(now: str, uid: str = "1") -> Record:
 # ---- addresses of sandboxes ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("end", [sandbox("SandboxGone", "a"), sandbox("SandboxRemoved", "a"), boot()])
+@pytest.mark.parametrize(
+    "end", [sandbox("SandboxGone", "a"), sandbox("SandboxRemoved", "a"), boot(), cni("del", "a")]
+)
 def test_an_address_may_be_in_another_sandbox_when_the_first_has_ended(end: Record):
     records = [sandbox("SandboxCreated", "a"), end, sandbox("SandboxCreated", "b", node="node-2")]
     assert no_address_in_two_sandboxes(records) == []
 
 
-@pytest.mark.parametrize("between", [[], [boot("node-2")], [sandbox("SandboxGone", "c")]])
+@pytest.mark.parametrize(
+    "between", [[], [boot("node-2")], [sandbox("SandboxGone", "c")], [cni("del", "a", error="no")]]
+)
 def test_two_living_sandboxes_with_one_address_are_found(between: list[Record]):
     second = sandbox("SandboxCreated", "b", node="node-2")
     (fault,) = no_address_in_two_sandboxes([sandbox("SandboxCreated", "a"), *between, second])
