@@ -2,6 +2,7 @@
 and what one pod gives back lets one other start."""
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ from actors.protocols.kubernetes.workloads.pods import is_ready
 from tests.journeys.cluster import Cluster, Object
 
 NO_ADDRESS = re.compile(
-    r"(\(combined from similar events\): )?Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox "
+    r"(\(combined from similar events\): )?"
+    r"Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox "
     r'"[0-9a-f]{64}": plugin type="aws-cni" name="aws-cni" failed \(add\): '
     r"add cmd: failed to assign an IP address to container"
 )
@@ -144,7 +146,7 @@ def test_a_full_subnet_is_left_alone_for_two_minutes(tmp_path: Path):
         await cluster.sleep(400)
         kind = "ec2.assign_private_ip_addresses"
         times = [at for at, code in refused(cluster, kind) if code == "InsufficientFreeAddressesInSubnet"]
-        pauses = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        pauses = [later - earlier for earlier, later in pairwise(times)]
         assert len(pauses) >= 2
         assert all(SUBNET_PAUSE_S <= each <= SUBNET_PAUSE_S + 6 for each in pauses), times
         assert "InsufficientFreeAddressesInSubnet" in told(cluster, "ipam.error")[0]["error"]
