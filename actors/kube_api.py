@@ -112,7 +112,9 @@ class KubeApi(Element):
         config, directory, database = self.config, self.context.directory, self.server.store.database
         if not (directory / "certs" / f"{config.certificate}.pem").exists():
             return
-        from actors.parts.kubernetes.apiserver.http_front import HttpFront  # slow to load, and not always wanted
+        from actors.parts.kubernetes.apiserver.http_front import (
+            HttpFront,  # slow to load, and not always wanted
+        )
 
         token = admin_token(directory, config.certificate)
         viewers = {} if config.read_only_token is None else {config.read_only_token: VIEWER}

@@ -25,7 +25,8 @@ class ManifestError(Exception):
 async def apply_manifests(handle: Handle, files: tuple[str, ...], *, dry_run: bool = False) -> int:
     """Apply all documents of all files, in order; returns how many. Raises `ManifestError`.
 
-    A dry run finds faults and changes nothing. That a namespace is missing, which an earlier document makes, is no fault.
+    A dry run finds faults and changes nothing; that a namespace is missing is none: an earlier document may make it.
+    """
     count = 0
     for file in files:
         for number, document in enumerate(_documents(file), 1):
