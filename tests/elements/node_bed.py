@@ -132,10 +132,14 @@ class Bed:
             **config,
         }
         self.net.add("node-1", "eks_node", node)
+        self.surround()
+        self.net.add_element("tester", Tester)
+
+    def surround(self) -> None:
+        """The VPC and the CNI plugin."""
         self.net.add_element("cni", Plugin)
         self.net.add_element("vpc", Vpc)
         self.net.link("eni", ("node-1", "eth0"), ("vpc", "eth0"), delay="50us", mtu=9001)
-        self.net.add_element("tester", Tester)
 
     def play(self, story: Callable[["Bed"], Awaitable[None]]) -> "Bed":
         """Run the story when the node is ready."""
