@@ -103,7 +103,7 @@ class Vpc(Element):
                 self.context,
                 changed=self.forget_decisions,
                 undeliverable=lambda packet: self._drop("gateway_unreachable"),
-                arm=self._alarm.arm,
+                arm=self._alarm.arm_for,
             )
             self._gateway.address = InterfaceAddress.parse(gateway.address)
             self._gateway.neighbours.addresses.add(self._gateway.address.address)

@@ -7,7 +7,7 @@ from typing import Any
 from actors.parts.kubernetes.apiserver.authorization import MASTERS
 from actors.parts.kubernetes.apiserver.patching import APPLY
 from actors.parts.kubernetes.apiserver.requests import Request, Response, User
-from actors.parts.kubernetes.apiserver.yaml_values import parse_yaml
+from actors.parts.kubernetes.apiserver.values import parse_yaml
 from actors.protocols.kubernetes.resources import RESOURCES, Resource
 from actors.protocols.kubernetes.status import ApiError
 
