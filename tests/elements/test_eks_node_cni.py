@@ -55,7 +55,8 @@ def test_more_pods_than_warm_addresses_wait_for_the_pool_to_grow(tmp_path: Path)
         assert await bed.agrees()
         failed = [each for each in bed.records("pod.sandbox") if each["reason"] == "FailedCreatePodSandBox"]
         assert failed and all(
-            each["message"].endswith("add cmd: failed to assign an IP address to container") for each in failed
+            each["message"].endswith("add cmd: failed to assign an IP address to container")
+            for each in failed
         )
         inspected: Object = await bed.net.host("tester").call("node-1", "inspect")
         assert len(inspected["network_interfaces"]) >= 2
