@@ -610,14 +610,12 @@ def test_what_was_pulled_is_there_after_a_reboot_and_a_deleted_node_stays_away()
         await bed.until_ready()
         await bed.sleep(11)
         await bed.net.restart("node-1")
-        bed.plugin.given.clear()
         await bed.sleep(0.5)
         assert await bed.ready()
         await bed.client.delete("Node", "node-1")
         await bed.sleep(30)
         assert (await bed.client.list("Node")).items == []
         await bed.net.restart("node-1")
-        bed.plugin.given.clear()
         await bed.until(bed.node_ready)
 
     Bed().play(story)
@@ -757,7 +755,6 @@ def test_a_node_that_was_killed_starts_its_pods_again():
         before = await bed.status()
         await bed.net.restart("node-1")
         assert "web" not in bed.net.hosts
-        bed.plugin.given.clear()  # ipamd finds out by the boot id
         await bed.sleep(0.001)
         await bed.until(bed.node_ready)
         after = await bed.status()

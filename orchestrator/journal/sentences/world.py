@@ -74,6 +74,8 @@ def cni_add(r: Record) -> Told:
 
 @sentence("cni.del")
 def cni_del(r: Record) -> Told:
+    if "error" in r:
+        return Told(f"CNI DEL: pod {r['pod']} keeps its network", r["error"])
     return Told(f"CNI DEL: pod {r['pod']} gives {r['address']} back", f"veth {r['veth']} is gone")
 
 
