@@ -218,21 +218,24 @@ class Element(ABC):
 
     async def on_call(self, verb: str, arguments: dict[str, Any]) -> Any:
         """A call over the management network. The default runs `call_<verb>(**arguments)`."""
-        method = getattr(self, f"call_{verb}", None)
-        if method is None:
-            known = sorted(name.removeprefix("call_") for name in dir(self) if name.startswith("call_"))
-            raise CallFailed(
-                f"{self.context.name} does not know {verb!r}; it knows {', '.join(known) or 'no calls'}"
-            )
-        try:
-            answer = method(**arguments)  # a coroutine function only takes its arguments here
-        except TypeError as error:
-            raise CallFailed(f"{self.context.name}: {verb}: {error}") from None
-        return await answer
+        return await answer_call(self, self.context.name, verb, arguments)
 
     def inspect(self) -> dict[str, Any]:
         """The element's state, as plain values, for `journey inspect`."""
         return {}
+
+
+async def answer_call(what: object, name: str, verb: str, arguments: dict[str, Any]) -> Any:
+    """Run `call_<verb>(**arguments)` of an element called `name`, or of a part that answers for it."""
+    method = getattr(what, f"call_{verb}", None)
+    if method is None:
+        known = sorted(each.removeprefix("call_") for each in dir(what) if each.startswith("call_"))
+        raise CallFailed(f"{name} does not know {verb!r}; it knows {', '.join(known) or 'no calls'}")
+    try:
+        answer = method(**arguments)  # a coroutine function only takes its arguments here
+    except TypeError as error:
+        raise CallFailed(f"{name}: {verb}: {error}") from None
+    return await answer
 
 
 class UnknownKind(LookupError):

@@ -8,156 +8,29 @@ change of interfaces, routes or groups empties the cache. A journey's first pack
 
 from struct import Struct
 from struct import error as TooShort
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, model_validator
-
-from actors.element import JOURNEY, Claim, Context, Element, ElementConfig
-from actors.parts.config_fields import Cidr, fault, unknown
-from actors.parts.vpc_config import (
-    ConnectionTracking,
-    InternetGateway,
-    NetworkInterface,
-    RouteConfig,
-    SecurityGroupConfig,
-    SubnetConfig,
-    eni_map,
-    eni_of,
-    is_prefix,
-    rule_of,
-    subnet_of,
-)
+from actors.element import JOURNEY, Context, Element, answer_call
+from actors.parts.ec2.control import Ec2Control
+from actors.parts.ec2.store import InterfaceStore
+from actors.parts.vpc_world import Config, ec2_of, fabric_of, interfaces_of
 from actors.protocols.connection_tracking import Connection, ConnectionTracker, Timeouts
-from actors.protocols.eni_map import Eni, EniError
+from actors.protocols.ec2.records import NetworkInterface
+from actors.protocols.eni_map import Eni
 from actors.protocols.flows import FIN_SYN_RST
-from actors.protocols.security_groups import Group, SecurityGroups
-from actors.protocols.vpc_fabric import Decision, Note, VpcFabric
-from actors.protocols.vpc_routes import Route, VpcRouteTable
+from actors.protocols.vpc_fabric import Decision, Note
 from actors.stack.alarm import Alarm
 from actors.stack.interfaces import Interface
 from actors.wire import arp, ethernet, ipv4
-from actors.wire.addresses import InterfaceAddress, Prefix, ip_bytes, ip_text, mac_for, mac_text
+from actors.wire.addresses import InterfaceAddress, ip_bytes, ip_text, mac_for, mac_text
 from actors.wire.malformed import Malformed
+
+__all__ = ["Config", "Vpc"]
 
 _TCP_FLAGS = 47
 """Where the TCP flags stand in a frame whose IPv4 header has no options."""
 _flow_bytes = Struct(">15s5xHxBxx12s").unpack_from
 """MACs, EtherType and IP version; fragment word; protocol; addresses and ports: what a kept decision depends on."""
-
-
-class Config(ElementConfig):
-    """A VPC with its subnets, route tables, security groups and network interfaces."""
-
-    cidr: Cidr = Field(description="all private addresses; subnets divide it")
-    internet_gateway: InternetGateway | None = None
-    subnets: dict[str, SubnetConfig] = Field(min_length=1, description="by name")
-    route_tables: dict[str, tuple[RouteConfig, ...]] = Field(
-        description="lists of routes, by the names that subnets use"
-    )
-    security_groups: dict[str, SecurityGroupConfig] = Field(
-        description="by the names that interfaces and rules use"
-    )
-    network_interfaces: dict[Annotated[str, Field(pattern="^eni-[0-9a-z]+$")], NetworkInterface] = Field(
-        default={}, description="by id"
-    )
-    connection_tracking: ConnectionTracking = ConnectionTracking()
-
-    def port_names(self) -> list[str]:
-        gateway = [self.internet_gateway.port] if self.internet_gateway else []
-        return list(dict.fromkeys([*gateway, *(eni.port for eni in self.network_interfaces.values())]))
-
-    def claims(self) -> list[Claim]:
-        """Private addresses of interfaces are claimed by those that they are attached to."""
-        claims = [Claim("subnet", self.cidr, ("cidr",))]
-        for name, subnet in self.subnets.items():
-            where = ("subnets", name, "cidr")
-            claims.append(Claim("subnet", subnet.cidr, where))
-            claims.append(Claim("address", ip_text(subnet_of(name, subnet, "").gateway), where))
-        if self.internet_gateway:
-            address, path = self.internet_gateway.address, ("internet_gateway", "address")
-            claims += [Claim("address", address.partition("/")[0], path), Claim("subnet", address, path)]
-        return claims
-
-    @model_validator(mode="after")
-    def _check_references(self) -> "Config":
-        self._check_subnets()
-        self._check_routes()
-        self._check_rules()
-        self._check_interfaces()
-        return self
-
-    def _check_subnets(self) -> None:
-        vpc = Prefix.parse(self.cidr)
-        for name, subnet in self.subnets.items():
-            prefix, where = Prefix.parse(subnet.cidr), ("subnets", name)
-            if not 16 <= prefix.length <= 28:
-                raise fault(
-                    (*where, "cidr"), f"a subnet is a /16 to /28, not a /{prefix.length}", subnet.cidr
-                )
-            if prefix.length < vpc.length or prefix.network.to_bytes(4) not in vpc:
-                raise fault((*where, "cidr"), f"{prefix} does not lie in the VPC's {vpc}", subnet.cidr)
-            if subnet.route_table not in self.route_tables:
-                what = unknown("route table", subnet.route_table, self.route_tables)
-                raise fault((*where, "route_table"), what, subnet.route_table)
-
-    def _check_routes(self) -> None:
-        for name, routes in self.route_tables.items():
-            if not any(route.target == "local" for route in routes):
-                raise fault(("route_tables", name), f"every route table has {self.cidr} as local")
-            seen: set[str] = set()
-            for index, route in enumerate(routes):
-                where = ("route_tables", name, index)
-                if route.target == "local" and route.destination != self.cidr:
-                    raise fault((*where, "target"), f"only the VPC's own {self.cidr} is local", route.target)
-                if route.target == "igw" and self.internet_gateway is None:
-                    raise fault((*where, "target"), "this VPC has no internet_gateway", route.target)
-                if route.destination in seen:
-                    raise fault((*where, "destination"), "there are two routes to it", route.destination)
-                seen.add(route.destination)
-
-    def _check_rules(self) -> None:
-        for name, group in self.security_groups.items():
-            for direction, rules in (("ingress", group.ingress), ("egress", group.egress)):
-                for index, rule in enumerate(rules):
-                    if is_prefix(rule.peer) or rule.peer in self.security_groups:
-                        continue
-                    field = "source" if direction == "ingress" else "destination"
-                    what = unknown("security group", rule.peer, self.security_groups)
-                    where = ("security_groups", name, direction, index, field)
-                    raise fault(where, f"{rule.peer!r} is no CIDR block, and {what}", rule.peer)
-
-    def _check_interfaces(self) -> None:
-        interfaces = eni_map(self.subnets, "")
-        for eni_id, eni in self.network_interfaces.items():
-            where = ("network_interfaces", eni_id)
-            if eni.subnet not in self.subnets:
-                raise fault((*where, "subnet"), unknown("subnet", eni.subnet, self.subnets), eni.subnet)
-            for index, group in enumerate(eni.security_groups):
-                if group not in self.security_groups:
-                    what = unknown("security group", group, self.security_groups)
-                    raise fault((*where, "security_groups", index), what, group)
-            if self.internet_gateway and eni.port == self.internet_gateway.port:
-                raise fault((*where, "port"), f"port {eni.port!r} is the internet gateway's", eni.port)
-            try:
-                interfaces.attach(eni_of(eni_id, eni))
-            except EniError as error:
-                raise fault((*where, "private_ips"), str(error), eni.private_ips) from None
-
-
-def _fabric(config: Config, name: str, tracker: ConnectionTracker, now_ns: int) -> VpcFabric:
-    interfaces = eni_map(config.subnets, name)
-    for eni_id, eni in config.network_interfaces.items():
-        interfaces.attach(eni_of(eni_id, eni))
-    tables = {
-        name: VpcRouteTable(Route(Prefix.parse(route.destination), route.target) for route in routes)
-        for name, routes in config.route_tables.items()
-    }
-    groups = {
-        name: Group(tuple(map(rule_of, group.ingress)), tuple(map(rule_of, group.egress)))
-        for name, group in config.security_groups.items()
-    }
-    filters = SecurityGroups(groups, interfaces.groups_of, tracker, now_ns)
-    return VpcFabric(Prefix.parse(config.cidr), interfaces, tables, filters)
 
 
 class _Kept:
@@ -191,11 +64,35 @@ class Vpc(Element):
             udp_stream_ns=tracking.udp_stream_timeout,
         )
         self.tracker = ConnectionTracker(tracking.max_connections, timeouts, self._forget)
-        self.fabric = _fabric(config, context.name, self.tracker, context.now_ns())
+        self.fabric = fabric_of(config, context.name, self.tracker, context.now_ns())
+        self.ec2 = self._control_plane()
         self._caches: dict[str, _Cache] = {port: {} for port in config.port_names()}
         self._alarm = Alarm(context, self._deadline_ns, self._on_deadline)
         self._gateway: Interface | None = None
         self._tracked = context.metrics.gauge("journey_vpc_tracked_connections")
+
+    def _control_plane(self) -> Ec2Control:
+        """EC2, with the interfaces that were there when this element last ran, else with the config's."""
+        directory, interfaces = self.context.directory, ec2_of(self.config)
+        store = InterfaceStore(directory / f"{self.context.name}.db" if directory.is_dir() else None)
+        origin = self.config.model_dump_json(include={"subnets", "network_interfaces", "instances"})
+        for each in store.begin(origin, interfaces_of(self.config)):
+            interfaces.put(each)
+            if each.attachment is not None:
+                self.fabric.interfaces.attach(each.on_fabric())
+        return Ec2Control(
+            self.context,
+            self.config.control_plane,
+            interfaces,
+            store,
+            self.config.cidr,
+            self._replug,
+            self._unplug,
+        )
+
+    async def on_call(self, verb: str, arguments: dict[str, Any]) -> Any:
+        """EC2's requests (`parts/ec2/control.py`)."""
+        return await answer_call(self.ec2, self.context.name, verb, arguments)
 
     async def start(self) -> None:
         if gateway := self.config.internet_gateway:
@@ -206,7 +103,7 @@ class Vpc(Element):
                 self.context,
                 changed=self.forget_decisions,
                 undeliverable=lambda packet: self._drop("gateway_unreachable"),
-                arm=self._alarm.arm,
+                arm=self._alarm.arm_for,
             )
             self._gateway.address = InterfaceAddress.parse(gateway.address)
             self._gateway.neighbours.addresses.add(self._gateway.address.address)
@@ -220,6 +117,15 @@ class Vpc(Element):
         """Interfaces, routes or groups have changed: every flow is decided again. Tracked connections stay."""
         for cache in self._caches.values():
             cache.clear()
+
+    def _replug(self, interface: NetworkInterface) -> None:
+        """An interface has been plugged in, or has other addresses or groups than it had."""
+        self.fabric.interfaces.replace(interface.on_fabric())
+        self.forget_decisions()
+
+    def _unplug(self, eni: str) -> None:
+        self.fabric.interfaces.detach(eni)
+        self.forget_decisions()
 
     # ---- frames --------------------------------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ cmd/routed-eni-cni-plugin/.
 """
 
 import hashlib
-import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -30,8 +29,41 @@ INTERNAL = 999
 NOT_AS_ADDED = 100
 """Codes from 100 on are the plugin's own: what ADD has made is no longer there."""
 
-_CONTAINER_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.\-]*")
-_POD = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+
+CONFLIST: dict[str, Any] = {
+    "cniVersion": "0.4.0",
+    "name": PLUGIN,
+    "disableCheck": True,
+    "plugins": [
+        {
+            "name": PLUGIN,
+            "type": PLUGIN,
+            "vethPrefix": "eni",
+            "mtu": "9001",
+            "podSGEnforcingMode": "strict",
+            "pluginLogFile": "/var/log/aws-routed-eni/plugin.log",
+            "pluginLogLevel": "DEBUG",
+        },
+        {
+            "name": "egress-cni",
+            "type": "egress-cni",
+            "mtu": "9001",
+            "enabled": "false",
+            "randomizeSNAT": "prng",
+            "nodeIP": "",
+            "ipam": {
+                "type": "host-local",
+                "ranges": [[{"subnet": "fd00::ac:00/118"}]],
+                "routes": [{"dst": "::/0"}],
+                "dataDir": "/run/cni/v4pd/egress-v6-ipam",
+            },
+            "pluginLogFile": "/var/log/aws-routed-eni/egress-v6-plugin.log",
+            "pluginLogLevel": "DEBUG",
+        },
+        {"type": "portmap", "capabilities": {"portMappings": True}, "snat": True},
+    ],
+}
+"""`/etc/cni/net.d/10-aws.conflist`, as aws-node writes it."""
 
 
 class CniError(Exception):
@@ -43,27 +75,31 @@ class CniError(Exception):
         self.message = message
         self.details = details
 
-    def described(self) -> dict[str, Any]:
+    def described(self, version: str = CNI_VERSION) -> dict[str, Any]:
         """The error object of the specification."""
-        described = {"cniVersion": CNI_VERSION, "code": self.code, "msg": self.message}
+        described = {"cniVersion": version, "code": self.code, "msg": self.message}
         return {**described, "details": self.details} if self.details else described
 
 
 class Attachment(NamedTuple):
-    """A pod's interface, known by (container id, interface name); `port` is the cable that becomes its veth pair."""
+    """A pod's interface, known by (container id, interface name), in the namespace at the path `netns`."""
 
     container_id: str
     ifname: str
     netns: str
     pod: str
-    port: str
     address: str
     device: int
     mtu: int
+    veth_prefix: str = "eni"
 
     @property
     def veth(self) -> str:
-        return veth_name(self.pod)
+        return veth_name(self.pod, self.veth_prefix)
+
+    @property
+    def netns_name(self) -> str:
+        return self.netns.rpartition("/")[2]
 
     @property
     def table(self) -> int:
@@ -92,21 +128,11 @@ def table_name(table: int) -> str:
     return "main" if table == MAIN_TABLE else str(table)
 
 
-def check_request(pod: str, container_id: str, ifname: str) -> None:
-    """Raises `CniError` (code 4) for what no runtime may ask."""
-    if not _CONTAINER_ID.fullmatch(container_id):
-        raise CniError(INVALID_VARIABLE, f"CNI_CONTAINERID: {container_id!r} is not a container id")
-    if not 0 < len(ifname) <= 15 or "/" in ifname or ":" in ifname or ifname.split() != [ifname]:
-        raise CniError(INVALID_VARIABLE, f"CNI_IFNAME: {ifname!r} is not an interface name")
-    if not _POD.fullmatch(pod):
-        raise CniError(INVALID_VARIABLE, f"CNI_ARGS: {pod!r} does not name a namespace and a pod")
-
-
 def pod_entries(attachment: Attachment) -> list[Entry]:
     """What stands in the node's kernel for a pod, in the order in which it is written."""
     pod = f"{attachment.address}/32"
     entries: list[Entry] = [
-        Link(attachment.veth, attachment.port, attachment.mtu),
+        Link(attachment.veth, attachment.netns_name, attachment.mtu),
         Route(pod, attachment.veth),
         Rule(TO_POD_PRIORITY, "main", dst=pod),
     ]

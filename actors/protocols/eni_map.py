@@ -96,6 +96,12 @@ class EniMap:
             del self.by_address[address]
         return eni
 
+    def replace(self, eni: Eni) -> None:
+        """The interface is as `eni` says from now on, attached before or not; raises `EniError`."""
+        if eni.id in self.by_id:
+            self.detach(eni.id)
+        self.attach(eni)
+
     def assign(self, eni_id: str, address: bytes) -> Eni:
         """Give an interface a secondary private address; raises `EniError`."""
         eni = self.known(eni_id)

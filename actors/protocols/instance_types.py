@@ -122,3 +122,10 @@ SIZES = {
     name: Size(int(vcpus), round(float(gib) * 1024))
     for name, vcpus, gib in (each.split() for each in _SIZES.replace("\n", " ").split(","))
 }
+
+_XEN = ("t2.", "m4.", "x1.", "i3.large", "p3.2xlarge")
+
+
+def has_prefix_delegation(instance_type: str) -> bool:
+    """Whether its ENIs take /28 prefixes: instances on Nitro do, those on Xen do not."""
+    return not instance_type.startswith(_XEN)

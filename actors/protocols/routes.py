@@ -168,6 +168,23 @@ class RouteTable:
                 yield from routes
 
 
+RuleIndex = tuple[dict[tuple[str, bytes], list[tuple[int, Rule]]], list[tuple[int, Rule]]]
+"""Rules with their places: those that name one host, by that; and all others."""
+
+
+def _index(rules: list[Rule]) -> RuleIndex:
+    hosts: dict[tuple[str, bytes], list[tuple[int, Rule]]] = {}
+    others = []
+    for place, rule in enumerate(rules):
+        if rule.destination.length == 32:
+            hosts.setdefault(("to", rule.destination.network.to_bytes(4)), []).append((place, rule))
+        elif rule.source.length == 32:
+            hosts.setdefault(("from", rule.source.network.to_bytes(4)), []).append((place, rule))
+        else:
+            others.append((place, rule))
+    return hosts, others
+
+
 class PolicyRoutes:
     """Several tables and the rules that choose between them (`ip rule`); `main` is there from the start.
 
@@ -176,6 +193,7 @@ class PolicyRoutes:
     def __init__(self) -> None:
         self.tables: dict[str, RouteTable] = {}
         self.rules: list[Rule] = [Rule(32766, "main")]
+        self._index: RuleIndex | None = None
         self._watchers: list[Callable[[], None]] = []
         self._down: set[str] = set()
         self.table("main")
@@ -222,18 +240,31 @@ class PolicyRoutes:
                 table.set_port(port, up)
 
     def lookup(self, destination: bytes, source: bytes | None = None) -> Route | None:
-        for rule in self.rules:
+        for rule in self._asked(destination, source):
             if rule.matches(destination, source) and (route := self.table(rule.table).lookup(destination)):
                 return route
         return None
 
     def explain(self, destination: bytes, source: bytes | None = None) -> Decision | None:
-        for rule in self.rules:
+        for rule in self._asked(destination, source):
             if rule.matches(destination, source) and (found := self.table(rule.table).explain(destination)):
                 return found._replace(rule=rule)
         return None
 
+    def _asked(self, destination: bytes, source: bytes | None) -> list[Rule]:
+        """The rules that may match, in their order. A node has two for each of its pods; all others' are passed by."""
+        if self._index is None:
+            self._index = _index(self.rules)
+        hosts, others = self._index
+        if source is None or not (own := hosts.get(("from", source))):
+            own = []
+        to = hosts.get(("to", destination), [])
+        return (
+            [rule for _, rule in sorted([*to, *own, *others])] if to or own else [rule for _, rule in others]
+        )
+
     def _changed(self) -> None:
+        self._index = None
         for changed in self._watchers:
             changed()
 

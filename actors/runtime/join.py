@@ -13,8 +13,9 @@
     address(name, url)          ->                    (it serves real programs there)
     beat(metrics) each second, records, frames, call, result  <->  call, result, carrier, tap, flush, stop
 
-Messages are msgpack maps with the key `t`, over a DEALER socket here and a ROUTER socket there. A malformed one is
-counted and dropped.
+Messages are msgpack maps with the key `t`, over a DEALER socket here and a ROUTER socket there; what is said in one
+turn of the event loop goes out as one array. A call's arguments and its value are packed once more, so that the
+orchestrator passes them on without looking inside. What is malformed is counted and dropped.
 """
 
 import asyncio
@@ -55,6 +56,15 @@ HELLO_S = 0.5
 """Hello is said again until there is an answer: the orchestrator may not be up yet."""
 
 
+def unpacked(data: bytes) -> list[Any]:
+    """The messages in one ZeroMQ message; what is none is one message that nobody understands."""
+    try:
+        messages = msgpack.unpackb(data)
+    except Exception as error:
+        return [error]
+    return messages if isinstance(messages, list) and messages else [messages]
+
+
 class Member:
     """This process's membership in a world: one element, and its line to the orchestrator."""
 
@@ -73,6 +83,7 @@ class Member:
         self._over = asyncio.Event()
         self._results: dict[int, asyncio.Future[Any]] = {}
         self._numbers = itertools.count(1)
+        self._outbox: list[dict[str, Any]] = []
         self._post: list[dict[str, Any]] = []
         self._post_timer: asyncio.TimerHandle | None = None
         self._answers: set[asyncio.Task[None]] = set()
@@ -155,6 +166,7 @@ class Member:
             task.cancel()
         self._post_now()
         self._send({"t": "left"})
+        self._send_now()
         self._line.close(linger_ms=200)
         self._context.term()
         return code
@@ -175,7 +187,8 @@ class Member:
         """Ask another element; raises `CallFailed`."""
         number = next(self._numbers)
         future = self._results[number] = self._loop.create_future()
-        self._send({"t": "call", "id": number, "to": element, "verb": verb, "arguments": arguments})
+        packed = msgpack.packb(arguments)
+        self._send({"t": "call", "id": number, "to": element, "verb": verb, "arguments": packed})
         try:
             async with asyncio.timeout(CALL_TIMEOUT_S):
                 return await future
@@ -217,20 +230,27 @@ class Member:
             self._post = []
 
     def _send(self, message: dict[str, Any]) -> None:
-        with contextlib.suppress(zmq.Again):
-            self._socket.send(msgpack.packb(message), zmq.NOBLOCK)
-        self._line.look_again()
+        if not self._outbox:
+            self._loop.call_soon(self._send_now)
+        self._outbox.append(message)
+
+    def _send_now(self) -> None:
+        if self._outbox and not self._socket.closed:
+            with contextlib.suppress(zmq.Again):
+                self._socket.send(msgpack.packb(self._outbox), zmq.NOBLOCK)
+            self._line.look_again()
+        self._outbox = []
 
     # ---- what the orchestrator says --------------------------------------------------------------------------
 
     def _on_message(self, data: bytes) -> None:
-        try:
-            message = msgpack.unpackb(data)
-            handler: Callable[[dict[str, Any]], None] = getattr(self, f"_on_{message['t']}")
-            handler(message)
-        except Exception as error:
-            self.malformed += 1
-            log_junk(log, self.malformed, error)
+        for message in unpacked(data):
+            try:
+                handler: Callable[[dict[str, Any]], None] = getattr(self, f"_on_{message['t']}")
+                handler(message)
+            except Exception as error:
+                self.malformed += 1
+                log_junk(log, self.malformed, error)
 
     def _on_welcome(self, message: dict[str, Any]) -> None:
         if not self._welcome.done():
@@ -244,7 +264,8 @@ class Member:
         self._over.set()
 
     def _on_call(self, message: dict[str, Any]) -> None:
-        task = self._loop.create_task(self._answer(message["id"], message["verb"], message["arguments"]))
+        arguments = msgpack.unpackb(message["arguments"])
+        task = self._loop.create_task(self._answer(message["id"], message["verb"], arguments))
         self._answers.add(task)
         task.add_done_callback(self._answers.discard)
 
@@ -254,7 +275,7 @@ class Member:
                 raise CallFailed(f"{self.name} is not up yet")
             value = await self._host.answer(verb, arguments)
             self._post_now()
-            self._send({"t": "result", "id": number, "value": value})
+            self._send({"t": "result", "id": number, "value": msgpack.packb(value)})
         except CallFailed as error:
             self._send({"t": "result", "id": number, "error": str(error)})
 
@@ -265,7 +286,7 @@ class Member:
         if message.get("error") is not None:
             future.set_exception(CallFailed(message["error"]))
         else:
-            future.set_result(message.get("value"))
+            future.set_result(msgpack.unpackb(message["value"]))
 
     def _on_flush(self, message: dict[str, Any]) -> None:
         self._post_now()

@@ -25,7 +25,11 @@ class Alarm:
         self._when_ns = 0
 
     def arm(self) -> None:
-        deadline_ns = self._deadline_ns()
+        """Look at all deadlines."""
+        self.arm_for(self._deadline_ns())
+
+    def arm_for(self, deadline_ns: int | None) -> None:
+        """This is the deadline that may have come nearer: for who has many, and knows which one has changed."""
         if deadline_ns is None:
             return
         when_ns = -(-deadline_ns // TICK_NS) * TICK_NS

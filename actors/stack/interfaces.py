@@ -36,7 +36,7 @@ class Interface:
         *,
         changed: Callable[[], None],
         undeliverable: Callable[[bytes], None],
-        arm: Callable[[], None],
+        arm: Callable[[int | None], None],
     ) -> None:
         self.name = name
         self.port = port
@@ -108,7 +108,7 @@ class Interface:
                     self._context.event(
                         "arp.conflict", address=ip_text(address), mac=mac_text(mac), port=self.name
                     )
-        self._arm()
+        self._arm(self.neighbours.deadline_ns())
 
     def _put(self, mac: bytes, pieces: tuple[bytes, ...], after_ns: int) -> None:
         for packet in pieces:

@@ -68,7 +68,7 @@ class IpLayer:
             self.context,
             changed=self.invalidate,
             undeliverable=self._undeliverable,
-            arm=self._alarm.arm,
+            arm=self._alarm.arm_for,
         )
         self.interfaces[name] = interface
         self.set_address(name, address)

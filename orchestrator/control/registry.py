@@ -18,7 +18,7 @@ import zmq
 
 from actors.element import CallFailed
 from actors.links.zeromq import DrainedSocket, log_junk
-from actors.runtime.join import ORCHESTRATOR
+from actors.runtime.join import ORCHESTRATOR, unpacked
 
 log = logging.getLogger("orchestrator")
 
@@ -79,6 +79,7 @@ class Registry:
         self._numbers = itertools.count(1)
         self._calls: dict[int, tuple[Member, asyncio.Future[Any]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._to_send: dict[bytes, list[dict[str, Any]]] = {}
         socket = context.socket(zmq.ROUTER)
         socket.set(zmq.ROUTER_MANDATORY, 0)
         socket.set(zmq.SNDHWM, 0)
@@ -141,25 +142,41 @@ class Registry:
     # ---- what is said to them ------------------------------------------------------------------------------------
 
     def send(self, member: Member, **message: Any) -> None:
-        if member.identity:
+        """Say something to an element, at the end of this turn of the event loop."""
+        if not member.identity:
+            return
+        if not self._to_send:
+            asyncio.get_running_loop().call_soon(self._send_all)
+        self._to_send.setdefault(member.identity, []).append(message)
+
+    def _send_all(self) -> None:
+        to_send, self._to_send = self._to_send, {}
+        if self._line.socket.closed:
+            return
+        for identity, messages in to_send.items():
             with contextlib.suppress(zmq.ZMQError):
-                self._line.socket.send_multipart([member.identity, msgpack.packb(message)], zmq.NOBLOCK)
-            self._line.look_again()
+                self._line.socket.send_multipart([identity, msgpack.packb(messages)], zmq.NOBLOCK)
+        self._line.look_again()
 
     async def call(
         self, element: str, verb: str, arguments: dict[str, Any], timeout_s: float = CALL_TIMEOUT_S
     ) -> Any:
         """Ask an element; raises `CallFailed`."""
+        return msgpack.unpackb(await self._call(element, verb, msgpack.packb(arguments), timeout_s))
+
+    async def _call(self, element: str, verb: str, packed: bytes, timeout_s: float) -> bytes:
+        """Ask an element, with arguments and value packed."""
         member = self.member(element)
         if member.state != "up":
             raise CallFailed(f"{element} is {member.state}")
         number = next(self._numbers)
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._calls[number] = (member, future)
-        self.send(member, t="call", id=number, verb=verb, arguments=arguments)
-        return await self._answer(
-            number, future, f"{element}: no answer to {verb!r} within {timeout_s:g} s", timeout_s
-        )
+        self.send(member, t="call", id=number, verb=verb, arguments=packed)
+        late = f"{element}: no answer to {verb!r} within {timeout_s:g} s"
+        value = await self._answer(number, future, late, timeout_s)
+        assert isinstance(value, bytes)
+        return value
 
     async def flush(self, timeout_s: float = 2.0) -> None:
         """Wait until everything that elements have recorded so far is here, but not long for a busy one."""
@@ -190,17 +207,17 @@ class Registry:
     # ---- what they say --------------------------------------------------------------------------------------------
 
     def _on_message(self, parts: list[bytes]) -> None:
-        try:
-            identity, data = parts
-            message = msgpack.unpackb(data)
-            kind = message["t"]
-            if kind == "hello":
-                self._on_hello(identity, message)
-            else:
-                getattr(self, f"_on_{kind}")(self._by_identity[identity], message)
-        except Exception as error:
-            self.malformed += 1
-            log_junk(log, self.malformed, error)
+        identity, *rest = parts
+        for message in unpacked(b"".join(rest)):
+            try:
+                kind = message["t"]
+                if kind == "hello":
+                    self._on_hello(identity, message)
+                else:
+                    getattr(self, f"_on_{kind}")(self._by_identity[identity], message)
+            except Exception as error:
+                self.malformed += 1
+                log_junk(log, self.malformed, error)
 
     def _on_hello(self, identity: bytes, message: dict[str, Any]) -> None:
         member = self.members[message["name"]]
@@ -258,10 +275,11 @@ class Registry:
 
     async def _carry_call(self, member: Member, message: dict[str, Any]) -> None:
         try:
+            verb, packed = message["verb"], message["arguments"]
             if message["to"] == ORCHESTRATOR:
-                value = await self.on_request(member, message["verb"], message["arguments"])
+                value = msgpack.packb(await self.on_request(member, verb, msgpack.unpackb(packed)))
             else:
-                value = await self.call(message["to"], message["verb"], message["arguments"])
+                value = await self._call(message["to"], verb, packed, CALL_TIMEOUT_S)
             self.send(member, t="result", id=message["id"], value=value)
         except CallFailed as error:
             self.send(member, t="result", id=message["id"], error=str(error))

@@ -101,7 +101,7 @@ def junk(dice: Random, count: int) -> list[bytes]:
             {"t": wild},
             {"t": "hello"},
             {"t": "records"},
-            [wild] * 4,
+            [wild],
             {"t": "call", "id": number},
             7,
         ]

@@ -150,3 +150,27 @@ def test_policy_routes_tell_of_changes_in_any_table_and_rule():
     routes.add_rule(Rule(100, "9"))
     routes.remove_where(port="eth1")
     assert len(told) == 4  # a route, a rule, and two routes gone
+
+
+HOSTS = st.sampled_from([Prefix(10 << 24 | low, 32) for low in range(3)])
+RULES = st.builds(
+    Rule,
+    st.integers(1, 4),
+    st.sampled_from(["1", "2", "3"]),
+    st.just(DEFAULT) | HOSTS | prefixes(),
+    st.just(DEFAULT) | HOSTS | prefixes(),
+)
+
+
+@given(st.lists(RULES, max_size=12), HOSTS, st.none() | HOSTS)
+def test_rules_that_name_a_host_are_found_as_if_all_were_asked(lines, to, source):
+    routes = PolicyRoutes()
+    for name in ("1", "2", "3", "main"):
+        routes.add(Route(DEFAULT, name), name)
+    for rule in lines:
+        routes.add_rule(rule)
+    destination, origin = to.network.to_bytes(4), None if source is None else source.network.to_bytes(4)
+    first = next(rule for rule in routes.rules if rule.matches(destination, origin))
+    found = routes.explain(destination, origin)
+    assert found is not None and found.rule == first
+    assert routes.lookup(destination, origin) == found.route
