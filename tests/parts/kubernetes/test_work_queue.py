@@ -156,7 +156,10 @@ def test_events_are_written_in_order_also_after_the_server_was_away():
         assert api.written == []
         api.away = False
         await context.sleep(1)
-        assert [(how, event["message"]) for how, event in api.written] == [("create", "one"), ("create", "two")]
+        assert [(how, event["message"]) for how, event in api.written] == [
+            ("create", "one"),
+            ("create", "two"),
+        ]
         recorder.event(POD, "Normal", "Pulled", "one")
         await context.sleep(1)
         how, patch = api.written[-1]
