@@ -690,6 +690,11 @@ def test_a_pod_that_was_deleted_by_force_is_cleaned_up():
             "UnexpectedAdmissionError",
             "this kubelet has no env valueFrom.configMapKeyRef (container nginx)",
         ),
+        (
+            {"volumes": [{"name": "conf", "configMap": {"name": "nginx"}}]},
+            "UnexpectedAdmissionError",
+            "this kubelet has no configMap volume",
+        ),
         ({"nodeSelector": {"disk": "ssd"}}, "NodeAffinity", "Predicate NodeAffinity failed"),
     ],
 )
