@@ -21,7 +21,7 @@ FRAMES = int(os.environ.get("JOURNEY_JUNK_FRAMES", "200"))
 WORLD = load_world(default_world())
 A_JOURNEY = "0123456789abcdef" * 2
 HEALTHY_S = 2.0
-"""The pods are there, and have passed their first health checks, by then."""
+"""The targets have passed their first health checks by then."""
 RECOVERY_S = 600.0
 """Mutated frames are sometimes valid ones that poison a cache; by then those entries have expired."""
 
@@ -34,16 +34,14 @@ def network(tmp_path: Path) -> VirtualNetwork:
     return build(WORLD, 7, tmp_path)
 
 
-def record_frames(network: VirtualNetwork) -> Frames:
+def record_frames(network: VirtualNetwork, frames: Frames) -> None:
     """From now on, the frames that each port is sent."""
-    frames: Frames = defaultdict(list)
     for host in network.hosts.values():
         for port in host.ports.values():
             frames_there = frames[port.peer, port.peer_port]
             port.tap = lambda _link, _sender, _depart, frame, _journey, there=frames_there: there.append(
                 frame
             )
-    return frames
 
 
 def spoil(dice: Random, frame: bytes) -> bytes:
@@ -90,12 +88,13 @@ def test_junk_on_every_port_harms_nothing_for_long(network: VirtualNetwork):
     dice = Random(1)
 
     async def story() -> tuple[int, set[str], int]:
+        frames: Frames = defaultdict(list)
+        record_frames(network, frames)
         await network.host("laptop").sleep(HEALTHY_S)
-        frames = record_frames(network)
+        record_frames(network, frames)  # those of pods too, which were launched meanwhile
         before = await fetch(network)
-        ports = [(host, port) for host in network.hosts.values() for port in host.ports]
-        for host, port in ports:
-            name = host.name
+        for name, port in [(host.name, port) for host in network.hosts.values() for port in host.ports]:
+            host = network.host(name)
             for number, frame in enumerate(junk(dice, frames[name, port])):
                 JOURNEY.set(A_JOURNEY if number % 3 == 0 else None)
                 host.deliver(port, frame)
