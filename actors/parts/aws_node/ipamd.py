@@ -28,7 +28,7 @@ from actors.protocols.ipam.settings import (
 from actors.protocols.ipam.warm_pool import AddEni, AssignAddresses, WarmPool
 from actors.units import SECOND
 
-INIT_RETRY_S = 1.0
+FIRST_INIT_RETRY_S, INIT_RETRY_S = 0.02, 1.0
 LEAK_CHECK_S = 3600.0
 LONGEST_JITTER_S = 300.0
 LIMIT_EXCEEDED = "PrivateIpAddressLimitExceeded"
@@ -71,8 +71,10 @@ class Ipamd:
     async def run(self) -> None:
         """Begin, then look after the pool for ever."""
         began_ns = self._context.now_ns()
+        wait_s = FIRST_INIT_RETRY_S
         while not await self._begin():
-            await self._context.sleep(INIT_RETRY_S)
+            await self._context.sleep(wait_s)
+            wait_s = min(2 * wait_s, INIT_RETRY_S)
         self.metrics.initialized(self._context.now_ns() - began_ns)
         self.ready = True
         self._context.spawn(self._clean_up_leaks(), "leaked ENIs")

@@ -64,13 +64,6 @@ def target_registration(r: Record) -> Told:
     return Told(f"{listed(r['targets'])} {done} target group {r['target_group']}")
 
 
-@sentence("pod.sandbox")
-def pod_sandbox(r: Record) -> Told:
-    if "message" in r:
-        return Told(f"No sandbox for pod {r['pod']}", r["message"])
-    return Told(f"The sandbox of pod {r['pod']} is ready", f"address {r['address']}, veth {r['veth']}")
-
-
 @sentence("cni.add")
 def cni_add(r: Record) -> Told:
     if "error" in r:
