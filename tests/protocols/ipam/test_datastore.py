@@ -85,8 +85,12 @@ class StoreMachine(RuleBasedStateMachine):
     @invariant()
     def the_file_says_the_same(self) -> None:
         pairs = self.store.holders()
-        text = state_file.encode(state_file.allocation(one, assigned, 7) for one, assigned in pairs)
-        assert state_file.decode(text) == [Allocation(one, assigned.address, 7) for one, assigned in pairs]
+        allocations = [state_file.allocation(one, assigned, 7) for one, assigned in pairs]
+        text = state_file.encode(allocations, self.released)
+        assert state_file.decode(text) == (
+            [Allocation(one, assigned.address, 7) for one, assigned in pairs],
+            self.released,
+        )
 
 
 TestStoreMachine = StoreMachine.TestCase
