@@ -181,7 +181,7 @@ def test_what_is_being_given_back_is_given_to_nobody_by_an_agent_that_was_killed
         assert not bed.events("ec2.unassign_private_ip_addresses")
         await bed.net.restart("cni")
         await bed.ready()
-        await bed.pods(7)
+        await bed.pods(6)
         assert leaving == {"10.0.10.11"}, "what cools stays"
         assert not leaving & {each["address"] for each in bed.agent.inspect()["attachments"]}
         await bed.sleep(130)
