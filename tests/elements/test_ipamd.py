@@ -234,6 +234,7 @@ def test_when_ec2_is_away_pods_still_get_what_is_there(tmp_path: Path):
         assert bed.figures() == (2, 18, 9)
 
     bed = play(story, tmp_path)
+    assert bed.metrics()['awscni_aws_api_error_count{api="CreateNetworkInterface",error="RequestError"}'] > 0
     assert "RequestError" in bed.events("ipam.error")[0]["error"]
 
 
@@ -247,5 +248,6 @@ def test_the_numbers_have_the_names_that_dashboards_know():
     assert values["awscni_assigned_ip_addresses"] == 1
     assert values[f'awscni_assigned_ip_per_eni{{eni="{ENI}"}}'] == 1
     assert values["awscni_add_ip_req_count"] == 2
+    assert values['awscni_ec2api_req_count{fn="AssignPrivateIpAddresses"}'] == 1
     assert values['awscni_del_ip_req_count{reason="PodDeleted"}'] == 1
     assert (values["awscni_eni_max"], values["awscni_ip_max"], values["awscni_eni_allocated"]) == (3, 27, 1)
