@@ -86,6 +86,7 @@ def test_what_fails_half_way_has_taken_nothing():
         (Wanted(["10.0.10.4"]), "InvalidIPAddress.InUse"),
         (Wanted(["10.0.10.9", "10.0.10.9"]), "InvalidParameterValue"),
         (Wanted(["10.0.10.9"], 1), "InvalidParameterCombination"),
+        (Wanted((), 1, 1), "InvalidParameterCombination"),
     ],
 )
 def test_addresses_that_cannot_be_assigned(wanted: Wanted, code: str):
