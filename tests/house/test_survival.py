@@ -19,10 +19,9 @@ FRAMES = int(os.environ.get("JOURNEY_JUNK_FRAMES", "200"))
 """Junk frames for each port; the full dose is 10,000."""
 
 WORLD = load_world(default_world())
-PORTS = [end for link in WORLD.links.values() for end in link.between]
 A_JOURNEY = "0123456789abcdef" * 2
 HEALTHY_S = 2.0
-"""The targets have passed their first health checks by then."""
+"""The pods are there, and have passed their first health checks, by then."""
 RECOVERY_S = 600.0
 """Mutated frames are sometimes valid ones that poison a cache; by then those entries have expired."""
 
@@ -91,12 +90,12 @@ def test_junk_on_every_port_harms_nothing_for_long(network: VirtualNetwork):
     dice = Random(1)
 
     async def story() -> tuple[int, set[str], int]:
-        frames = record_frames(network)
         await network.host("laptop").sleep(HEALTHY_S)
+        frames = record_frames(network)
         before = await fetch(network)
-        for end in PORTS:
-            name, _, port = end.partition(".")
-            host = network.host(name)
+        ports = [(host, port) for host in network.hosts.values() for port in host.ports]
+        for host, port in ports:
+            name = host.name
             for number, frame in enumerate(junk(dice, frames[name, port])):
                 JOURNEY.set(A_JOURNEY if number % 3 == 0 else None)
                 host.deliver(port, frame)
