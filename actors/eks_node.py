@@ -139,7 +139,7 @@ class EksNode(Element):
                 for each in told["network_interfaces"]:
                     self.kernel.attach_interface(AttachedInterface(**each))
                 address = self.kernel.primary.own_address
-            except (CallFailed, LookupError):
+            except (CallFailed, LookupError, ValueError):
                 await self.context.sleep(wait_s)
                 wait_s = min(2 * wait_s, LAST_RETRY_S)
             else:

@@ -99,6 +99,9 @@ class NetworkInterface(Part):
     private_ips: tuple[Address, ...] = Field(
         min_length=1, description="its addresses; the first is the primary one"
     )
+    secondary_private_ip_address_count: int = Field(
+        default=0, ge=0, le=49, description="so many more, the lowest that are free in its subnet"
+    )
     security_groups: tuple[str, ...] = Field(
         min_length=1,
         max_length=16,
@@ -107,6 +110,11 @@ class NetworkInterface(Part):
     source_dest_check: bool = Field(
         default=True, description="drop packets that are neither from nor to its addresses"
     )
+
+    @property
+    def address_count(self) -> int:
+        """How many private addresses it has in all."""
+        return len(self.private_ips) + self.secondary_private_ip_address_count
 
 
 def _between(low_s: int, high_s: int) -> AfterValidator:

@@ -1,5 +1,7 @@
 """A VPC's whole config, and the engines that it becomes."""
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -24,7 +26,7 @@ from actors.protocols.connection_tracking import ConnectionTracker
 from actors.protocols.ec2.network_interfaces import Instance, NetworkInterfaces, SubnetPlace
 from actors.protocols.ec2.records import Attachment
 from actors.protocols.ec2.records import NetworkInterface as Record
-from actors.protocols.eni_map import EniError
+from actors.protocols.eni_map import RESERVED, EniError
 from actors.protocols.instance_types import LIMITS
 from actors.protocols.security_groups import Group, SecurityGroups
 from actors.protocols.vpc_fabric import VpcFabric
@@ -77,6 +79,7 @@ class Config(ElementConfig):
         self._check_rules()
         self._check_interfaces()
         self._check_instances()
+        self._check_room()
         return self
 
     def _check_subnets(self) -> None:
@@ -156,15 +159,27 @@ class Config(ElementConfig):
                     f"{instance.instance_type} takes {limits.interfaces} network interfaces, not {len(own)}"
                 )
                 raise fault(where, what, len(own))
-            if most := [each for each in own if len(each.private_ips) > limits.addresses]:
+            most = max(each.address_count for each in own)
+            if most > limits.addresses:
                 what = f"an interface of {instance.instance_type} has {limits.addresses} addresses at most"
-                raise fault(where, what, len(most[0].private_ips))
+                raise fault(where, what, most)
+
+    def _check_room(self) -> None:
+        """Interfaces that want addresses beside those they name must find them in their subnets."""
+        for name, subnet in self.subnets.items():
+            inside = [each for each in self.network_interfaces.values() if each.subnet == name]
+            wanted = sum(each.address_count for each in inside)
+            room = len(list(_usable(Prefix.parse(subnet.cidr))))
+            if wanted > room:
+                what = f"{name} has {room} addresses, and its interfaces want {wanted}"
+                raise fault(("subnets", name, "cidr"), what, subnet.cidr)
 
 
 def interfaces_of(config: Config) -> list[Record]:
     """The interfaces that there are at the beginning, each plugged in where the config says."""
     devices: dict[str, int] = {}
     records = []
+    free = _free_addresses(config)
     for eni_id, eni in config.network_interfaces.items():
         devices[eni.port] = device = devices.get(eni.port, -1) + 1
         instance = config.instances.get(eni.port)
@@ -179,13 +194,28 @@ def interfaces_of(config: Config) -> list[Record]:
             Record(
                 eni_id,
                 eni.subnet,
-                eni.private_ips,
+                (*eni.private_ips, *islice(free[eni.subnet], eni.secondary_private_ip_address_count)),
                 eni.security_groups,
                 source_dest_check=eni.source_dest_check,
                 attachment=attachment,
             )
         )
     return records
+
+
+def _free_addresses(config: Config) -> dict[str, Iterator[str]]:
+    """The addresses of each subnet that the config gives to nobody, the lowest first."""
+    taken = {address for eni in config.network_interfaces.values() for address in eni.private_ips}
+    return {
+        name: (text for text in _usable(Prefix.parse(subnet.cidr)) if text not in taken)
+        for name, subnet in config.subnets.items()
+    }
+
+
+def _usable(prefix: Prefix) -> Iterator[str]:
+    """All addresses but those that AWS keeps."""
+    last = int.from_bytes(prefix.broadcast)
+    return (ip_text(number.to_bytes(4)) for number in range(prefix.network + len(RESERVED), last))
 
 
 def ec2_of(config: Config) -> NetworkInterfaces:

@@ -187,7 +187,7 @@ class Cluster:
         self.net.add("kube-api", "kube_api", config)
         self.net.add("kube-controller-manager", "kube_controller_manager", {})
         self.net.add("kube-scheduler", "kube_scheduler", {})
-        chosen = TWO_NODES if nodes is None else nodes
+        chosen = dict(TWO_NODES if nodes is None else nodes)
         self.net.add_element("kubelet", lambda context: FakeKubelet(context, chosen))
 
     @property

@@ -1,374 +1,362 @@
-"""The CNI agent: what it writes for a pod, how it answers the kubelet, and what it repairs."""
+"""The CNI agent: how the plugin answers the kubelet, what it writes, and what it repairs."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from actors.cni_agent import Config
-from actors.element import CallFailed, Context, Element
-from actors.protocols.netlink import Link, NetlinkError, Route, Rule, SnatChain, described, parse
-from actors.protocols.node_tables import NodeTables
-from actors.runtime.virtual import VirtualNetwork
+from actors.element import CallFailed
+from actors.protocols import cni
+from actors.protocols.netlink import Link, Route, Rule, SnatChain, described, parse
+from tests.elements.ipam_bed import ENI, Bed, env_of
 
-FIRST = {"pod": "default/nginx-0", "port": "nginx-0", "container_id": "c0ffee", "netns": "/run/netns/x"}
-SECOND = {"pod": "default/nginx-1", "port": "nginx-1", "container_id": "c1ffee", "netns": "/run/netns/y"}
-
-
-class Kernel(Element):
-    """A node reduced to its kernel's tables, which can be away or refuse."""
-
-    def __init__(self, context: Context) -> None:
-        super().__init__(None, context)
-        self.tables = NodeTables()
-        for device, netns in (("eth0", "nginx-0"), ("eth1", "nginx-1")):
-            self.tables.add_device(device)
-            self.tables.add_netns(netns)
-        self.sandboxes: list[dict[str, Any]] = []
-        self.changes: list[dict[str, Any]] = []
-        self.away = False
-        self.refuses = False
-
-    def on_frame(self, port: str, frame: bytes) -> None:
-        raise AssertionError("there are no links here")
-
-    async def call_network_state(self) -> dict[str, Any]:
-        if self.away:
-            raise CallFailed("the node is away")
-        addresses = ["10.0.10.10", "10.0.10.40"]
-        return {
-            "interfaces": [
-                {"device": device, "address": address, "gateway": "10.0.10.1"}
-                for device, address in enumerate(addresses)
-            ],
-            "sandboxes": self.sandboxes,
-            "entries": [described(entry) for entry in self.tables.entries()],
-        }
-
-    async def call_netlink(self, changes: list[dict[str, Any]]) -> int:
-        if self.refuses:
-            raise CallFailed("RTNETLINK answers: Operation not permitted")
-        for change in changes:
-            try:
-                self.tables.apply(parse(change))
-            except NetlinkError as error:
-                raise CallFailed(str(error)) from None
-        self.changes += changes
-        return len(changes)
+NO_ADDRESS = "add cmd: failed to assign an IP address to container"
+FIRST = ("a" * 12, "nginx-0")
+VETH = cni.veth_name("default/nginx-0")
+OF_NODE = {SnatChain("AWS-SNAT-CHAIN-0", ("10.0.0.0/16",), "10.0.10.10")}
 
 
-def config(**changed: Any) -> dict[str, Any]:
-    return {
-        "node": "node",
-        "vpc_cidrs": ["10.0.0.0/16"],
-        "addresses": {
-            "default/nginx-0": {"address": "10.0.10.20", "device": 0},
-            "default/nginx-1": {"address": "10.0.10.41", "device": 1},
-        },
-        **changed,
-    }
+def of_pod(address: str, veth: str = VETH, sandbox: str = FIRST[0]) -> set[Any]:
+    pod = f"{address}/32"
+    return {Link(veth, f"cni-{sandbox}", 9001), Route(pod, veth), Rule(512, "main", dst=pod)}
 
 
-class World:
-    """An agent and its node's kernel."""
-
-    def __init__(self, **changed: Any) -> None:
-        self.net = VirtualNetwork(seed=1)
-        self.net.add_element("node", Kernel)
-        self.net.add("cni", "cni_agent", config(**changed))
-
-    @property
-    def kernel(self) -> Kernel:
-        return self.net.element("node")
-
-    async def call(self, verb: str, **arguments: Any) -> dict[str, Any]:
-        return await self.net.host("node").call("cni", verb, **arguments)
-
-    async def settle(self, seconds: float = 0.1) -> None:
-        await self.net.host("node").sleep(seconds)
-
-    def entries(self) -> set[Any]:
-        return set(self.kernel.tables.entries())
-
-    def events(self, kind: str) -> list[dict[str, Any]]:
-        return [record for record in self.net.journal if record["kind"] == kind]
+def entries(bed: Bed) -> set[Any]:
+    return set(bed.kernel.tables.entries())
 
 
-def play(story: Callable[[World], Awaitable[None]], **changed: Any) -> World:
-    """Build a world and run the story in it, a moment after its start."""
-    world = World(**changed)
+def play(story: Callable[[Bed], Awaitable[None]], directory: Path | None = None, **changed: Any) -> Bed:
+    """Run the story when the agent is ready."""
 
-    async def whole() -> None:
-        await world.settle()
-        await story(world)
+    async def whole(bed: Bed) -> None:
+        await bed.ready()
+        await story(bed)
 
-    world.net.run(whole())
-    return world
+    return Bed(directory, **changed).play(whole)
 
 
-def of_pod(address: str, veth: str, port: str) -> set[Any]:
-    return {Link(veth, port, 9001), Route(f"{address}/32", veth), Rule(512, "main", dst=f"{address}/32")}
-
-
-OF_NODE = {
-    SnatChain("AWS-SNAT-CHAIN-0", ("10.0.0.0/16",), "10.0.10.10"),
-    Route("10.0.10.1/32", "eth1", table="2"),
-    Route("default", "eth1", "10.0.10.1", "2"),
-    Rule(32765, "2", src="10.0.10.40/32"),
-}
+def remove(bed: Bed, *wanted: Any) -> None:
+    for entry in wanted:
+        bed.kernel.tables.apply(parse({"op": "del", **described(entry)}))
 
 
 # ---- ADD ---------------------------------------------------------------------------------------------------
 
 
-def test_add_writes_veth_route_and_rule_and_answers_with_a_result():
-    async def story(world: World) -> None:
-        result = await world.call("add", **FIRST)
-        veth = result["interfaces"][0]["name"]
-        assert world.entries() == OF_NODE | of_pod("10.0.10.20", veth, "nginx-0")
-        assert result["ips"] == [{"address": "10.0.10.20/32", "interface": 1}]
-        assert result["interfaces"][1]["sandbox"] == "/run/netns/x"
+def test_add_takes_an_address_writes_the_kernel_and_answers_with_a_result():
+    async def story(bed: Bed) -> None:
+        answer = await bed.add(*FIRST)
+        assert answer["code"] == 0
+        assert answer["stdout"]["ips"] == [{"address": "10.0.10.4/32", "interface": 1}]
+        assert answer["stdout"]["interfaces"][1]["sandbox"] == f"/run/netns/cni-{FIRST[0]}"
+        assert entries(bed) == OF_NODE | of_pod("10.0.10.4")
 
-    (added,) = play(story).events("cni.add")
-    assert (added["pod"], added["address"], added["device"], added["table"]) == (
+    bed = play(story)
+    (added,) = bed.events("cni.add")
+    assert (added["pod"], added["sandbox"], added["address"], added["eni"], added["device"]) == (
         "default/nginx-0",
-        "10.0.10.20",
+        FIRST[0],
+        "10.0.10.4",
+        ENI,
         0,
-        "main",
     )
     assert [change["object"] for change in added["written"]] == ["link", "route", "rule"]
 
 
-def test_a_pod_on_the_secondary_interface_gets_the_rule_for_its_answers():
-    async def story(world: World) -> None:
-        await world.call("add", **SECOND)
-        assert Rule(1536, "2", src="10.0.10.41/32") in world.entries()
+def test_a_pod_on_a_secondary_interface_gets_the_rule_for_its_answers():
+    async def story(bed: Bed) -> None:
+        await bed.pods(9)
+        await bed.settle()
+        answer = await bed.add(*FIRST)
+        address = answer["stdout"]["ips"][0]["address"]
+        assert answer["stdout"]["interfaces"][1]["mac"] == "2"
+        assert Rule(1536, "2", src=address) in entries(bed)
+        own = bed.agent.ipamd.store.enis
+        primary = next(eni.primary_address for eni in own.values() if eni.device == 1)
+        assert {
+            Route("10.0.10.1/32", "eth1", table="2"),
+            Route("default", "eth1", "10.0.10.1", "2"),
+            Rule(32765, "2", src=f"{primary}/32"),
+        } <= entries(bed)
 
     play(story)
 
 
-def test_add_again_writes_nothing_and_answers_alike():
-    async def story(world: World) -> None:
-        first = await world.call("add", **FIRST)
-        written = len(world.kernel.changes)
-        assert await world.call("add", **FIRST) == first
-        assert len(world.kernel.changes) == written
+def test_add_twice_is_an_error_and_changes_nothing():
+    async def story(bed: Bed) -> None:
+        await bed.add(*FIRST)
+        before = entries(bed)
+        answer = await bed.add(*FIRST)
+        assert answer["code"] == 1 and "already has an interface eth0" in answer["stdout"]["msg"]
+        assert entries(bed) == before
 
     play(story)
 
 
-def test_a_pod_without_an_address_fails_at_once_as_the_plugin_words_it():
-    async def story(world: World) -> None:
-        answer = await world.call("add", **{**FIRST, "pod": "default/web-0"})
-        assert answer == {
-            "cniVersion": "1.1.0",
-            "code": 999,
-            "msg": "add cmd: failed to assign an IP address to container",
-        }
+def test_without_a_free_address_it_fails_at_once_as_the_plugin_words_it():
+    async def story(bed: Bed) -> None:
+        await bed.pods(3)
+        began = bed.now_s
+        answer = await bed.add(*FIRST)
+        assert answer == {"code": 1, "stdout": {"cniVersion": "1.1.0", "code": 999, "msg": NO_ADDRESS}}
+        assert bed.now_s - began < 0.01
 
-    world = play(story)
-    values = world.net.host("cni").metrics.values()
-    assert values['journey_cni_assign_failures_total{reason="no_address"}'] == 1
+    bed = play(story, instance_type="t3.small")
+    assert bed.metrics()["awscni_no_available_ip_addresses"] == 1
 
 
 @pytest.mark.parametrize("trouble", ["away", "refuses"])
-def test_a_node_in_trouble_is_an_error_and_asking_again_works(trouble: str):
-    async def story(world: World) -> None:
-        setattr(world.kernel, trouble, True)
-        answer = await world.call("add", **FIRST)
-        assert (answer["code"], answer["msg"]) == (999, "add command: failed to setup network")
-        assert answer["details"]
-        setattr(world.kernel, trouble, False)
-        assert "code" not in await world.call("add", **FIRST)
+def test_a_node_in_trouble_is_an_error_that_keeps_no_address(trouble: str):
+    async def story(bed: Bed) -> None:
+        setattr(bed.kernel, trouble, True)
+        answer = await bed.add(*FIRST)
+        assert (answer["code"], answer["stdout"]["msg"]) == (1, "add command: failed to setup network")
+        assert answer["stdout"]["details"]
+        setattr(bed.kernel, trouble, False)
+        assert bed.agent.inspect()["assigned_ip_addresses"] == 0
+        assert (await bed.add(*FIRST))["code"] == 0
 
     play(story)
 
 
-@pytest.mark.parametrize(
-    ("wrong", "variable"),
-    [
-        ({"container_id": "-"}, "CNI_CONTAINERID"),
-        ({"ifname": "a/b"}, "CNI_IFNAME"),
-        ({"pod": "x"}, "CNI_ARGS"),
-    ],
-)
-def test_a_wrong_request_is_error_4_with_the_variables_name(wrong: dict[str, str], variable: str):
-    async def story(world: World) -> None:
-        for verb in ("add", "del", "check"):
-            request = {**FIRST, **wrong}
-            if verb != "add":
-                del request["port"], request["netns"]
-            answer = await world.call(verb, **request)
-            assert answer["code"] == 4 and answer["msg"].startswith(variable)
+def test_an_agent_that_is_not_ready_says_try_again_later():
+    async def story(bed: Bed) -> None:
+        assert (await bed.cni("STATUS"))["stdout"]["code"] == 50
+        assert (await bed.add(*FIRST))["stdout"]["code"] == 11
+        assert (await bed.delete(*FIRST))["stdout"]["code"] == 11
+        await bed.ready()
+        assert await bed.cni("STATUS") == {"code": 0, "stdout": {}}
+
+    Bed().play(story)
+
+
+@pytest.mark.parametrize("version", ["0.4.0", "1.0.0", "1.1.0"])
+def test_the_result_is_in_the_version_of_the_configuration(version: str):
+    async def story(bed: Bed) -> None:
+        result = (await bed.add(*FIRST, stdin={"cniVersion": version}))["stdout"]
+        assert result["cniVersion"] == version
+        assert ("mtu" in result["interfaces"][1]) == (version == "1.1.0")
+        assert ("version" in result["ips"][0]) == (version == "0.4.0")
 
     play(story)
 
 
-def test_arguments_that_are_not_there_are_refused():
-    async def story(world: World) -> None:
-        with pytest.raises(CallFailed, match="missing 2 required positional arguments"):
-            await world.call("add", pod="default/nginx-0")
+def test_mtu_and_prefix_come_from_the_configuration_unless_the_environment_has_them():
+    async def of_conf(bed: Bed) -> None:
+        await bed.add(*FIRST, stdin={"mtu": "1500", "vethPrefix": "pod"})
+        assert Link(f"pod{VETH[3:]}", f"cni-{FIRST[0]}", 1500) in entries(bed)
+        await bed.sleep(11)
+        assert Link(f"pod{VETH[3:]}", f"cni-{FIRST[0]}", 1500) in entries(bed), "repairs leave it so"
 
-    play(story)
+    async def of_env(bed: Bed) -> None:
+        await bed.add(*FIRST)
+        assert Link(f"x{VETH[3:]}", f"cni-{FIRST[0]}", 1400) in entries(bed)
+        conflist = await bed.net.host("node-1").call("cni", "conflist")
+        assert (conflist["plugins"][0]["mtu"], conflist["plugins"][0]["vethPrefix"]) == ("1400", "x")
+
+    play(of_conf)
+    play(of_env, AWS_VPC_ENI_MTU=1400, AWS_VPC_K8S_CNI_VETHPREFIX="x")
 
 
-# ---- CHECK and DEL -----------------------------------------------------------------------------------------
-
-OF_FIRST = {"pod": "default/nginx-0", "container_id": "c0ffee"}
+# ---- DEL, CHECK, VERSION, GC -------------------------------------------------------------------------------
 
 
 def test_check_says_what_is_missing():
-    async def story(world: World) -> None:
-        await world.call("add", **FIRST)
-        assert await world.call("check", **OF_FIRST) == {}
-        world.kernel.tables.apply(
-            parse({"op": "del", "object": "rule", "priority": 512, "dst": "10.0.10.20/32"})
-        )
-        answer = await world.call("check", **OF_FIRST)
+    async def story(bed: Bed) -> None:
+        result = (await bed.add(*FIRST))["stdout"]
+        check = {"prevResult": result}
+        assert await bed.cni("CHECK", check, **env_of(*FIRST)) == {"code": 0, "stdout": {}}
+        remove(bed, Rule(512, "main", dst="10.0.10.4/32"))
+        answer = (await bed.cni("CHECK", check, **env_of(*FIRST)))["stdout"]
         assert answer["code"] == 100 and "'priority': 512" in answer["details"]
-        unknown = await world.call("check", pod="default/nginx-1", container_id="c0ffee")
+        unknown = (await bed.cni("CHECK", check, **env_of("b" * 12)))["stdout"]
         assert unknown["code"] == 100 and "never added" in unknown["msg"]
+        assert (await bed.cni("CHECK", **env_of(*FIRST)))["stdout"]["code"] == 7
+        other = {"prevResult": {**result, "ips": [{"address": "10.0.10.9/32"}]}}
+        assert "10.0.10.9" in (await bed.cni("CHECK", other, **env_of(*FIRST)))["stdout"]["msg"]
 
     play(story)
 
 
 def test_del_takes_the_pod_away_and_leaves_the_node():
-    async def story(world: World) -> None:
-        await world.call("add", **FIRST)
-        assert await world.call("del", **OF_FIRST) == {}
-        assert world.entries() == OF_NODE
-        assert await world.call("del", **OF_FIRST) == {}, "a second DEL is no error"
+    async def story(bed: Bed) -> None:
+        await bed.add(*FIRST)
+        assert await bed.delete(*FIRST) == {"code": 0, "stdout": {}}
+        assert entries(bed) == OF_NODE
+        assert (await bed.delete(*FIRST))["code"] == 0, "a second DEL is no error"
+        assert (await bed.delete("never"))["code"] == 0
 
-    assert [event["pod"] for event in play(story).events("cni.del")] == ["default/nginx-0"]
-
-
-def test_del_of_what_is_half_gone_or_never_was_succeeds():
-    async def story(world: World) -> None:
-        result = await world.call("add", **FIRST)
-        link = {"object": "link", "ifname": result["interfaces"][0]["name"], "netns": "nginx-0", "mtu": 9001}
-        world.kernel.tables.apply(parse({"op": "del", **link}))
-        assert await world.call("del", **OF_FIRST) == {}
-        assert world.entries() == OF_NODE
-        assert await world.call("del", pod="default/web-0", container_id="abc") == {}
-
-    play(story)
+    bed = play(story)
+    assert [(each["pod"], each["reason"]) for each in bed.events("cni.del")] == [
+        ("default/nginx-0", "PodDeleted")
+    ]
 
 
 def test_del_of_an_earlier_sandbox_leaves_the_present_one():
-    async def story(world: World) -> None:
-        await world.call("add", **FIRST)
-        before = world.entries()
-        await world.call("add", **{**FIRST, "container_id": "c2ffee"})
-        assert await world.call("del", **OF_FIRST) == {}
-        assert world.entries() == before
+    async def story(bed: Bed) -> None:
+        await bed.add(*FIRST)
+        await bed.add("b" * 12, "nginx-0")
+        await bed.delete(*FIRST)
+        assert entries(bed) == OF_NODE | of_pod("10.0.10.5", sandbox="b" * 12)
 
     play(story)
 
 
-# ---- the loop ----------------------------------------------------------------------------------------------
+def test_versions():
+    async def story(bed: Bed) -> None:
+        answer = await bed.cni("VERSION", {"cniVersion": "1.0.0"})
+        assert answer["stdout"] == {"cniVersion": "1.0.0", "supportedVersions": ["0.4.0", "1.0.0", "1.1.0"]}
+
+    play(story)
+
+
+def test_garbage_collection_leaves_what_the_runtime_knows():
+    async def story(bed: Bed) -> None:
+        await bed.pods(3)
+        valid = [{"containerID": "s1", "ifname": "eth0"}]
+        assert (await bed.cni("GC", {"cni.dev/valid-attachments": valid}))["code"] == 0
+        assert [each["container_id"] for each in bed.agent.inspect()["attachments"]] == ["s1"]
+        assert len([each for each in entries(bed) if isinstance(each, Link)]) == 1
+
+    play(story)
+
+
+# ---- what stays right --------------------------------------------------------------------------------------
 
 
 def test_the_node_is_prepared_before_any_pod_asks():
-    async def story(world: World) -> None:
-        assert world.entries() == OF_NODE
+    async def story(bed: Bed) -> None:
+        assert entries(bed) == OF_NODE
 
     play(story)
 
 
 def test_excluded_networks_keep_pods_addresses_and_external_snat_writes_no_chain():
-    async def chain(world: World) -> None:
-        assert world.kernel.tables.snat == SnatChain(
-            "AWS-SNAT-CHAIN-0", ("10.0.0.0/16", "192.168.0.0/16"), "10.0.10.10"
-        )
+    async def chain(bed: Bed) -> None:
+        returns = ("10.0.0.0/16", "192.168.0.0/16", "172.16.0.0/12")
+        assert bed.kernel.tables.snat == SnatChain("AWS-SNAT-CHAIN-0", returns, "10.0.10.10")
 
-    async def no_chain(world: World) -> None:
-        assert world.kernel.tables.snat is None
+    async def no_chain(bed: Bed) -> None:
+        assert bed.kernel.tables.snat is None
 
-    play(chain, exclude_snat_cidrs=["192.168.0.0/16"])
-    play(no_chain, external_snat=True)
+    play(chain, AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS="192.168.0.0/16, 172.16.0.0/12")
+    play(no_chain, AWS_VPC_K8S_CNI_EXTERNALSNAT="true")
 
 
 def test_what_is_missing_is_written_again_within_the_interval():
-    async def story(world: World) -> None:
-        result = await world.call("add", **FIRST)
-        world.kernel.sandboxes = [{**FIRST, "ifname": "eth0"}]
-        whole = world.entries()
-        route = {"object": "route", "dst": "10.0.10.20/32", "dev": result["interfaces"][0]["name"]}
-        world.kernel.tables.apply(parse({"op": "del", **route}))
-        assert world.entries() != whole
-        await world.settle(2)
-        assert world.entries() == whole
+    async def story(bed: Bed) -> None:
+        await bed.add(*FIRST)
+        whole = entries(bed)
+        remove(bed, Route("10.0.10.4/32", VETH), Rule(512, "main", dst="10.0.10.4/32"))
+        await bed.sleep(6)
+        assert entries(bed) == whole
 
-    world = play(story, check_interval="2s")
-    (_, repair) = world.events("cni.repair")
-    assert [change["object"] for change in repair["written"]] == ["route"]
+    bed = play(story, WARM_ENI_TARGET=0)
+    repair = bed.events("cni.repair")[-1]
+    assert [change["object"] for change in repair["written"]] == ["route", "rule"]
 
 
-def test_a_restarted_agent_knows_its_pods_again_from_the_node():
-    async def story(world: World) -> None:
-        await world.call("add", **FIRST)
-        world.kernel.sandboxes = [{**FIRST, "ifname": "eth0"}]
-        await world.net.restart("cni")
-        await world.settle()
-        assert await world.call("check", **OF_FIRST) == {}
-        assert await world.call("del", **OF_FIRST) == {}
-        assert world.entries() == OF_NODE
+def test_what_a_sandbox_had_that_is_gone_is_let_go():
+    async def story(bed: Bed) -> None:
+        await bed.add(*FIRST)
+        bed.kernel.tables.remove_netns(f"cni-{FIRST[0]}")
+        await bed.sleep(6)
+        assert entries(bed) == OF_NODE
+        assert (
+            bed.agent.inspect()["assigned_ip_addresses"],
+            bed.agent.inspect()["cooling_ip_addresses"],
+        ) == (0, 1)
 
-    play(story)
+    bed = play(story, WARM_ENI_TARGET=0)
+    assert [each["reason"] for each in bed.events("ipam.release")] == ["SandboxGone"]
 
 
-def test_a_pod_whose_sandbox_is_gone_is_not_wired_behind_the_kubelets_back():
-    async def story(world: World) -> None:
-        await world.call("add", **FIRST)
-        world.kernel.sandboxes = []
-        for entry in [entry for entry in world.entries() if isinstance(entry, Link)]:
-            world.kernel.tables.apply(parse({"op": "del", **described(entry)}))
-        await world.settle(6)
-        assert not [entry for entry in world.entries() if isinstance(entry, Link)]
+@pytest.mark.parametrize("with_file", [True, False])
+def test_a_restarted_agent_knows_its_pods_again(with_file: bool, tmp_path: Path):
+    async def story(bed: Bed) -> None:
+        await bed.add(*FIRST)
+        await bed.net.restart("cni")
+        await bed.ready()
+        await bed.sleep(0 if with_file else 6)
+        assert bed.agent.inspect()["assigned_ip_addresses"] == 1
+        answer = await bed.add("b" * 12)
+        assert answer["stdout"]["ips"][0]["address"] == "10.0.10.5/32"
+        assert (await bed.delete(*FIRST))["code"] == 0
+        assert bed.agent.inspect()["assigned_ip_addresses"] == 1
+        assert not entries(bed) & of_pod("10.0.10.4")
 
-    play(story)
+    play(story, tmp_path if with_file else None)
+
+
+def test_a_state_file_that_is_no_longer_readable_is_told(tmp_path: Path):
+    async def story(bed: Bed) -> None:
+        (tmp_path / "cni.ipam.json").write_text("{")
+        await bed.net.restart("cni")
+        await bed.ready()
+
+    assert len(play(story, tmp_path).events("ipam.state_file")) == 1
 
 
 def test_a_node_that_is_away_is_looked_at_again():
-    async def story(world: World) -> None:
-        world.kernel.away = True
-        await world.settle(6)
-        world.kernel.away = False
-        world.kernel.tables.apply(parse({"op": "del", **described(world.kernel.tables.snat)}))  # type: ignore[arg-type]
-        await world.settle(6)
-        assert world.entries() == OF_NODE
+    async def story(bed: Bed) -> None:
+        bed.kernel.away = True
+        await bed.sleep(6)
+        assert (await bed.cni("STATUS"))["stdout"]["code"] == 51
+        bed.kernel.away = False
+        remove(bed, *OF_NODE)
+        await bed.sleep(6)
+        assert entries(bed) == OF_NODE
+        assert (await bed.cni("STATUS"))["code"] == 0
 
-    world = play(story)
-    assert world.net.host("cni").metrics.values()["journey_cni_repair_failures_total"] == 1
+    assert play(story).metrics()["journey_cni_repair_failures_total"] == 1
+
+
+def test_introspection():
+    async def story(bed: Bed) -> None:
+        await bed.add(*FIRST)
+
+        async def get(path: str) -> Any:
+            return await bed.net.host("node-1").call("cni", "introspect", path=path)
+
+        assert "/v1/enis" in (await get("/"))["AvailableCommands"]
+        card = (await get("/v1/enis"))["0"]
+        assert (card["TotalIPs"], card["AssignedIPs"]) == (9, 1)
+        cidr = card["ENIs"][ENI]["AvailableIPv4Cidrs"]["10.0.10.4/32"]
+        assert cidr["IPAddresses"]["10.0.10.4"]["State"] == "assigned"
+        assert (await get("/v1/ipamd-env-settings"))["WARM_ENI_TARGET"] == "1"
+        assert (await get("/v1/networkutils-env-settings"))["AWS_VPC_K8S_CNI_EXTERNALSNAT"] == "false"
+        assert await get("/v1/eni-configs") == {}
+        with pytest.raises(CallFailed, match="404"):
+            await get("/v1/pods")
+
+    play(story)
 
 
 # ---- configs -----------------------------------------------------------------------------------------------
 
 
-def test_the_config_has_no_ports_and_claims_the_pods_addresses():
-    checked = Config.model_validate(config())
-    assert list(checked.port_names()) == []
-    assert [claim.value for claim in checked.claims()] == ["10.0.10.20", "10.0.10.41"]
+def test_the_config_has_no_ports_and_claims_nothing():
+    checked = Config.model_validate({"node": "node-1"})
+    assert list(checked.port_names()) == [] and list(checked.claims()) == []
 
 
 @pytest.mark.parametrize(
-    ("changed", "words"),
+    ("env", "words"),
     [
-        ({"colour": "red"}, "Extra inputs are not permitted"),
-        ({"vpc_cidrs": []}, "at least 1 item"),
-        ({"vpc_cidrs": ["10.0.0.1/16"]}, "is not an IPv4 prefix"),
-        ({"addresses": {"nginx": {"address": "10.0.10.20"}}}, "does not name a namespace and a pod"),
-        (
-            {"addresses": {"a/b": {"address": "10.0.0.9"}, "a/c": {"address": "10.0.0.9"}}},
-            "a/b has 10.0.0.9 already",
-        ),
-        ({"addresses": {"a/b": {"address": "10.0.0.9", "device": 15}}}, "less than or equal to 14"),
-        ({"check_interval": 5}, "needs a unit"),
-        ({"check_interval": 0}, "greater than 0"),
+        ({"WARM_ENI_TARGETS": 1}, "Extra inputs are not permitted"),
+        ({"WARM_ENI_TARGET": -1}, "greater than or equal to 0"),
+        ({"MAX_ENI": 0}, "greater than or equal to 1"),
+        ({"ENABLE_PREFIX_DELEGATION": "maybe"}, "valid boolean"),
+        ({"AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS": "10.0.0.1/8"}, "is not an IPv4 prefix"),
+        ({"AWS_VPC_ENI_MTU": 100}, "greater than or equal to 576"),
+        ({"AWS_VPC_K8S_CNI_VETHPREFIX": "vlan"}, "is not 1 to 4 letters"),
+        ({"AWS_VPC_K8S_CNI_VETHPREFIX": "longer"}, "is not 1 to 4 letters"),
     ],
 )
-def test_a_wrong_config_is_refused_with_the_reason(changed: dict[str, Any], words: str):
+def test_a_wrong_config_is_refused_with_the_reason(env: dict[str, Any], words: str):
     with pytest.raises(ValidationError) as caught:
-        Config.model_validate(config(**changed))
+        Config.model_validate({"node": "node-1", "env": env})
     assert words in str(caught.value)

@@ -576,6 +576,51 @@ def test_a_pod_is_stopped_gracefully(changed: Object, spec: Object, seconds: flo
     Bed().play(story)
 
 
+def test_a_pod_that_is_deleted_again_with_less_patience_goes_sooner():
+    async def story(bed: Bed) -> None:
+        await bed.create(containers=[shell("sleep infinity")])
+        await bed.until_ready()
+        await bed.client.delete("Pod", "web", "default")
+        await bed.sleep(5)
+        began = bed.now_s
+        await bed.client.delete("Pod", "web", "default", grace_period_seconds=2)
+        assert await bed.until_gone() - began == pytest.approx(2, abs=0.1)
+        bed.clean()
+
+    Bed().play(story)
+
+
+def test_a_container_with_another_image_is_started_again():
+    async def story(bed: Bed) -> None:
+        await bed.create()
+        await bed.until_ready()
+        patch = {"spec": {"containers": [{"name": "nginx", "image": "nginx:1.28"}]}}
+        await bed.client.patch("Pod", "web", patch, "default", type="strategic")
+        await bed.sleep(0.1)
+        (container,) = (await bed.status())["containerStatuses"]
+        assert (container["image"], container["restartCount"]) == ("docker.io/library/nginx:1.28", 1)
+        assert "Killing: Container nginx definition changed, will be restarted" in await bed.events()
+
+    Bed().play(story)
+
+
+def test_what_was_pulled_is_there_after_a_reboot_and_a_deleted_node_stays_away():
+    async def story(bed: Bed) -> None:
+        await bed.create(containers=[shell("sleep infinity")])
+        await bed.until_ready()
+        await bed.sleep(11)
+        await bed.net.restart("node-1")
+        await bed.sleep(0.5)
+        assert await bed.ready()
+        await bed.client.delete("Node", "node-1")
+        await bed.sleep(30)
+        assert (await bed.client.list("Node")).items == []
+        await bed.net.restart("node-1")
+        await bed.until(bed.node_ready)
+
+    Bed().play(story)
+
+
 def test_a_pod_is_deleted_while_its_image_is_pulled():
     async def story(bed: Bed) -> None:
         await bed.create(containers=[shell("sleep infinity")])
@@ -710,7 +755,6 @@ def test_a_node_that_was_killed_starts_its_pods_again():
         before = await bed.status()
         await bed.net.restart("node-1")
         assert "web" not in bed.net.hosts
-        bed.plugin.given.clear()  # ipamd finds out by the boot id
         await bed.sleep(0.001)
         await bed.until(bed.node_ready)
         after = await bed.status()

@@ -9,6 +9,7 @@ from actors.kube_api import Config
 from actors.parts.kubernetes.apiserver import store as store_module
 from actors.parts.kubernetes.apiserver.logs import follow
 from actors.parts.kubernetes.apiserver.manifests import ManifestError
+from actors.runtime.virtual import VirtualHost
 from tests.elements.kube_bed import (
     Object,
     World,
@@ -562,6 +563,11 @@ def test_logs_are_the_kubelets():
             422,
             'PodLogOptions "" is invalid: tailLines: Invalid value: -1: must be greater than or equal to 0',
         )
+        moment = "2026-01-01T00:00:00Z"
+        assert await log_of(world, sinceTime=moment) == "a\nb\nc\n"
+        assert world.net.element("node-1").asked[-1]["since_time"] == moment
+        assert (await log_of(world, sinceTime=moment, sinceSeconds="5"))[0] == 422
+        assert (await log_of(world, sinceTime="yesterday"))[0] == 400
         words = 'previous terminated container "nginx" in pod "one" not found'
         assert await log_of(world, previous="true") == (400, words)
         waiting = {"name": "nginx", "state": {"waiting": {"reason": "ContainerCreating"}}}
@@ -725,3 +731,40 @@ def test_inspect_counts():
 def test_a_wrong_config_is_refused(changed: Object, words: str):
     with pytest.raises(ValueError, match=words):
         Config.model_validate(changed)
+
+
+# ---- the door for kubectl --------------------------------------------------------------------------------------
+
+
+def test_a_kubeconfig_stays_good_and_a_port_that_is_gone_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "certs").mkdir()
+    (tmp_path / "certs" / "kubernetes.default.svc.pem").write_text("a key that nobody knows")
+    (tmp_path / "ca.pem").write_text("a certificate")
+    asked: list[int] = []
+    taken: set[int] = set()
+
+    async def serve(host: Any, name: str, app: Any, *, certificate: str | None = None, port: int = 0) -> str:
+        assert (name, certificate) == ("kube_api", "kubernetes.default.svc")
+        asked.append(port)
+        if port in taken:
+            raise OSError("address already in use")
+        return f"127.0.0.1:{port or 7000 + len(asked)}"
+
+    monkeypatch.setattr(VirtualHost, "serve", serve)
+    told = []
+
+    async def story(world: World) -> None:
+        for _ in range(2):
+            told.append((tmp_path / "kubeconfig").read_text())
+            await world.net.restart("kube-api")
+        taken.add(7001)
+        await world.net.restart("kube-api")
+        told.append((tmp_path / "kubeconfig").read_text())
+
+    play(story, tmp_path)
+    assert asked == [0, 7001, 7001, 7001, 0]
+    assert told[0] == told[1] and "server: https://127.0.0.1:7001" in told[0]
+    assert "server: https://127.0.0.1:7005" in told[2]
+    assert (tmp_path / "kubeconfig").stat().st_mode & 0o777 == 0o600

@@ -255,3 +255,26 @@ def test_a_watch_of_a_subresource_is_none():
         )
 
     play(story)
+
+
+def test_who_waits_long_is_not_left_behind(monkeypatch: pytest.MonkeyPatch):
+    """What does not concern a watch moves it on, so that it never has to read old events."""
+    monkeypatch.setattr(store_module, "IN_MEMORY", 10)
+    monkeypatch.setattr(store_module, "FORGET_EVERY", 5)
+
+    def never(store: Any, revision: int) -> None:
+        raise AssertionError("old events are read")
+
+    async def story(world: World) -> None:
+        _, told = world.informer("ConfigMap", label_selector="a=b")
+        await world.sleep(1)
+        monkeypatch.setattr(store_module.Store, "_read_from_disk", never)
+        for round in range(5):
+            for number in range(30):
+                await world.client.create("ConfigMap", config_map(f"c{round}-{number}"))
+            await world.sleep(7)
+        await world.client.create("ConfigMap", config_map("mine", labels={"a": "b"}))
+        await world.sleep(1)
+        assert told == ["+mine"]
+
+    play(story)

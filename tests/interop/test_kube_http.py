@@ -161,6 +161,7 @@ async def test_yaml_is_taken_in(http: Http):
         ('{"a": NaN}', "application/json", 400, "json parse error"),
         ("[]", "application/json", 400, "the object provided is unrecognized"),
         ("a: [", "application/yaml", 400, "error converting YAML to JSON: yaml: line "),
+        ("a: &a [*a]", "application/yaml", 400, "excessive aliasing"),
         ("x", "text/plain", 415, "accepted media types include: application/json"),
         (b"k8s\x00\xff", "application/vnd.kubernetes.protobuf", 400, "EOF"),
         (
@@ -186,6 +187,21 @@ async def test_yaml_is_taken_in(http: Http):
 async def test_bodies_that_are_none(http: Http, data: Any, content_type: str, code: int, words: str):
     got, status, _ = await http.ask("POST", CONFIG_MAPS, data, Content_Type=content_type)
     assert (got, status["kind"], words in status["message"]) == (code, "Status", True), status
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/yaml"])
+async def test_what_could_not_be_told_again_is_not_taken_in(http: Http, content_type: str):
+    name = f"odd-{content_type[-4:]}"
+    data = '{"kind": "ControllerRevision", "metadata": {"name": "%s"}, "revision": 1, "data": %s}'
+    path = "/apis/apps/v1/namespaces/default/controllerrevisions"
+    odd = data % (name, '{"half": "\\ud800", "big": 1180591620717411303424, "deep": [[[]]]}')
+    code, made, _ = await http.ask("POST", path, odd, Content_Type=content_type)
+    assert (code, made["data"]) == (201, {"half": "\ufffd", "big": 2.0**70, "deep": [[[]]]})
+    code, _, _ = await http.ask("POST", path, data % ("x", "1e999"), Content_Type=content_type)
+    assert code == 400
+    code, _, _ = await http.ask("POST", path, data % ("y", "[" * 300 + "]" * 300), Content_Type=content_type)
+    assert code == 400
+    assert (await http.ask("GET", f"{path}/{name}"))[1] == made
 
 
 async def test_unknown_fields_are_warned_of(http: Http):
@@ -215,6 +231,7 @@ async def test_unknown_fields_are_warned_of(http: Http):
             'post is not supported on resources of kind "pods"',
         ),
         ("PUT", "/api/v1/namespaces/default/pods", 405, 'put is not supported on resources of kind "pods"'),
+        ("DELETE", "/api/v1/pods", 405, 'delete is not supported on resources of kind "pods"'),
         ("PATCH", "/api/v1/namespaces/default/pods/x", 415, "accepted media types include"),
     ],
 )

@@ -244,6 +244,29 @@ async def test_a_bound_pod_waits_for_its_kubelet_unless_forced(kube: Cluster, sp
     assert result.code == 0 and "NotFound" in await kube.refusal("-n", space, "get", "pod", "one")
 
 
+async def test_a_node_is_cordoned_and_drained(kube: Cluster, space: str):
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "drained"}}
+    await kube.kubectl("create", "-f", "-", stdin=json.dumps(node))
+    await kube.kubectl("-n", space, "create", "-f", "-", stdin=pod("one", nodeName="drained"))
+    told = await kube.kubectl("drain", "drained", "--force", "--grace-period=0", "--timeout=10s")
+    assert "node/drained cordoned" in told and "pod/one evicted" in told and "node/drained drained" in told
+    assert "SchedulingDisabled" in await kube.kubectl("get", "node", "drained")
+    await kube.kubectl("uncordon", "drained")
+    assert "SchedulingDisabled" not in await kube.kubectl("get", "node", "drained")
+
+
+async def test_a_rollout_is_restarted_paused_and_given_another_image(kube: Cluster, space: str):
+    await kube.kubectl("-n", space, "create", "-f", "-", stdin=DEPLOYMENT)
+    await kube.kubectl("-n", space, "rollout", "restart", "deploy", "nginx")
+    await kube.kubectl("-n", space, "set", "image", "deploy/nginx", "nginx=nginx:1.29")
+    await kube.kubectl("-n", space, "rollout", "pause", "deploy", "nginx")
+    shown = json.loads(await kube.kubectl("-n", space, "get", "deploy", "nginx", "-o", "json"))
+    template = shown["spec"]["template"]
+    assert "kubectl.kubernetes.io/restartedAt" in template["metadata"]["annotations"]
+    assert template["spec"]["containers"][0]["image"] == "nginx:1.29"
+    assert (shown["spec"]["paused"], shown["metadata"]["generation"]) == (True, 4)
+
+
 async def test_a_namespace_takes_all_with_it(kube: Cluster, space: str):
     await kube.kubectl("-n", space, "create", "-f", "-", stdin=f"{DEPLOYMENT}---{SERVICE}---\n{pod('one')}")
     await kube.kubectl("delete", "namespace", space)

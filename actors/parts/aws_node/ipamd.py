@@ -28,10 +28,11 @@ from actors.protocols.ipam.settings import (
 from actors.protocols.ipam.warm_pool import AddEni, AssignAddresses, WarmPool
 from actors.units import SECOND
 
-INIT_RETRY_S = 1.0
+FIRST_INIT_RETRY_S, INIT_RETRY_S = 0.02, 1.0
 LEAK_CHECK_S = 3600.0
 LONGEST_JITTER_S = 300.0
 LIMIT_EXCEEDED = "PrivateIpAddressLimitExceeded"
+ATTACHMENT_LIMIT = "AttachmentLimitExceeded"
 
 Wire = Callable[[], Awaitable[None]]
 
@@ -56,7 +57,7 @@ class Ipamd:
         self.pool: WarmPool | None = None
         self.ready = False
         self._reconciler = Reconciler(context, self.store, self.allocations, self.metrics)
-        self._last_action_ns = 0
+        self._last_action_ns: int | None = None
         self._last_shrink_ns: int | None = None
         self._full_until_ns = 0
 
@@ -70,8 +71,10 @@ class Ipamd:
     async def run(self) -> None:
         """Begin, then look after the pool for ever."""
         began_ns = self._context.now_ns()
+        wait_s = FIRST_INIT_RETRY_S
         while not await self._begin():
-            await self._context.sleep(INIT_RETRY_S)
+            await self._context.sleep(wait_s)
+            wait_s = min(2 * wait_s, INIT_RETRY_S)
         self.metrics.initialized(self._context.now_ns() - began_ns)
         self.ready = True
         self._context.spawn(self._clean_up_leaks(), "leaked ENIs")
@@ -94,7 +97,6 @@ class Ipamd:
             for eni in self.instance.enis:
                 self._reconciler.know(eni)
             self.allocations.restore()
-        self._last_action_ns = self._context.now_ns()
         await self._attempt("nodeInit", self._grow)
         return True
 
@@ -145,6 +147,8 @@ class Ipamd:
         except Ec2Error as error:
             if error.code in SUBNET_IS_FULL:
                 self._full_until_ns = self._context.now_ns() + INSUFFICIENT_CIDR_NS
+            if error.code == ATTACHMENT_LIMIT:  # one that was asked for before a restart has come
+                await self._look_at_ec2()
             raise
 
     async def _assign(self, step: AssignAddresses) -> None:
@@ -211,7 +215,8 @@ class Ipamd:
     # ---- what EC2 has --------------------------------------------------------------------------------------
 
     async def _reconcile(self) -> None:
-        if self._context.now_ns() - self._last_action_ns <= RECONCILE_NS:
+        last_ns = self._last_action_ns
+        if last_ns is not None and self._context.now_ns() - last_ns <= RECONCILE_NS:
             return
         await self._look_at_ec2()
         self._acted()

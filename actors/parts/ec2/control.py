@@ -64,7 +64,7 @@ class Ec2Control:
             return {"NetworkInterface": self._described(created)}
 
         return await self._request(
-            "create_network_interface",
+            "ec2.create_network_interface",
             carry_out,
             subnet_id=subnet_id,
             secondary_private_ip_address_count=secondary_private_ip_address_count,
@@ -86,7 +86,7 @@ class Ec2Control:
             return {"AttachmentId": attachment_id, "NetworkCardIndex": 0}
 
         answer = await self._request(
-            "attach_network_interface",
+            "ec2.attach_network_interface",
             carry_out,
             network_interface_id=network_interface_id,
             instance_id=instance_id,
@@ -113,7 +113,7 @@ class Ec2Control:
             return {"Return": True}
 
         answer = await self._request(
-            "detach_network_interface", carry_out, attachment_id=attachment_id, force=force
+            "ec2.detach_network_interface", carry_out, attachment_id=attachment_id, force=force
         )
         for port, eni in told:
             await self._tell(port, "detach_interface", id=eni)
@@ -127,7 +127,7 @@ class Ec2Control:
             return {"Return": True}
 
         return await self._request(
-            "delete_network_interface", carry_out, network_interface_id=network_interface_id
+            "ec2.delete_network_interface", carry_out, network_interface_id=network_interface_id
         )
 
     async def call_modify_network_interface_attribute(
@@ -148,7 +148,7 @@ class Ec2Control:
             return {"Return": True}
 
         return await self._request(
-            "modify_network_interface_attribute",
+            "ec2.modify_network_interface_attribute",
             carry_out,
             network_interface_id=network_interface_id,
             groups=groups,
@@ -177,7 +177,7 @@ class Ec2Control:
             }
 
         return await self._request(
-            "assign_private_ip_addresses",
+            "ec2.assign_private_ip_addresses",
             carry_out,
             network_interface_id=network_interface_id,
             private_ip_addresses=private_ip_addresses,
@@ -202,7 +202,7 @@ class Ec2Control:
             return {"Return": True}
 
         return await self._request(
-            "unassign_private_ip_addresses",
+            "ec2.unassign_private_ip_addresses",
             carry_out,
             network_interface_id=network_interface_id,
             private_ip_addresses=private_ip_addresses,
@@ -268,9 +268,9 @@ class Ec2Control:
     async def _take(self, verb: str) -> None:
         await self._context.sleep(getattr(self._delays, verb) / SECOND)
 
-    async def _request(self, verb: str, carry_out: Callable[[], Answer], **request: Any) -> Answer:
+    async def _request(self, kind: str, carry_out: Callable[[], Answer], **request: Any) -> Answer:
         began_ns = self._context.now_ns()
-        await self._take(verb)
+        await self._take(kind.removeprefix("ec2."))
         try:
             answer = carry_out()
         except Ec2Error as error:
@@ -278,7 +278,7 @@ class Ec2Control:
         asked = {name: value for name, value in request.items() if value not in (None, 0, False)}
         result = {"error": answer["error"]} if "error" in answer else {"result": answer}
         duration_ms = (self._context.now_ns() - began_ns) / 1e6
-        self._context.event(f"ec2.{verb}", request=asked, **result, duration_ms=duration_ms)
+        self._context.event(kind, request=asked, **result, duration_ms=duration_ms)
         return answer
 
     def _keep(self, interface: NetworkInterface) -> None:

@@ -1,12 +1,13 @@
 """Images on a node: which are there, and what pulling one takes."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from actors.element import Context
 from actors.parts.kubelet.config import RESOLVE_S, ImageConfig
 from actors.protocols.kubelet.backoff import Backoff
 from actors.protocols.kubelet.containers import Object
-from actors.protocols.kubelet.images import Reference
+from actors.protocols.kubelet.images import Reference, parse
 from actors.units import SECOND
 
 SIZE_BYTES = 72_950_530
@@ -47,6 +48,11 @@ class Images:
     def add(self, reference: Reference) -> None:
         """It has been pulled."""
         self._present[reference.name] = reference
+
+    def recover(self, described: Iterable[Object]) -> None:
+        """What the Node's status lists was pulled before this kubelet began, and is on the disk still."""
+        for each in described:
+            self.add(parse(each["names"][-1]))
 
     def described(self) -> list[Object]:
         """As a Node's status lists them."""

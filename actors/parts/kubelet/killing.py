@@ -54,20 +54,21 @@ class Killer:
         self,
         pod: Object,
         container: Container,
+        spec: Object,
         sandbox: Sandbox,
         grace_s: float,
         ended: asyncio.Event,
         message: str,
     ) -> None:
-        """Stop a running container; returns when it has ended."""
+        """Stop a container that was started with this spec; returns when it has ended."""
         services = self._services
         services.pod_event(pod, "Normal", "Killing", message, container)
-        hook = (container.spec.get("lifecycle") or {}).get("preStop")
+        hook = (spec.get("lifecycle") or {}).get("preStop")
         if hook and grace_s > 0:
             took_s = await self._pre_stop(pod, hook, container, sandbox, grace_s, ended)
             grace_s = max(grace_s - took_s, LEAST_AFTER_HOOK_S)
         if not ended.is_set():
-            await services.runtime.signal(sandbox, container.name, self._stop_signal(container))
+            await services.runtime.signal(sandbox, container.name, self._stop_signal(spec))
             await services.pause(grace_s, ended)
         while not ended.is_set():
             await services.runtime.signal(sandbox, container.name, signal.SIGKILL)
@@ -96,7 +97,7 @@ class Killer:
             self._services.pod_event(pod, "Warning", "FailedPreStopHook", "PreStopHook failed", container)
         return (self._services.now_ns() - began_ns) / SECOND
 
-    def _stop_signal(self, container: Container) -> int:
-        image = self._services.images.find(parse(container.spec["image"]))
+    def _stop_signal(self, spec: Object) -> int:
+        image = self._services.images.find(parse(spec["image"]))
         name = "SIGTERM" if image is None else image.signal
         return int(signal.Signals[name])

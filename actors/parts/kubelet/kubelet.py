@@ -42,10 +42,8 @@ class Kubelet:
         self._room = allocatable(instance)
         self._labels: dict[str, str] = {}
         self._new: list[Object] = []
-        boot_id = runtime.new_id("boot")
-        boot_id = "-".join((boot_id[:8], boot_id[8:12], boot_id[12:16], boot_id[16:20], boot_id[20:32]))
         self.registration = Registration(
-            self.services, instance, boot_id, status_every_s=status_every_s, lease_s=lease_s
+            self.services, instance, status_every_s=status_every_s, lease_s=lease_s
         )
         selector = f"spec.nodeName={instance.name}"
         self.informer = Informer(context, client, "Pod", self._pod_changed, field_selector=selector)
@@ -97,7 +95,7 @@ class Kubelet:
             if (worker.machine.namespace, worker.machine.name) == same_name:
                 previous = worker
         worker = PodWorker(self.services, pod, previous)
-        others = [each.pod for each in self.workers.values() if each.active and each is not previous]
+        others = [each.case.pod for each in self.workers.values() if each.active and each is not previous]
         refused = None
         if worker.active and "deletionTimestamp" not in metadata:
             node = self.registration.node or {}

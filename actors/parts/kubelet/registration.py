@@ -17,7 +17,7 @@ LEASE_NAMESPACE = "kube-node-lease"
 RETRY_S, LONGEST_RETRY_S = 0.05, 7.0
 REPORT_NS = 300 * SECOND
 """nodeStatusReportFrequency: how often a status is written that has not changed."""
-CNI_EAGER_S, CNI_POLL_S = 0.05, 5.0
+CNI_EAGER_S, CNI_POLL_S = 0.02, 5.0
 """How often the CNI plugin is asked for its STATUS: until it can serve first, and from then on."""
 PATIENCE = 3
 """So many failed questions in a row make a node that was ready not ready; an agent that restarts is no reason."""
@@ -27,15 +27,16 @@ class Registration:
     """Keeps the Node and its Lease as they should be."""
 
     def __init__(
-        self, services: Services, instance: Instance, boot_id: str, *, status_every_s: float, lease_s: int
+        self, services: Services, instance: Instance, *, status_every_s: float, lease_s: int
     ) -> None:
         self.node: Object | None = None
         """The Node as last seen."""
-        self._services, self._instance, self._boot_id = services, instance, boot_id
+        self._services, self._instance = services, instance
+        self._boot_id = _uuid(services.kernel.boot_id)
         self._status_every_s, self._lease_s = status_every_s, lease_s
         self._changed = asyncio.Event()
         self._reported_ns = 0
-        self._machine_id = _uuid_of(instance.instance_id)
+        self._machine_id = _uuid(instance.instance_id.encode().hex().rjust(32, "0")[-32:])
 
     def start(self) -> None:
         """Register, then keep at it until the element stops."""
@@ -65,7 +66,7 @@ class Registration:
 
     async def _register(self) -> None:
         """Create the Node, or adopt the one that is there, with the labels that it has from others."""
-        client, wanted = self._services.client, node_object.node(self._instance)
+        services, client, wanted = self._services, self._services.client, node_object.node(self._instance)
         try:
             self.node = await client.create("Node", {**wanted, "status": self._status(None)})
         except ApiError as error:
@@ -73,6 +74,7 @@ class Registration:
                 raise
             patch = {"metadata": {"labels": wanted["metadata"]["labels"]}, "spec": wanted["spec"]}
             self.node = await client.patch("Node", self._instance.name, patch, type="strategic")
+            services.images.recover(self.node.get("status", {}).get("images", ()))
             if (old := _boot_id(self.node)) and old != self._boot_id:
                 message = f"Node {self._instance.name} has been rebooted, boot id: {self._boot_id}"
                 self._node_event("Rebooted", message, "Warning")
@@ -85,9 +87,8 @@ class Registration:
         except ApiError as error:
             if error.code != 404:
                 raise
-            await self._register()  # somebody has deleted it
-            assert self.node is not None
-            node = self.node
+            self.node = None  # somebody has deleted it; a kubelet registers when it starts, and not again
+            return
         status = self._status(node)
         due = services.now_ns() >= self._reported_ns + REPORT_NS
         was_ready = self.ready
@@ -175,9 +176,8 @@ def _boot_id(node: Object) -> str:
     return str(node.get("status", {}).get("nodeInfo", {}).get("bootID", ""))
 
 
-def _uuid_of(text: str) -> str:
-    """A UUID that belongs to this text."""
-    digest = text.encode().hex().rjust(32, "0")[-32:]
+def _uuid(digest: str) -> str:
+    """32 hexadecimal digits as a UUID."""
     return "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:]))
 
 

@@ -64,13 +64,6 @@ def target_registration(r: Record) -> Told:
     return Told(f"{listed(r['targets'])} {done} target group {r['target_group']}")
 
 
-@sentence("pod.sandbox")
-def pod_sandbox(r: Record) -> Told:
-    if "message" in r:
-        return Told(f"No sandbox for pod {r['pod']}", r["message"])
-    return Told(f"The sandbox of pod {r['pod']} is ready", f"address {r['address']}, veth {r['veth']}")
-
-
 @sentence("cni.add")
 def cni_add(r: Record) -> Told:
     if "error" in r:
@@ -81,6 +74,8 @@ def cni_add(r: Record) -> Told:
 
 @sentence("cni.del")
 def cni_del(r: Record) -> Told:
+    if "error" in r:
+        return Told(f"CNI DEL: pod {r['pod']} keeps its network", r["error"])
     return Told(f"CNI DEL: pod {r['pod']} gives {r['address']} back", f"veth {r['veth']} is gone")
 
 

@@ -91,6 +91,19 @@ def test_writes_are_there_for_who_opens_the_file_without_a_goodbye(tmp_path: Pat
     killed.close()
 
 
+def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path):
+    store = Store(tmp_path / "kube-api.db", Clock())
+    store.put("Pod", thing("Pod", "a"))
+    with pytest.raises(UnicodeEncodeError):
+        store.put("Pod", {**thing("Pod", "b"), "half": "\ud800"})
+    store.put("Pod", thing("Pod", "c"))
+    assert (store.revision, [each["metadata"]["name"] for each in store.objects("Pod")]) == (2, ["a", "c"])
+    store.close()
+    store = Store(tmp_path / "kube-api.db", Clock())
+    assert (store.revision, len(store.events_after(0, "Pod"))) == (2, 2)
+    store.close()
+
+
 @pytest.fixture
 def small_window(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "KEEP_AT_LEAST", 10)
@@ -117,6 +130,22 @@ def test_old_events_are_forgotten_and_young_ones_kept(small_window: None, tmp_pa
         store.events_after(49, "Pod")
     assert len(store.events_after(50, "Pod")) == 20
     assert store.revision == 70
+    store.close()
+
+
+def test_events_that_are_not_at_hand_are_read(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(store_module, "IN_MEMORY", 10)
+    monkeypatch.setattr(store_module, "FORGET_EVERY", 5)
+    store = Store(None, Clock())
+    for number in range(100):
+        store.put("Pod" if number % 2 else "Node", thing("Pod" if number % 2 else "Node", "a", number))
+    for start in (97, 60, 80, 0):
+        events = store.events_after(start, "Pod")
+        numbers = [each.now.object["number"] for each in events]
+        assert numbers == [number for number in range(100) if number % 2 and number >= start]
+        assert [each.before.object["number"] for each in events if each.before] == [
+            number - 2 for number in numbers if number > 1
+        ]
     store.close()
 
 

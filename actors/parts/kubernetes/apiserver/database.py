@@ -9,7 +9,7 @@ does not outlive its machine.
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS objects (
@@ -69,17 +69,23 @@ class Database:
 
     def put(self, key: str, event: EventRow) -> None:
         """The object is now as the event says; both are kept, or neither."""
-        self._run("BEGIN")
-        self._run("REPLACE INTO objects VALUES (?, ?, ?, ?)", (key, event.kind, event.at_ns, event.text))
-        self._run("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", event)
-        self._run("COMMIT")
+        statement = "REPLACE INTO objects VALUES (?, ?, ?, ?)"
+        self._write(statement, (key, event.kind, event.at_ns, event.text), event)
 
     def delete(self, key: str, event: EventRow) -> None:
         """The object is gone; that and the event are kept, or neither."""
+        self._write("DELETE FROM objects WHERE key = ?", (key,), event)
+
+    def _write(self, statement: str, values: tuple[Any, ...], event: EventRow) -> None:
         self._run("BEGIN")
-        self._run("DELETE FROM objects WHERE key = ?", (key,))
-        self._run("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", event)
-        self._run("COMMIT")
+        try:
+            self._run(statement, values)
+            self._run("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", event)
+            self._run("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._run("ROLLBACK")
+            raise
 
     def forget(self, revision: int) -> None:
         """Drop the events up to this one."""

@@ -5,7 +5,6 @@ for elements, who come over the management network. Only the streams live here: 
 events come, and a log that is followed is asked for again and again.
 """
 
-import contextlib
 import hmac
 import json
 import logging
@@ -23,7 +22,7 @@ from actors.parts.kubernetes.apiserver.logs import follow
 from actors.parts.kubernetes.apiserver.representation import YAML
 from actors.parts.kubernetes.apiserver.requests import ANONYMOUS, Request, Response, User, target_of
 from actors.parts.kubernetes.apiserver.server import ApiServer
-from actors.parts.kubernetes.apiserver.yaml_values import parse_yaml
+from actors.parts.kubernetes.apiserver.values import decode_json, decode_yaml
 from actors.protocols.kubernetes import protobuf
 from actors.protocols.kubernetes.status import ApiError
 
@@ -147,7 +146,7 @@ async def _body(http: web.Request) -> tuple[Any, str]:
     if content_type == protobuf.MEDIA_TYPE:
         return _decode_protobuf(data), content_type
     if content_type in _YAML_TYPES:
-        return _decode_yaml(data), content_type
+        return decode_yaml(data), content_type
     if content_type in _JSON_TYPES:
         return decode_json(data), content_type
     if http.method == "PATCH":
@@ -162,27 +161,6 @@ def _decode_protobuf(data: bytes) -> Any:
         return protobuf.decode(data)
     except protobuf.Undecodable as error:
         raise ApiError(400, str(error)) from None
-
-
-def _decode_yaml(data: bytes) -> Any:
-    """JSON is YAML too, and so much faster to read that it is tried first (kubectl sends JSON under this name)."""
-    if data.lstrip().startswith(b"{"):
-        with contextlib.suppress(ApiError):
-            return decode_json(data)
-    documents = parse_yaml(data.decode(errors="replace"))
-    return documents[0] if documents else None
-
-
-def decode_json(data: bytes) -> Any:
-    """Raises `ApiError` 400."""
-    try:
-        return json.loads(data, parse_constant=_no_such_number)
-    except (ValueError, RecursionError) as error:
-        raise ApiError(400, f"couldn't get version/kind; json parse error: {error}") from None
-
-
-def _no_such_number(text: str) -> Any:
-    raise ValueError(f"invalid character {text[0]!r} looking for beginning of value")
 
 
 def respond(response: Response) -> web.Response:

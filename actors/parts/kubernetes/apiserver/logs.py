@@ -8,6 +8,7 @@ from actors.parts.kubernetes.apiserver.errors import NO_PATH, bad_request
 from actors.parts.kubernetes.apiserver.registry import Registry
 from actors.parts.kubernetes.apiserver.requests import Object, Request, Target, target_of
 from actors.protocols.kubernetes.status import ApiError
+from actors.protocols.kubernetes.timestamps import is_rfc3339
 
 FOLLOW_S = 0.25
 """How often a log that is followed is asked for."""
@@ -24,7 +25,7 @@ class LogSource:
         self.previous = request.flag("previous")
         self.tail_lines = _at_least(request, "tailLines", 0)
         self.limit_bytes = _at_least(request, "limitBytes", 1)
-        self.since_seconds = _at_least(request, "sinceSeconds", 1)
+        self.since: dict[str, Any] = _since(request)
         self._check_state()
 
     def _container(self) -> str:
@@ -65,7 +66,7 @@ class LogSource:
         status = self.status()
         return status.get("containerID") == before and "terminated" not in (status.get("state") or {})
 
-    async def read(self, **limits: int | None) -> str:
+    async def read(self, **limits: Any) -> str:
         """The log. Raises `ApiError` 500 when the node is away or refuses."""
         node = self.pod["spec"].get("nodeName")
         if not node:
@@ -80,7 +81,13 @@ class LogSource:
                 container=self.container,
                 previous=self.previous,
                 timestamps=self._request.flag("timestamps"),
-                **{"tail_lines": None, "since_seconds": None, "limit_bytes": None, **limits},
+                **{
+                    "tail_lines": None,
+                    "since_seconds": None,
+                    "since_time": None,
+                    "limit_bytes": None,
+                    **limits,
+                },
             )
         except CallFailed as error:
             raise ApiError(500, f"Internal error occurred: {error}", "InternalError") from None
@@ -91,9 +98,24 @@ def _at_least(request: Request, name: str, least: int) -> int | None:
     number = request.number(name)
     if number is not None and number < least:
         words = "must be greater than 0" if least else "must be greater than or equal to 0"
-        message = f'PodLogOptions "" is invalid: {name}: Invalid value: {number}: {words}'
-        raise ApiError(422, message, "Invalid")
+        raise _refused(f"{name}: Invalid value: {number}: {words}")
     return number
+
+
+def _since(request: Request) -> dict[str, Any]:
+    """From when on: so many seconds ago, or a time; {} for the beginning."""
+    seconds, moment = _at_least(request, "sinceSeconds", 1), request.query.get("sinceTime")
+    if seconds is not None and moment:
+        raise _refused("at most one of `sinceTime` or `sinceSeconds` may be specified")
+    if moment and not is_rfc3339(moment):
+        raise bad_request(f'parsing time "{moment}" as "2006-01-02T15:04:05Z07:00": cannot parse "{moment}"')
+    if seconds is not None:
+        return {"since_seconds": seconds}
+    return {"since_time": moment} if moment else {}
+
+
+def _refused(words: str) -> ApiError:
+    return ApiError(422, f'PodLogOptions "" is invalid: {words}', "Invalid")
 
 
 def _source(registry: Registry, request: Request) -> LogSource:
@@ -106,9 +128,7 @@ def _source(registry: Registry, request: Request) -> LogSource:
 async def read_log(registry: Registry, request: Request) -> str:
     """The log as the request wants it."""
     source = _source(registry, request)
-    return await source.read(
-        tail_lines=source.tail_lines, since_seconds=source.since_seconds, limit_bytes=source.limit_bytes
-    )
+    return await source.read(tail_lines=source.tail_lines, limit_bytes=source.limit_bytes, **source.since)
 
 
 async def follow(registry: Registry, request: Request) -> AsyncGenerator[str, None]:
@@ -116,8 +136,8 @@ async def follow(registry: Registry, request: Request) -> AsyncGenerator[str, No
     source = _source(registry, request)
     whole = await source.read()
     first = whole
-    if source.since_seconds is not None or source.tail_lines is not None:
-        first = await source.read(tail_lines=source.tail_lines, since_seconds=source.since_seconds)
+    if source.since or source.tail_lines is not None:
+        first = await source.read(tail_lines=source.tail_lines, **source.since)
     return _follow(registry, source, whole, first)
 
 

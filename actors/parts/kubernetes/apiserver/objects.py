@@ -33,7 +33,7 @@ def answer_collection(registry: Registry, request: Request, target: Target) -> R
     if request.method == "POST" and (target.namespace is not None or not target.resource.namespaced):
         written = create(registry, target, request.body, Options.of(request))
         return _formed(registry, request, target.resource, form, written)
-    if request.method == "DELETE":
+    if request.method == "DELETE" and (target.namespace is not None or not target.resource.namespaced):
         return Response(200, _delete_collection(registry, request, target))
     raise method_not_allowed(
         target.resource, "create" if request.method == "POST" else request.method.lower()

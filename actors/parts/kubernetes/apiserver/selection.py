@@ -32,7 +32,7 @@ class Selection(NamedTuple):
 
     def seen(self, event: Event) -> News | None:
         """The event for who looks through this: an object that leaves it is DELETED, one that enters it ADDED."""
-        now, text, _ = event.now
+        now, text = event.now.object, event.now.text
         if self.namespace is not None and now["metadata"].get("namespace") != self.namespace:
             return None
         if self.matches is None:

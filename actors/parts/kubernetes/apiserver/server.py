@@ -55,6 +55,9 @@ class ApiServer:
             response = answer_document(request) if target is None else await self._answer(request, target)
         except ApiError as error:
             response = Response(error.code, error.status())
+        except RecursionError:
+            too_deep = errors.bad_request("the body of the request is nested too deeply")
+            response = Response(too_deep.code, too_deep.status())
         self._count(request, target, response.code)
         return response
 

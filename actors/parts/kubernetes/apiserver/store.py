@@ -20,20 +20,28 @@ Object = dict[str, Any]
 KEEP_NS = 300 * SECOND
 """How long events are kept: etcd's compaction interval (kube-apiserver --etcd-compaction-interval)."""
 KEEP_AT_LEAST = 1_000
-KEEP_AT_MOST = 20_000
-"""However young they are: they are held in memory, too."""
+KEEP_AT_MOST = 30_000
+"""However young they are."""
+IN_MEMORY = 2_000
+"""So many are at hand; who asks for older ones has them read."""
 FORGET_EVERY = 500
 """Writes between two looks at what can be forgotten."""
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-class Stored(NamedTuple):
-    """One version of an object, and the same as JSON."""
+class Stored:
+    """One version of an object. `text` is the same as JSON, as long as it is the latest: old ones are told seldom."""
 
-    object: Object
-    text: str
-    written_ns: int
+    __slots__ = ("object", "text", "written_ns")
+
+    def __init__(self, value: Object, text: str | None, written_ns: int) -> None:
+        self.object, self.text, self.written_ns = value, text, written_ns
+
+    def outlived(self) -> str:
+        """Another version takes its place: gives its text away."""
+        text, self.text = self.text, None
+        return encode(self.object) if text is None else text
 
 
 class Event(NamedTuple):
@@ -142,8 +150,8 @@ class Store:
             key = (row.kind, *place_of(value))
             before = last.get(key)
             if before is None and row.previous is not None:
-                before = Stored(json.loads(row.previous), row.previous, 0)
-            now = last[key] = Stored(value, row.text, row.at_ns)
+                before = Stored(json.loads(row.previous), None, 0)
+            now = last[key] = Stored(value, None, row.at_ns)
             if row.type == "DELETED":
                 del last[key]
             read.setdefault(row.kind, []).append(Event(row.revision, row.type, row.kind, now, before))
@@ -158,10 +166,10 @@ class Store:
         namespace, name = place_of(value)
         objects = self._of(kind, namespace)
         before = objects.get(name)
-        now, at_ns = self._next(value)
+        now, text, at_ns = self._next(value)
         type_ = "ADDED" if before is None else "MODIFIED"
-        previous = None if before is None else before.text
-        row = EventRow(self.revision + 1, at_ns, type_, kind, now.text, previous)
+        previous = None if before is None else before.outlived()
+        row = EventRow(self.revision + 1, at_ns, type_, kind, text, previous)
         self.database.put(f"{kind}/{namespace}/{name}", row)
         objects[name] = now
         self._publish(Event(row.revision, type_, kind, now, before), at_ns)
@@ -172,17 +180,17 @@ class Store:
         namespace, name = place_of(value)
         objects = self._of(kind, namespace)
         before = objects[name]
-        now, at_ns = self._next(value)
-        row = EventRow(self.revision + 1, at_ns, "DELETED", kind, now.text, before.text)
+        now, text, at_ns = self._next(value)
+        row = EventRow(self.revision + 1, at_ns, "DELETED", kind, text, before.outlived())
         self.database.delete(f"{kind}/{namespace}/{name}", row)
         del objects[name]
         self._publish(Event(row.revision, "DELETED", kind, now, before), at_ns)
         return now.object
 
-    def _next(self, value: Object) -> tuple[Stored, int]:
-        versioned = at_version(value, self.revision + 1)
-        at_ns = self._now_ns()
-        return Stored(versioned, encode(versioned), at_ns), at_ns
+    def _next(self, value: Object) -> tuple[Stored, str, int]:
+        versioned, at_ns = at_version(value, self.revision + 1), self._now_ns()
+        text = encode(versioned)
+        return Stored(versioned, text, at_ns), text, at_ns
 
     def _publish(self, event: Event, at_ns: int) -> None:
         self.revision = event.revision
@@ -199,13 +207,12 @@ class Store:
         """Drop old events; each has a revision of its own, so that differences tell how many there are."""
         young = self.database.first_since(now_ns - KEEP_NS)
         last = max(min(young - 1, self.revision - KEEP_AT_LEAST), self.revision - KEEP_AT_MOST)
-        if last <= self._forgotten:
-            return
-        self._forgotten = last
-        self._on_disk = max(self._on_disk, last)
-        self.database.forget(last)
+        if last > self._forgotten:
+            self._forgotten = last
+            self.database.forget(last)
+        self._on_disk = max(self._on_disk, last, self.revision - IN_MEMORY)
         for log in self._logs.values():
-            del log[: bisect_right(log, last, key=_revision)]
+            del log[: bisect_right(log, self._on_disk, key=_revision)]
 
 
 def place_of(value: Object) -> tuple[str, str]:

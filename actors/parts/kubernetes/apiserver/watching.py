@@ -47,14 +47,15 @@ class Watch:
         return [news for event in events if (news := self.selection.seen(event)) is not None]
 
     async def wait(self, timeout_s: float) -> None:
-        """Until there may be news, or the time is over."""
-        self.waiter = asyncio.get_running_loop().create_future()
+        """Until there are news, or the time is over. To be called right after `news` has had none."""
+        waiter = self.waiter = asyncio.get_running_loop().create_future()
         self._watches.add(self)
         try:
             async with asyncio.timeout(timeout_s):
-                await self.waiter
+                await waiter
         except TimeoutError:
-            pass
+            if waiter.cancelled():  # nobody has told of anything
+                self.revision = self._store.revision
         finally:
             self._watches.remove(self)
             self.waiter = None
@@ -98,6 +99,7 @@ class Watches:
         for watch in self._waiting.get(event.kind, ()):
             waiter = watch.waiter
             if waiter is not None and not waiter.done() and watch.selection.seen(event) is not None:
+                watch.revision = event.revision - 1  # what was before it was nothing to this one
                 waiter.set_result(None)
 
 

@@ -113,7 +113,9 @@ def old_steps(deployment: Object, old: Sequence[Object], new: Object) -> list[St
             down = min(most, unhealthy)
             most, sizes[name] = most - down, sizes[name] - down
             steps.append(Step(name, sizes[name]))
-    spare = available([*old, new]) - minimum
+    # Pods that a ReplicaSet has been told to delete do not count, although its status may not say so yet: Kubernetes
+    # itself looks at the status alone, and goes below the minimum when the ReplicaSet controller is slow.
+    spare = sum(min(reported(each, "availableReplicas"), wanted(each)) for each in (*old, new)) - minimum
     for each in oldest_first(old):
         name = each["metadata"]["name"]
         if spare > 0 and sizes[name]:

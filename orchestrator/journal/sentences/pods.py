@@ -1,0 +1,37 @@
+"""Pods on their nodes: sandboxes, containers, probes."""
+
+from orchestrator.journal.sentences.table import Record, Told, sentence
+
+
+@sentence("node.boot")
+def node_boot(r: Record) -> Told:
+    return Told(f"Instance {r['instance']} is up, and its kubelet starts", f"address {r['address']}")
+
+
+@sentence("pod.sandbox")
+def pod_sandbox(r: Record) -> Told:
+    match r["reason"]:
+        case "FailedCreatePodSandBox":
+            return Told(f"No sandbox for pod {r['pod']}", r["message"])
+        case "SandboxGone":
+            return Told(f"The process of pod {r['pod']} has ended, and its containers with it")
+        case "SandboxRemoved":
+            return Told(f"The sandbox of pod {r['pod']} is taken away")
+    return Told(f"The sandbox of pod {r['pod']} is ready", f"address {r['address']}, veth {r['veth']}")
+
+
+@sentence("pod.container")
+def pod_container(r: Record) -> Told:
+    if r["what"] == "started":
+        return Told(f"Container {r['container']} of pod {r['pod']} has started")
+    return Told(f"Container {r['container']} of pod {r['pod']} has ended", f"exit code {r['exit_code']}")
+
+
+@sentence("pod.phase")
+def pod_phase(r: Record) -> Told:
+    return Told(f"Pod {r['pod']} is {r['phase']}")
+
+
+@sentence("pod.probe")
+def pod_probe(r: Record) -> Told:
+    return Told(f"Container {r['container']} of pod {r['pod']} fails its {r['probe']} probe", r["message"])
