@@ -53,7 +53,7 @@ class Killer:
 
 
 async def test_requests_flow_again_after_every_kind_of_element_was_killed_during_one_load():
-    assert {"laptop", "vpc", "alb-1a", "node-1", "nginx-0", "resolver", "home-router"} <= set(VICTIMS)
+    assert {"laptop", "vpc", "alb-1a", "node-1", "kube-api", "resolver", "home-router"} <= set(VICTIMS)
     counts: list[int] = []
     status: dict[str, Any] = {}
     async with World(CONFIG) as world, asyncio.timeout(PATIENCE_S):
