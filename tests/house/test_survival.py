@@ -34,7 +34,12 @@ def network(tmp_path: Path) -> VirtualNetwork:
     return build(WORLD, 7, tmp_path)
 
 
-def record_frames(network: VirtualNetwork, frames: Frames) -> None:
+def ports_of(network: VirtualNetwork) -> list[tuple[str, str]]:
+    """Every port of every element that there is, pods' ends of veths and nodes' too."""
+    return [(name, port) for name, host in network.hosts.items() for port in host.ports]
+
+
+def record_frames(network: VirtualNetwork, frames: Frames) -> Frames:
     """From now on, the frames that each port is sent."""
     for host in network.hosts.values():
         for port in host.ports.values():
@@ -42,6 +47,7 @@ def record_frames(network: VirtualNetwork, frames: Frames) -> None:
             port.tap = lambda _link, _sender, _depart, frame, _journey, there=frames_there: there.append(
                 frame
             )
+    return frames
 
 
 def spoil(dice: Random, frame: bytes) -> bytes:
@@ -88,12 +94,11 @@ def test_junk_on_every_port_harms_nothing_for_long(network: VirtualNetwork):
     dice = Random(1)
 
     async def story() -> tuple[int, set[str], int]:
-        frames: Frames = defaultdict(list)
-        record_frames(network, frames)
+        frames = record_frames(network, defaultdict(list))
         await network.host("laptop").sleep(HEALTHY_S)
-        record_frames(network, frames)  # those of pods too, which were launched meanwhile
+        record_frames(network, frames)  # of the pods, too, which have come meanwhile
         before = await fetch(network)
-        for name, port in [(host.name, port) for host in network.hosts.values() for port in host.ports]:
+        for name, port in ports_of(network):
             host = network.host(name)
             for number, frame in enumerate(junk(dice, frames[name, port])):
                 JOURNEY.set(A_JOURNEY if number % 3 == 0 else None)

@@ -9,7 +9,6 @@ from typing import Any
 Object = dict[str, Any]
 
 NOT_EMULATED = {
-    "activeDeadlineSeconds": "pods are not stopped after a time",
     "dnsConfig": "pods resolve no names",
     "ephemeralContainers": "they are not started",
     "hostAliases": "pods have no /etc/hosts",
