@@ -125,7 +125,7 @@ class PodWorker:
         phase = self.phase
         if phase != self._phase:
             self._phase = phase
-            self.case.record("pod.phase", phase=phase)
+            self.case.record("pod.phase", uid=self.uid, phase=phase)
         self._writer.changed()
 
     # ---- the story -----------------------------------------------------------------------------------------
