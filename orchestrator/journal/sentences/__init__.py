@@ -9,22 +9,9 @@ from importlib import import_module
 
 from orchestrator.journal.sentences.table import SENTENCES, Record, Told, as_it_is
 
-<<<<<<< HEAD
 _ROOMS = ("world", "network_interfaces", "pods", "addresses", "names", "packets", "connections", "requests")
 
 for _room in _ROOMS:
-=======
-for _room in (
-    "world",
-    "network_interfaces",
-    "pods",
-    "addresses",
-    "names",
-    "packets",
-    "connections",
-    "requests",
-):
->>>>>>> crashes
     import_module(f"{__name__}.{_room}")
 
 __all__ = ["SENTENCES", "Record", "Told", "tell"]
