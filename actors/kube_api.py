@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from actors.element import CertificateName, Claim, Context, Element, ElementConfig, FileName
+from actors.element import CertificateName, Claim, Context, Element, ElementConfig, ElementName, FileName
 from actors.parts.config_fields import Cidr
 from actors.parts.kubernetes.apiserver.access import ADMIN, VIEWER, admin_token, kubeconfig, write_private
 from actors.parts.kubernetes.apiserver.authorization import AUTHENTICATED, MASTERS
-from actors.parts.kubernetes.apiserver.http_front import HttpFront
 from actors.parts.kubernetes.apiserver.manifests import apply_manifests
 from actors.parts.kubernetes.apiserver.registry import Limits
 from actors.parts.kubernetes.apiserver.requests import Request, User
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 
 MANIFESTS = "manifests"
 """The fact that they have been applied."""
+NODES_PATIENCE_S, NODES_POLL_S = 30.0, 0.005
+NOT_READY = "node.kubernetes.io/not-ready"
 PORT = "port"
 """The fact under which the store keeps where the server listens: a kubeconfig stays good when it starts again."""
 
@@ -48,6 +49,9 @@ class Config(ElementConfig):
     manifests: tuple[FileName, ...] = Field(
         default=(), description="YAML files that a new cluster begins with, applied in this order"
     )
+    nodes: tuple[ElementName, ...] = Field(
+        default=(), description="manifests are applied once these nodes are ready, or after 30 s"
+    )
 
     def claims(self) -> Iterable[Claim]:
         yield Claim("subnet", self.service_cidr, ("service_cidr",))
@@ -61,24 +65,57 @@ class KubeApi(Element):
     def __init__(self, config: Config, context: Context) -> None:
         super().__init__(config, context)
         self.server = ApiServer(context, Limits(config.service_cidr))
+        self._applied = False
 
     async def start(self) -> None:
         self.server.start()
-        await self._apply_manifests()
+        await self._begin_with_manifests()
         await self._open_door()
 
+    async def _begin_with_manifests(self) -> None:
+        """Once in the life of a store; raises `ManifestError`.
+
+        Pods that are there before any node wait out the scheduler's back-off of a second. Who applies manifests in
+        life does so when the cluster stands; so what they ask for is tried now, and done when the nodes are ready."""
+        config = self.config
+        self._applied = not config.manifests or self.server.store.database.fact(MANIFESTS) is not None
+        if self._applied:
+            return
+        if config.nodes:
+            await apply_manifests(self.server.handle, config.manifests, dry_run=True)
+            self.context.spawn(self._apply_to_nodes(), "manifests")
+        else:
+            await self._apply_manifests()
+
+    async def _apply_to_nodes(self) -> None:
+        waited_s = 0.0
+        while waited_s < NODES_PATIENCE_S and not all(map(self._is_ready, self.config.nodes)):
+            await self.context.sleep(NODES_POLL_S)
+            waited_s += NODES_POLL_S
+        await self._apply_manifests()
+
     async def _apply_manifests(self) -> None:
-        """Once in the life of a store."""
-        database = self.server.store.database
-        if self.config.manifests and database.fact(MANIFESTS) is None:
-            count = await apply_manifests(self.server.handle, self.config.manifests)
-            database.note(MANIFESTS, str(count))
+        count = await apply_manifests(self.server.handle, self.config.manifests)
+        self.server.store.database.note(MANIFESTS, str(count))
+        self._applied = True
+
+    def _is_ready(self, node: str) -> bool:
+        found = self.server.store.get("Node", "", node) or {}
+        conditions = found.get("status", {}).get("conditions", ())
+        tainted = any(taint["key"].startswith(NOT_READY) for taint in found.get("spec", {}).get("taints", ()))
+        return not tainted and any(
+            condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions
+        )
 
     async def _open_door(self) -> None:
         """Let kubectl in, at the port of the last time; on the virtual clock nobody could come."""
         config, directory, database = self.config, self.context.directory, self.server.store.database
         if not (directory / "certs" / f"{config.certificate}.pem").exists():
             return
+        from actors.parts.kubernetes.apiserver.http_front import (
+            HttpFront,  # slow to load, and not always wanted
+        )
+
         token = admin_token(directory, config.certificate)
         viewers = {} if config.read_only_token is None else {config.read_only_token: VIEWER}
         app = HttpFront(self.server, {**viewers, token: ADMIN}).app()
@@ -130,8 +167,8 @@ class KubeApi(Element):
         return await self.server.poll(Request("GET", path, query, user=_element(user)), timeout_s)
 
     async def call_settled(self) -> bool:
-        """Whether all workloads have the replicas that they ask for."""
-        return settled(self.server.store)
+        """Whether the manifests are applied, and all workloads have the replicas that they ask for."""
+        return self._applied and settled(self.server.store)
 
     def inspect(self) -> dict[str, Any]:
         """Objects by kind, the latest revision, and watches that wait, by kind."""

@@ -62,7 +62,7 @@ def scale(
     if not wait:
         _tell(cluster.get("Deployment", name, namespace), as_json, f"deployment.apps/{name} scaled")
         return
-    from orchestrator.kubernetes.workloads import is_scaled, ready_of
+    from orchestrator.kubernetes.workloads import is_scaled, ready_of, scaling
 
     say(f"deployment.apps/{name} scaled")
     found = _follow(
@@ -70,7 +70,7 @@ def scale(
         name,
         namespace,
         timeout_s,
-        lambda each: (f"{ready_of(each)[0]} of {ready_of(each)[1]} pods are ready", is_scaled(each)),
+        lambda each: (scaling(each), is_scaled(each)),
     )
     ready, wanted = ready_of(found)
     _tell(found, as_json, f"deployment.apps/{name} has {ready} of {wanted} pods ready")

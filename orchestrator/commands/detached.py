@@ -32,7 +32,7 @@ def start_detached(file: Path | None) -> int:
     if any(element["kind"] == "laptop" for element in listed["elements"]):
         journey = Journey.unpack(client.request("trace"))
         tell_story(out(), journey)
-        tell_what_to_try()
+        tell_what_to_try(listed["elements"])
         succeeded = journey.succeeded
     else:
         show_elements(out(), listed)

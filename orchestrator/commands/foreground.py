@@ -83,7 +83,7 @@ class Foreground:
         if self._tour:
             await self._load(world)
         if self._stays:
-            tell_what_to_try()
+            tell_what_to_try(world.ps()["elements"])
         else:
             say("the tour is over and the world ends; `journey up` keeps it, to try things on")
 

@@ -1,19 +1,20 @@
-"""The state of elements as pages: headings and tables, made from whatever plain values an element tells.
+"""The state of elements as pages: headings, and what stands under them, made from whatever an element tells.
 
-How this works. Lists of objects and objects of objects become tables, the rest lines. Nodes and load balancers tell the
-same things in an order and under headings of their own; keys that a page does not know come last, as they are.
+How this works. A page for each kind that has much to tell puts things in an order and under headings of their own, and
+leaves out what only `--json` is for; keys that a page does not know come last. All other kinds have the general page.
 """
 
-import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.journal.wording import plain
+from orchestrator.commands.inspect_blocks import blocks
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console
 
-WIDEST_CELL = 48
+MOST_SHOWN = 20
+"""Lines of a list that would go on with more of the same."""
 
 Section = tuple[str, Any]
 """A heading (empty for none), and what comes under it."""
@@ -28,11 +29,8 @@ def show(console: "Console", found: Mapping[str, Any]) -> None:
     for heading, value in sections:
         if heading:
             console.print(f"\n[bold]{heading}[/]")
-        for block in blocks(value):
+        for block in blocks(value, console.width):
             console.print(block)
-
-
-# ---- pages -----------------------------------------------------------------------------------------------------
 
 
 def general(found: Mapping[str, Any]) -> Iterator[Section]:
@@ -40,46 +38,138 @@ def general(found: Mapping[str, Any]) -> Iterator[Section]:
     yield from _rest(found["state"], ())
 
 
+# ---- nodes and their addresses ---------------------------------------------------------------------------------
+
+
 def of_node(found: Mapping[str, Any]) -> Iterator[Section]:
-    """An EKS node: its ENIs, addresses, rules, routes and pods; the CNI agent has its say among them."""
+    """An EKS node: its ENIs, pods, rules and routes; the CNI agent says which addresses the ENIs have for pods."""
     state, agent = found["state"], found.get("cni_agent")
     own = {key: value for key, value in state.items() if key not in _NODE_KEYS}
     yield from _rest({key: value for key, value in own.items() if not isinstance(value, list | dict)}, ())
-    yield "network interfaces (ENIs)", state.get("network_interfaces", [])
-    if agent is not None:
-        yield from _of_agent(agent)
-    yield "pods", _pods(state.get("pods", {}))
-    yield "ip rule", state.get("rules", [])
+    told = agent["state"] if agent is not None else {}
+    pools = {} if isinstance(told, str) else {each["id"]: each for each in told.get("network_interfaces", ())}
+    yield (
+        "network interfaces (ENIs)",
+        [_with_pool(each, pools) for each in state.get("network_interfaces", ())],
+    )
+    if isinstance(told, str):
+        yield f"addresses for pods ({agent['name']})", [told]  # type: ignore[index]
+    elif told:
+        yield f"addresses for pods ({agent['name']})", _pool_figures(told)  # type: ignore[index]
+    devices = (
+        {} if isinstance(told, str) else {each["pod"]: each["device"] for each in told.get("attachments", ())}
+    )
+    yield "pods", [_pod(name, pod, devices) for name, pod in state.get("pods", {}).items()]
+    yield "ip rule", _first(state.get("rules", []))
     for name, routes in state.get("tables", {}).items():
-        yield f"ip route show table {name}", routes
+        yield f"ip route show table {name}", _first([_route(each) for each in routes])
+    veths = set(state.get("veths", {}).values())
+    cards = {name: each for name, each in own.pop("interfaces", {}).items() if name not in veths}
+    if cards:
+        yield "network cards", cards
+    if "neighbours" in own:
+        own["neighbours"] = _first(own["neighbours"])
     yield from ((heading, value) for heading, value in _rest(own, ()) if heading)
 
 
-_NODE_KEYS = ("network_interfaces", "pods", "rules", "tables", "routes")  # routes: table main once more
+_NODE_KEYS = (
+    "network_interfaces",
+    "pods",
+    "rules",
+    "tables",
+    "routes",
+    "veths",
+)  # routes: table main once more
 
 
-def _of_agent(agent: Mapping[str, Any]) -> Iterator[Section]:
-    name, state = agent["name"], agent["state"]
-    if isinstance(state, str):
-        yield f"addresses ({name})", [state]
-        return
-    addresses = state.get("addresses")
-    rows = addresses.values() if isinstance(addresses, dict) else addresses
-    if rows and all(isinstance(row, dict) and "state" in row for row in rows):
-        counted: dict[str, int] = {}
-        for row in rows:
-            counted[row["state"]] = counted.get(row["state"], 0) + 1
-        yield f"addresses by state ({name})", counted
-        yield "addresses", addresses
-        state = {key: value for key, value in state.items() if key != "addresses"}
-    for heading, value in _rest(state, ()):
-        yield f"{heading or 'CNI agent'} ({name})", value
+def _with_pool(interface: Mapping[str, Any], pools: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    pool = pools.get(interface.get("id", ""))
+    return {**interface, **({} if pool is None else _counted(pool))}
 
 
-def _pods(pods: Any) -> Any:
-    if isinstance(pods, dict) and all(isinstance(value, str) for value in pods.values()):
-        return [{"pod": pod, "address": address} for pod, address in pods.items()]
-    return pods
+def _counted(pool: Mapping[str, Any]) -> dict[str, int]:
+    """How many addresses an ENI has for pods, by state."""
+    states = Counter(pool.get("addresses", {}).values())
+    return {"for_pods": states.total(), **{each: states[each] for each in ("assigned", "cooling", "free")}}
+
+
+def _pool_figures(agent: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in agent.items() if not isinstance(value, list | dict)}
+
+
+def _pod(name: str, pod: Any, devices: Mapping[str, int]) -> dict[str, Any]:
+    if not isinstance(pod, dict):
+        return {"pod": name, "ip": pod}
+    phase = "Terminating" if pod.get("terminating") else pod.get("phase")
+    eni = f"eth{devices[name]}" if name in devices else None
+    return {"pod": name, "phase": phase, "ip": pod.get("ip"), "on": eni, "veth": pod.get("veth")}
+
+
+def _route(route: Any) -> str:
+    """As `ip route` writes it."""
+    if not isinstance(route, dict):
+        return str(route)
+    to = "default" if route["matched"] == "0.0.0.0/0" else route["matched"].removesuffix("/32")
+    if route["next_hop"] == "direct":
+        return f"{to} dev {route['port']} scope link"
+    return f"{to} via {route['next_hop']} dev {route['port']}"
+
+
+def _first(rows: list[Any]) -> list[Any]:
+    """No more of a list than one would read."""
+    more = len(rows) - MOST_SHOWN
+    if more <= 1 or any(isinstance(row, dict) for row in rows):
+        return rows if more <= 1 else rows[:MOST_SHOWN]
+    return [
+        *rows[: MOST_SHOWN // 2],
+        f"... {len(rows) - MOST_SHOWN} more, with --json ...",
+        *rows[-MOST_SHOWN // 2 :],
+    ]
+
+
+def of_agent(found: Mapping[str, Any]) -> Iterator[Section]:
+    """ipamd: the addresses of each ENI by their state, and who has which."""
+    state = found["state"]
+    yield "", _pool_figures(state)
+    rows = [
+        {
+            **{key: value for key, value in each.items() if key not in ("addresses", "prefixes")},
+            **_counted(each),
+        }
+        for each in state.get("network_interfaces", ())
+    ]
+    yield "network interfaces (ENIs)", rows
+    attachments = [
+        {key: each[key] for key in each if key != "netns"} for each in state.get("attachments", ())
+    ]
+    yield "attachments", attachments
+    yield from _rest(
+        {key: value for key, value in state.items() if isinstance(value, list | dict)},
+        ("network_interfaces", "attachments"),
+    )
+
+
+def of_vpc(found: Mapping[str, Any]) -> Iterator[Section]:
+    """The VPC: network interfaces, each with its first address and how many more there are."""
+    state = found["state"]
+    rest = list(_rest(state, ("network_interfaces",)))
+    yield from (section for section in rest if not section[0])
+    yield "network interfaces (ENIs)", [_interface(each) for each in state.get("network_interfaces", ())]
+    yield from (section for section in rest if section[0])
+
+
+def _interface(interface: Mapping[str, Any]) -> dict[str, Any]:
+    first, *more = interface.get("private_ips") or [None]
+    shown = {
+        "id": interface.get("id"),
+        "attached_to": interface.get("port"),
+        "subnet": interface.get("subnet"),
+    }
+    groups = {"security_groups": interface.get("security_groups")}
+    return {**shown, "private_ip": first, "more_ips": len(more), **groups}
+
+
+# ---- load balancers --------------------------------------------------------------------------------------------
 
 
 def of_balancer(found: Mapping[str, Any]) -> Iterator[Section]:
@@ -93,8 +183,13 @@ def of_balancer(found: Mapping[str, Any]) -> Iterator[Section]:
 
 PAGES: dict[str, Callable[[Mapping[str, Any]], Iterator[Section]]] = {
     "eks_node": of_node,
+    "cni_agent": of_agent,
+    "vpc": of_vpc,
     "alb": of_balancer,
 }
+
+
+# ---- what all have ---------------------------------------------------------------------------------------------
 
 
 def _rest(state: Mapping[str, Any], but: Iterable[str]) -> Iterator[Section]:
@@ -102,69 +197,28 @@ def _rest(state: Mapping[str, Any], but: Iterable[str]) -> Iterator[Section]:
     if flat := {key: value for key, value in left.items() if not isinstance(value, list | dict)}:
         yield "", flat
     for key, value in left.items():
-        if isinstance(value, list | dict):
-            yield key.replace("_", " "), value
+        heading = key.replace("_", " ")
+        if key == "tcp" and isinstance(value, dict):
+            yield from _tcp(value)
+        elif isinstance(value, list | dict):
+            yield heading, value
 
 
-# ---- values as blocks of a page ----------------------------------------------------------------------------------
+def _tcp(state: Mapping[str, Any]) -> Iterator[Section]:
+    """Sockets as `ss` would list them; connections that only wait for stray segments are counted."""
+    if state.get("listening"):
+        yield "tcp, listening", state["listening"]
+    connections = state.get("connections", [])
+    shown = [
+        {key: each.get(key) for key in _OF_A_CONNECTION}
+        for each in connections
+        if each["state"] != "TIME_WAIT"
+    ]
+    waiting = len(connections) - len(shown)
+    if shown or not waiting:
+        yield "tcp connections", shown
+    if waiting:
+        yield "" if shown else "tcp connections", [f"{waiting} in TIME_WAIT"]
 
 
-def blocks(value: Any) -> "Iterator[RenderableType]":
-    """Whatever it is, as tables and lines."""
-    from rich.text import Text
-
-    match value:
-        case list() | dict() if not value:
-            yield Text("  none", style="dim")
-        case list() if all(isinstance(row, dict) for row in value):
-            yield from _table(value)
-        case list():
-            yield Text("\n".join(f"  {plain(each)}" for each in value))
-        case dict() if all(isinstance(row, dict) for row in value.values()):
-            yield from _table([{"": key, **row} for key, row in value.items()])
-        case dict():
-            yield _pairs(value)
-        case _:
-            yield Text(f"  {plain(value)}")
-
-
-def _table(rows: list[dict[str, Any]]) -> "Iterator[RenderableType]":
-    """A table, or a list for each row where a table would be too wide to be read."""
-    from rich.table import Table
-
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    cells = [[_cell(row.get(column)) for column in columns] for row in rows]
-    if any(len(cell) > WIDEST_CELL for row in cells for cell in row):
-        for row in rows:
-            yield _pairs(row)
-        return
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in columns:
-        numbers = all(isinstance(row.get(column, 0), int | float) for row in rows)
-        table.add_column(column.replace("_", " "), justify="right" if numbers else "left", overflow="fold")
-    for texts in cells:
-        table.add_row(*texts)
-    yield table
-
-
-def _pairs(value: Mapping[str, Any]) -> "RenderableType":
-    from rich.table import Table
-
-    table = Table.grid(padding=(0, 2, 0, 0))
-    for key, each in value.items():
-        table.add_row(f"  {key.replace('_', ' ')}", _cell(each))
-    return table
-
-
-def _cell(value: Any) -> str:
-    from rich.markup import escape
-
-    if value is None or value == "":
-        return "-"
-    if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value):
-        return value[:13]  # of a container's or sandbox's id that is enough, as crictl shows it
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list) and not any(isinstance(each, dict | list) for each in value):
-        return escape(", ".join(map(plain, value)) or "-")
-    return escape(plain(value))
+_OF_A_CONNECTION = ("local", "remote", "state", "rtt_ms", "unacknowledged_bytes", "retransmits")

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.commands.options import FileOption, Json, a_world
-from orchestrator.commands.terminal import out, print_json
+from orchestrator.commands.terminal import pages, print_json
 
 Name = Annotated[str, typer.Argument(metavar="ELEMENT", help="Its name, as `journey ps` lists it.")]
 
@@ -26,4 +26,4 @@ def inspect(element: Name, file: FileOption = None, as_json: Json = False) -> No
     else:
         from orchestrator.commands.inspect_pages import show
 
-        show(out(), found)
+        show(pages(), found)

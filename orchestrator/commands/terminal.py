@@ -1,12 +1,16 @@
 """Where commands write: what was asked for to stdout, all else to stderr."""
 
 import json
+import os
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+UNLIMITED = 1000
+"""Columns of a page that is read by a program, or later."""
 
 THINGS_TO_TRY = (
     ("journey trace", "the same again: now the caches know the way"),
@@ -19,14 +23,22 @@ def out() -> "Console":
     """For what the user asked for."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(highlight=False, emoji=False)
+
+
+def pages() -> "Console":
+    """For pages of tables: as wide as they are where no terminal sets a limit."""
+    from rich.console import Console
+
+    free = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(highlight=False, emoji=False, width=UNLIMITED if free else None)
 
 
 def err() -> "Console":
     """For messages."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, emoji=False)
 
 
 def say(message: str) -> None:
@@ -38,10 +50,24 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2), flush=True)
 
 
-def tell_what_to_try() -> None:
-    """On stderr, for it is no part of what was asked for."""
+def tell_what_to_try(elements: list[dict[str, Any]]) -> None:
+    """What a world of these elements lends itself to. On stderr, for it is no part of what was asked for."""
     console = err()
     console.print("\n[bold]Things to try[/], in another terminal")
-    width = max(len(command) for command, _ in THINGS_TO_TRY)
-    for command, what in THINGS_TO_TRY:
+    things = [*THINGS_TO_TRY, *_on_a_cluster(elements)]
+    width = max(len(command) for command, _ in things)
+    for command, what in things:
         console.print(f"  {command:<{width}}  [dim]{what}[/]")
+
+
+def _on_a_cluster(elements: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    kinds = {element["kind"] for element in elements}
+    if "kube_api" in kinds:
+        yield "journey kubectl get pods -o wide", "the real kubectl, on this world's cluster"
+    if any(element["kind"] == "nginx_pod" and element["name"].startswith("nginx-") for element in elements):
+        yield "journey scale nginx 10", "more pods: processes, addresses, targets"
+    node = next((element["name"] for element in elements if element["kind"] == "eks_node"), None)
+    if node is not None:
+        yield f"journey inspect {node}", "its interfaces and their addresses, its pods, rules and routes"
+        if "kube_api" in kinds:
+            yield f"journey drain {node}", f"its pods move; `journey uncordon {node}` takes it back"

@@ -7,13 +7,13 @@ When the other end is closed, however that came about, all elements are ended an
 was named in a `{"owns": DIRECTORY}`: nothing outlives the orchestrator. Elements ask the kernel to end them should the
 fork server itself be killed.
 
+Before it is told which kinds a world has it loads all that there are, while the orchestrator reads the world's file.
 It has one thread and no event loop, ZeroMQ context or open file besides that socket: a fork is a clean copy.
 """
 
 import contextlib
 import ctypes
 import gc
-import importlib
 import json
 import os
 import selectors
@@ -27,12 +27,10 @@ from typing import Any
 
 from actors.element import load_kind
 from actors.runtime.join import run_element
+from orchestrator.config.kinds import kind_names
 from orchestrator.hosts.rehearsal import POD_KIND, rehearse
 
 PR_SET_PDEATHSIG = 1
-EVERYBODY_NEEDS = ("aiohttp.web", "cryptography.x509", "ssl", "dns.message")
-"""What takes long to load and is wanted in every world: loaded while the orchestrator still reads the world's file."""
-
 GRACE_S = 1.5
 COLLECT = (20_000, 20, 20)
 """When elements look for cyclic garbage: they make little of it, and what they were forked with is frozen."""
@@ -176,8 +174,9 @@ def warm_up(kinds: Iterable[str]) -> None:
 
 
 def main() -> None:
-    for module in EVERYBODY_NEEDS:
-        importlib.import_module(module)
+    for kind in kind_names():
+        with contextlib.suppress(Exception):  # what does not load matters only to worlds that want it
+            load_kind(kind)
     ForkServer(socket.socket(fileno=int(sys.argv[1]))).serve()
 
 

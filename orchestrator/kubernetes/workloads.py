@@ -59,6 +59,14 @@ def ready_of(deployment: Object) -> tuple[int, int]:
     return deployment.get("status", {}).get("readyReplicas", 0), deployment["spec"].get("replicas", 1)
 
 
+def scaling(deployment: Object) -> str:
+    """How far a deployment is from having as many pods as it wants."""
+    (ready, wanted), there = ready_of(deployment), deployment.get("status", {}).get("replicas", 0)
+    if there > wanted:
+        return f"{there} pods are there, {there - wanted} too many"
+    return f"{ready} of {wanted} pods are ready"
+
+
 def is_scaled(deployment: Object) -> bool:
     """As many pods as wanted are there, all of them available, and no more."""
     status, replicas = deployment.get("status", {}), deployment["spec"].get("replicas", 1)

@@ -41,12 +41,21 @@ class Plugin(Element):
     def on_frame(self, port: str, frame: bytes) -> None:
         raise AssertionError("there are no links here")
 
+    async def call_conflist(self) -> Object:
+        return cni.CONFLIST
+
     async def call_cni(self, env: dict[str, str], stdin: Object) -> Object:
         command, container = env["CNI_COMMAND"], env.get("CNI_CONTAINERID", "")
         if command == "STATUS":
             return (
                 {"code": 0, "stdout": {}} if self.ready else {"code": 1, "stdout": {"code": 50, "msg": "no"}}
             )
+        if command == "GC":
+            valid = {each["containerID"] for each in stdin["cni.dev/valid-attachments"]}
+            self.given = {
+                container: address for container, address in self.given.items() if container in valid
+            }
+            return {"code": 0, "stdout": {}}
         arguments = dict(each.split("=", 1) for each in env["CNI_ARGS"].split(";"))
         pod = f"{arguments['K8S_POD_NAMESPACE']}/{arguments['K8S_POD_NAME']}"
         self.requests.append((command, pod))
@@ -123,10 +132,14 @@ class Bed:
             **config,
         }
         self.net.add("node-1", "eks_node", node)
+        self.surround()
+        self.net.add_element("tester", Tester)
+
+    def surround(self) -> None:
+        """The VPC and the CNI plugin."""
         self.net.add_element("cni", Plugin)
         self.net.add_element("vpc", Vpc)
         self.net.link("eni", ("node-1", "eth0"), ("vpc", "eth0"), delay="50us", mtu=9001)
-        self.net.add_element("tester", Tester)
 
     def play(self, story: Callable[["Bed"], Awaitable[None]]) -> "Bed":
         """Run the story when the node is ready."""

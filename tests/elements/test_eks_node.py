@@ -304,6 +304,10 @@ def test_restart_policies(policy: str, text: str, phase: str, container: str, re
         assert status["containerStatuses"][0]["restartCount"] == restarts
         if phase in ("Succeeded", "Failed"):
             bed.clean()
+            await bed.net.restart("node-1")
+            await bed.sleep(1)
+            assert await bed.status() == status
+            assert bed.plugin.requests == [("ADD", "default/web"), ("DEL", "default/web")]
             reasons = {each.get("reason") for each in status["conditions"] if each["type"] == "Ready"}
             assert reasons == {"PodCompleted" if phase == "Succeeded" else "PodFailed"}
         await bed.client.delete("Pod", "web", "default")
@@ -610,14 +614,12 @@ def test_what_was_pulled_is_there_after_a_reboot_and_a_deleted_node_stays_away()
         await bed.until_ready()
         await bed.sleep(11)
         await bed.net.restart("node-1")
-        bed.plugin.given.clear()
         await bed.sleep(0.5)
         assert await bed.ready()
         await bed.client.delete("Node", "node-1")
         await bed.sleep(30)
         assert (await bed.client.list("Node")).items == []
         await bed.net.restart("node-1")
-        bed.plugin.given.clear()
         await bed.until(bed.node_ready)
 
     Bed().play(story)
@@ -688,6 +690,11 @@ def test_a_pod_that_was_deleted_by_force_is_cleaned_up():
             "UnexpectedAdmissionError",
             "this kubelet has no env valueFrom.configMapKeyRef (container nginx)",
         ),
+        (
+            {"volumes": [{"name": "conf", "configMap": {"name": "nginx"}}]},
+            "UnexpectedAdmissionError",
+            "this kubelet has no configMap volume",
+        ),
         ({"nodeSelector": {"disk": "ssd"}}, "NodeAffinity", "Predicate NodeAffinity failed"),
     ],
 )
@@ -699,6 +706,11 @@ def test_a_pod_that_does_not_fit_fails(wanted: Object, reason: str, message: str
         assert (status["phase"], status["reason"]) == ("Failed", reason)
         assert status["message"] == f"Pod was rejected: {message}"
         assert await bed.events() == [f"{reason}: {message}"]
+        assert "containerStatuses" not in status
+        await bed.net.restart("node-1")
+        await bed.sleep(1)
+        assert await bed.status() == status
+        assert bed.plugin.requests == []
         await bed.client.delete("Pod", "web", "default")
         await bed.until_gone()
 
@@ -757,7 +769,6 @@ def test_a_node_that_was_killed_starts_its_pods_again():
         before = await bed.status()
         await bed.net.restart("node-1")
         assert "web" not in bed.net.hosts
-        bed.plugin.given.clear()  # ipamd finds out by the boot id
         await bed.sleep(0.001)
         await bed.until(bed.node_ready)
         after = await bed.status()

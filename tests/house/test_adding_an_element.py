@@ -35,7 +35,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for section, entries in added.items():
         written[section].update(entries)
     (tmp_path / "world.yaml").write_text(yaml.safe_dump(written))
-    shutil.copytree(default_world().parent / "zones", tmp_path / "zones")
+    for folder in ("zones", "manifests"):
+        shutil.copytree(default_world().parent / folder, tmp_path / folder)
     yield load_world(tmp_path / "world.yaml")
     sys.modules.pop("actors.firewall", None)
     vars(actors).pop("firewall", None)

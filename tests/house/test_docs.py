@@ -75,7 +75,7 @@ def journal_rows() -> dict[str, set[str]]:
     rows = {}
     for line in (ROOT / "docs" / "journal.md").read_text().splitlines():
         kinds, _, fields = line.removeprefix("| ").partition(" | ")
-        for kind in re.findall(r"`([a-z_]+\.[a-z_]+)`", kinds) if line.startswith("| `") else []:
+        for kind in re.findall(r"`([a-z0-9_]+\.[a-z_]+)`", kinds) if line.startswith("| `") else []:
             rows[kind] = set(re.findall(r"`(\w+)`", fields))
     return rows
 

@@ -71,7 +71,7 @@ def test_the_default_world_loads_from_the_wheel_in_an_empty_folder(installed: Pa
     )
     path, elements = run(installed, program, tmp_path).splitlines()
     assert Path(path) == installed / "orchestrator" / "worlds" / "journey.yaml"
-    assert {"laptop", "home-router", "nginx-0"} <= set(elements.split())
+    assert {"laptop", "home-router", "node-1"} <= set(elements.split())
 
 
 def test_the_schema_of_the_kubernetes_api_is_in_the_wheel(installed: Path, tmp_path: Path):

@@ -19,7 +19,6 @@ FRAMES = int(os.environ.get("JOURNEY_JUNK_FRAMES", "200"))
 """Junk frames for each port; the full dose is 10,000."""
 
 WORLD = load_world(default_world())
-PORTS = [end for link in WORLD.links.values() for end in link.between]
 A_JOURNEY = "0123456789abcdef" * 2
 HEALTHY_S = 2.0
 """The targets have passed their first health checks by then."""
@@ -35,9 +34,13 @@ def network(tmp_path: Path) -> VirtualNetwork:
     return build(WORLD, 7, tmp_path)
 
 
-def record_frames(network: VirtualNetwork) -> Frames:
+def ports_of(network: VirtualNetwork) -> list[tuple[str, str]]:
+    """Every port of every element that there is, pods' ends of veths and nodes' too."""
+    return [(name, port) for name, host in network.hosts.items() for port in host.ports]
+
+
+def record_frames(network: VirtualNetwork, frames: Frames) -> Frames:
     """From now on, the frames that each port is sent."""
-    frames: Frames = defaultdict(list)
     for host in network.hosts.values():
         for port in host.ports.values():
             frames_there = frames[port.peer, port.peer_port]
@@ -91,11 +94,11 @@ def test_junk_on_every_port_harms_nothing_for_long(network: VirtualNetwork):
     dice = Random(1)
 
     async def story() -> tuple[int, set[str], int]:
-        frames = record_frames(network)
+        frames = record_frames(network, defaultdict(list))
         await network.host("laptop").sleep(HEALTHY_S)
+        record_frames(network, frames)  # of the pods, too, which have come meanwhile
         before = await fetch(network)
-        for end in PORTS:
-            name, _, port = end.partition(".")
+        for name, port in ports_of(network):
             host = network.host(name)
             for number, frame in enumerate(junk(dice, frames[name, port])):
                 JOURNEY.set(A_JOURNEY if number % 3 == 0 else None)

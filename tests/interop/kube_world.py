@@ -1,13 +1,14 @@
-"""A world of nothing but an API server, as a process, and kubectl against it."""
+"""A world with a Kubernetes API server, in processes, and kubectl: the server alone, or the default world."""
 
 import asyncio
+import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from orchestrator.config import load_world
+from orchestrator.config import default_world, load_world
 from orchestrator.world import World
 
 PATIENCE_S = 20.0
@@ -65,6 +66,32 @@ class Cluster:
         result = await self.run(*arguments, stdin=stdin)
         assert result.code != 0, result.out
         return result.err
+
+    async def get(self, *arguments: str) -> Any:
+        """What `kubectl get -o json` gives: an object, or the items of a list."""
+        found = json.loads(await self.kubectl("get", *arguments, "-o", "json"))
+        return found["items"] if found["kind"] == "List" else found
+
+    async def until(self, true: Callable[[], Awaitable[bool]], what: str) -> None:
+        """Look again and again until it is so."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not await true():
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise AssertionError(f"it never came to that: {what}") from None
+
+    def process_of(self, element: str) -> dict[str, Any] | None:
+        """An element's line in `journey ps`."""
+        return next((each for each in self.world.ps()["elements"] if each["name"] == element), None)
+
+
+@asynccontextmanager
+async def default_cluster(directory: Path) -> AsyncIterator[Cluster]:
+    """The default world, with all that belongs to a cluster."""
+    async with World(load_world(default_world())) as world:
+        assert not world.unsettled
+        yield Cluster(world, directory)
 
 
 @asynccontextmanager

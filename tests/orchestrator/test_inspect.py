@@ -16,6 +16,8 @@ from orchestrator.commands.inspect_pages import show
 from orchestrator.control.api import RequestFailed
 from tests.orchestrator.fake_world import FakeWorld
 
+MAC = "06:ab:cd:00:00:01"
+"""Part of it would be an emoji for rich."""
 BALANCER = {
     "target_groups": {
         "nginx": {
@@ -34,28 +36,47 @@ BALANCER = {
         "empty": {"algorithm": "round_robin", "fail_open": False, "targets": []},
     },
     "listeners": ["HTTPS:443"],
+    "interfaces": {"eth0": {"mac": MAC}},
     "connections": {"client": 3, "target": 1},
 }
 NODE = {
     "instance_type": "m5.large",
-    "pods": {"default/nginx-0": "10.0.10.20"},
+    "pods": {
+        "default/nginx-0": {
+            "phase": "Running",
+            "terminating": False,
+            "ip": "10.0.10.20",
+            "veth": "eni7fcc33642a0",
+        },
+        "default/nginx-1": {"phase": "Running", "terminating": True, "ip": None, "veth": None},
+    },
     "network_interfaces": [
-        {"name": "eth0", "eni": "eni-1", "device": 0, "address": "10.0.10.10/24", "gateway": None}
+        {"name": "eth0", "id": "eni-1", "device": 0, "address": "10.0.10.10/24", "gateway": None}
     ],
-    "veths": {"10.0.10.20": "eni7fcc33642a0"},
+    "veths": {"cni-1": "eni7fcc33642a0"},
     "rules": ["512: from all to 10.0.10.20/32 lookup main"],
-    "tables": {"main": ["10.0.10.20/32 dev eni7fcc33642a0"], "2": []},
+    "tables": {
+        "main": [
+            {"matched": "10.0.10.20/32", "next_hop": "direct", "port": "eni7fcc33642a0"},
+            {"matched": "0.0.0.0/0", "next_hop": "10.0.10.1", "port": "eth0"},
+        ],
+        "2": [],
+    },
+    "interfaces": {"eth0": {"mtu": 9001}, "eni7fcc33642a0": {"mtu": 9001}},
     "conntrack": {"entries": 4, "limit": 131072},
+    "tcp": {"listening": [], "connections": [{"local": "10.0.10.10:1", "state": "TIME_WAIT"}]},
 }
 AGENT = {
     "name": "cni-node-1",
     "state": {
-        "addresses": {
-            "10.0.10.20": {"state": "assigned", "pod": "default/nginx-0"},
-            "10.0.10.21": {"state": "free", "pod": None},
-            "10.0.10.22": {"state": "free", "pod": None},
-        },
-        "attachments": [],
+        "ready": True,
+        "network_interfaces": [
+            {
+                "id": "eni-1",
+                "addresses": {"10.0.10.20": "assigned", "10.0.10.21": "free", "10.0.10.22": "free"},
+            }
+        ],
+        "attachments": [{"pod": "default/nginx-0", "netns": "/run/netns/cni-1", "device": 0}],
     },
 }
 
@@ -87,16 +108,24 @@ def test_a_load_balancers_targets():
 def test_a_nodes_network_with_what_its_cni_agent_knows():
     lines = page(name="node-1", kind="eks_node", state=NODE, cni_agent=AGENT)
     assert section(lines, "network interfaces (ENIs)") == [
-        "name eni device address gateway",
-        "eth0 eni-1 0 10.0.10.10/24 -",
+        "name id device address gateway for pods assigned cooling free",
+        "eth0 eni-1 0 10.0.10.10/24 - 3 1 0 2",
     ]
-    assert section(lines, "addresses by state (cni-node-1)") == ["assigned 1", "free 2"]
-    assert section(lines, "addresses")[1] == "10.0.10.20 assigned default/nginx-0"
-    assert section(lines, "pods") == ["pod address", "default/nginx-0 10.0.10.20"]
+    assert section(lines, "addresses for pods (cni-node-1)") == ["ready yes"]
+    assert section(lines, "pods") == [
+        "pod phase ip on veth",
+        "default/nginx-0 Running 10.0.10.20 eth0 eni7fcc33642a0",
+        "default/nginx-1 Terminating - - -",
+    ]
     assert section(lines, "ip rule") == ["512: from all to 10.0.10.20/32 lookup main"]
-    assert section(lines, "ip route show table main") == ["10.0.10.20/32 dev eni7fcc33642a0"]
+    assert section(lines, "ip route show table main") == [
+        "10.0.10.20 dev eni7fcc33642a0 scope link",
+        "default via 10.0.10.1 dev eth0",
+    ]
     assert section(lines, "ip route show table 2") == ["none"]
+    assert section(lines, "network cards") == ["mtu", "eth0 9001"], "veths stand beside their pods"
     assert section(lines, "conntrack") == ["entries 4", "limit 131072"]
+    assert section(lines, "tcp connections") == ["1 in TIME_WAIT"]
     assert "instance type m5.large" in lines
 
 
@@ -104,7 +133,7 @@ def test_a_node_whose_cni_agent_does_not_answer():
     lines = page(
         name="node-1", kind="eks_node", state=NODE, cni_agent={"name": "cni-node-1", "state": "is down"}
     )
-    assert section(lines, "addresses (cni-node-1)") == ["is down"]
+    assert section(lines, "addresses for pods (cni-node-1)") == ["is down"]
 
 
 @pytest.mark.parametrize("state", [{}, {"a": 1, "b": [[1], {"c": 2}], "d": {"e": {"f": None}}, "g": "[x]"}])
@@ -116,6 +145,36 @@ def test_long_values_make_lists_and_ids_are_cut():
     state = {"few": {"x": {"arn": "arn:" + "a" * 60, "id": "0123456789abcdef" * 4}}}
     lines = page(name="x", kind="vpc", state=state)
     assert section(lines, "few") == ["x", "arn arn:" + "a" * 60, "id 0123456789abc"]
+
+
+def test_an_agent_and_the_vpc_count_addresses():
+    lines = page(name="cni-node-1", kind="cni_agent", state=AGENT["state"])
+    assert section(lines, "network interfaces (ENIs)") == [
+        "id for pods assigned cooling free",
+        "eni-1 3 1 0 2",
+    ]
+    assert section(lines, "attachments") == ["pod device", "default/nginx-0 0"]
+    interface = {"id": "eni-1", "port": "node-1", "subnet": "a", "private_ips": ["10.0.0.1", "10.0.0.2"]}
+    lines = page(name="vpc", kind="vpc", state={"network_interfaces": [interface], "kept_decisions": 3})
+    assert lines[1] == "kept decisions 3"
+    assert section(lines, "network interfaces (ENIs)")[1] == "eni-1 node-1 a 10.0.0.1 1 -"
+
+
+def test_long_lists_are_cut_in_the_middle():
+    rules = [f"512: from all to 10.0.10.{number}/32 lookup main" for number in range(50)]
+    told = section(page(name="node-1", kind="eks_node", state={"rules": rules}), "ip rule")
+    assert (len(told), told[0], told[10], told[-1]) == (
+        21,
+        rules[0],
+        "... 30 more, with --json ...",
+        rules[-1],
+    )
+
+
+def test_a_table_that_does_not_fit_is_a_list_for_each_row():
+    rows = [{"name": "a" * 40, "other": "b" * 40, "third": "c" * 40}] * 2
+    told = section(page(name="x", kind="x", state={"rows": rows}), "rows")
+    assert told == ["name " + "a" * 40, "other " + "b" * 40, "third " + "c" * 40]
 
 
 def test_inspect_asks_the_world(monkeypatch):
@@ -130,7 +189,8 @@ def test_inspect_asks_the_world(monkeypatch):
 
     monkeypatch.setattr(options, "running_world", Client)
     assert json.loads(CliRunner().invoke(app, ["inspect", "alb-1a", "--json"]).stdout) == found
-    assert "Target.Timeout" in CliRunner().invoke(app, ["inspect", "alb-1a"]).stdout
+    shown = CliRunner().invoke(app, ["inspect", "alb-1a"]).stdout
+    assert "Target.Timeout" in shown and MAC in shown
     assert inspection.inspect.__doc__
 
 

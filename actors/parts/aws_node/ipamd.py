@@ -28,7 +28,7 @@ from actors.protocols.ipam.settings import (
 from actors.protocols.ipam.warm_pool import AddEni, AssignAddresses, WarmPool
 from actors.units import SECOND
 
-INIT_RETRY_S = 1.0
+FIRST_INIT_RETRY_S, INIT_RETRY_S = 0.02, 1.0
 LEAK_CHECK_S = 3600.0
 LONGEST_JITTER_S = 300.0
 LIMIT_EXCEEDED = "PrivateIpAddressLimitExceeded"
@@ -71,8 +71,10 @@ class Ipamd:
     async def run(self) -> None:
         """Begin, then look after the pool for ever."""
         began_ns = self._context.now_ns()
+        wait_s = FIRST_INIT_RETRY_S
         while not await self._begin():
-            await self._context.sleep(INIT_RETRY_S)
+            await self._context.sleep(wait_s)
+            wait_s = min(2 * wait_s, INIT_RETRY_S)
         self.metrics.initialized(self._context.now_ns() - began_ns)
         self.ready = True
         self._context.spawn(self._clean_up_leaks(), "leaked ENIs")
@@ -92,9 +94,10 @@ class Ipamd:
             return False
         await self._know_limits(self.instance)
         if not self.store.enis:
+            allocations = self.allocations.load()
             for eni in self.instance.enis:
                 self._reconciler.know(eni)
-            self.allocations.restore()
+            self.allocations.restore(allocations)
         await self._attempt("nodeInit", self._grow)
         return True
 
@@ -187,9 +190,9 @@ class Ipamd:
         if not rounds:
             return
         self._last_shrink_ns = now_ns
+        self.allocations.leave(address for each in rounds for address in each.addresses)
         for each in rounds:
             for address in each.addresses:
-                self._reconciler.given_back(address)
                 if self.prefixes:
                     self.store.remove_prefix(each.eni, address)
                 else:
@@ -203,6 +206,7 @@ class Ipamd:
         idle = self.pool.idle_eni(self.store, self._context.now_ns())
         if idle is None:
             return
+        self.allocations.leave([idle.eni])
         self.store.remove_eni(idle.eni)
         for eni in (await self._actions.instance()).enis:
             if eni.id == idle.eni:

@@ -17,7 +17,7 @@ LEASE_NAMESPACE = "kube-node-lease"
 RETRY_S, LONGEST_RETRY_S = 0.05, 7.0
 REPORT_NS = 300 * SECOND
 """nodeStatusReportFrequency: how often a status is written that has not changed."""
-CNI_EAGER_S, CNI_POLL_S = 0.05, 5.0
+CNI_EAGER_S, CNI_POLL_S = 0.02, 5.0
 """How often the CNI plugin is asked for its STATUS: until it can serve first, and from then on."""
 PATIENCE = 3
 """So many failed questions in a row make a node that was ready not ready; an agent that restarts is no reason."""

@@ -19,7 +19,8 @@ POD_KIND = "nginx_pod"
 VETH = {"delay": "5us", "mtu": 9001}
 PLUGIN = "aws-cni"
 INTERFACE = "eth0"
-CNI_VERSION = "1.0.0"
+STATUS_VERSION = "1.1.0"
+"""The first version of the CNI specification with STATUS; it is asked in that, whatever the configuration's is."""
 CNI_PATH = "/opt/cni/bin"
 NAME_LENGTH = 63
 KILL = 9
@@ -53,6 +54,9 @@ class Runtime:
     def __init__(self, context: Context, kernel: NodeKernel, cni: str) -> None:
         self._context, self._kernel, self._cni = context, kernel, cni
         self._alive: dict[str, asyncio.Event] = {}
+        self._config: dict[str, Any] = {}
+        """What `/etc/cni/net.d` has for the plugin; nothing before the agent has written it there."""
+        self._results: dict[str, dict[str, Any]] = {}
 
     def new_id(self, *of: str) -> str:
         """64 hexadecimal digits; after a restart with the same dice they are others, for time has passed."""
@@ -102,6 +106,7 @@ class Runtime:
         if answer["code"]:
             raise RuntimeFailed(_plugin_failed("setup", "add", sandbox.id, answer["stdout"]))
         result: dict[str, Any] = answer["stdout"]
+        self._results[sandbox.id] = result
         return result
 
     def _network_of(self, result: dict[str, Any], netns: str) -> dict[str, Any]:
@@ -111,7 +116,7 @@ class Runtime:
             "address": result["ips"][0]["address"],
             "gateway": gateway,
             "gateway_mac": mac_text(self._kernel.veth_mac(netns)),
-            "mtu": result["interfaces"][1].get("mtu", VETH["mtu"]),
+            "mtu": int(self._config.get("mtu", VETH["mtu"])),
         }
 
     async def _undo(self, machine: PodMachine, sandbox: Sandbox) -> None:
@@ -120,6 +125,7 @@ class Runtime:
             await self._execute_cni("DEL", machine, sandbox)
         except CallFailed:
             pass
+        self._results.pop(sandbox.id, None)
         await self._end(sandbox)
 
     async def stop_sandbox(self, machine: PodMachine, sandbox: Sandbox) -> None:
@@ -130,6 +136,7 @@ class Runtime:
             answer = {"code": 1, "stdout": {"msg": f"del cmd: failed to connect to backend server: {error}"}}
         if answer["code"]:
             raise RuntimeFailed(_plugin_failed("destroy", "delete", sandbox.id, answer["stdout"]))
+        self._results.pop(sandbox.id, None)
         await self._end(sandbox)
 
     async def _end(self, sandbox: Sandbox) -> None:
@@ -160,17 +167,36 @@ class Runtime:
             "CNI_ARGS": ";".join(f"{key}={value}" for key, value in arguments.items()),
             "CNI_PATH": CNI_PATH,
         }
-        answer: dict[str, Any] = await self._context.call(self._cni, "cni", env=env, stdin=_network_config())
+        config = self._config
+        if command == "DEL" and sandbox.id in self._results:
+            config = {**config, "prevResult": self._results[sandbox.id]}
+        answer: dict[str, Any] = await self._context.call(self._cni, "cni", env=env, stdin=config)
         return answer
 
     async def network_ready(self) -> bool:
-        """Whether the CNI plugin says that it can serve."""
+        """Whether there is a network configuration, and the plugin says that it can serve.
+
+        Before it is asked to for the first time it is told that no sandbox of before has outlived the reboot (GC)."""
         env = {"CNI_COMMAND": "STATUS", "CNI_PATH": CNI_PATH}
         try:
-            answer = await self._context.call(self._cni, "cni", env=env, stdin=_network_config("1.1.0"))
+            conflist = await self._context.call(self._cni, "conflist")
+            config = {
+                "cniVersion": conflist["cniVersion"],
+                "name": conflist["name"],
+                **conflist["plugins"][0],
+            }
+            asked = {**config, "cniVersion": STATUS_VERSION}
+            answer = await self._context.call(self._cni, "cni", env=env, stdin=asked)
+            if answer["code"] == 0 and not self._config:
+                env = {**env, "CNI_COMMAND": "GC"}
+                stdin = {**asked, "cni.dev/valid-attachments": []}
+                answer = await self._context.call(self._cni, "cni", env=env, stdin=stdin)
         except CallFailed:
             return False
-        return bool(answer["code"] == 0)
+        if answer["code"]:
+            return False
+        self._config = config
+        return True
 
     # ---- containers ----------------------------------------------------------------------------------------
 
@@ -209,20 +235,6 @@ class Runtime:
             await self._context.call(sandbox.process, "flush_logs")
         except CallFailed:
             pass
-
-
-def _network_config(version: str = CNI_VERSION) -> dict[str, Any]:
-    """What `/etc/cni/net.d/10-aws.conflist` has for the plugin."""
-    return {
-        "cniVersion": version,
-        "name": PLUGIN,
-        "type": PLUGIN,
-        "vethPrefix": "eni",
-        "mtu": str(VETH["mtu"]),
-        "podSGEnforcingMode": "strict",
-        "pluginLogFile": "/var/log/aws-routed-eni/plugin.log",
-        "pluginLogLevel": "DEBUG",
-    }
 
 
 def _plugin_failed(verb: str, command: str, sandbox_id: str, error: Any) -> str:

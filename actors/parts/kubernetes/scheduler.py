@@ -14,6 +14,7 @@ from actors.protocols.kubernetes.scheduling.demand import Demand, demand_of
 from actors.protocols.kubernetes.scheduling.filters import Refusal, refusal, told
 from actors.protocols.kubernetes.scheduling.nodes import Nodes
 from actors.protocols.kubernetes.scheduling.scores import best
+from actors.protocols.kubernetes.scheduling.topology import spreads
 from actors.protocols.kubernetes.timestamps import rfc3339
 from actors.protocols.kubernetes.workloads.pods import condition, has_ended, is_terminating, node_of
 from actors.units import SECOND
@@ -63,12 +64,17 @@ class Scheduler:
                 self.queue.something_happened()
         elif node := node_of(now):
             self.queue.remove(uid)
-            if self.nodes.place_of(uid) != node:
+            if self.nodes.place_of(uid) != node or self._counts_otherwise(uid, now):
                 self.nodes.add_pod(node, demand_of(now))
         elif is_terminating(now):
             self.queue.remove(uid)
         elif self.nodes.place_of(uid) is None and _is_ours(now):
             self.queue.add(now)
+
+    def _counts_otherwise(self, uid: str, pod: Object) -> bool:
+        known = self.nodes.demand(uid)
+        labels = pod["metadata"].get("labels") or {}
+        return known is None or (known.going, known.labels) != (is_terminating(pod), labels)
 
     # ---- decisions -------------------------------------------------------------------------------------------
 
@@ -88,9 +94,10 @@ class Scheduler:
 
     def _decide(self, waiting: Waiting, mark: int, pod: Object) -> None:
         demand = demand_of(pod)
-        fitting, refusals = [], {}
-        for info in self.nodes.all():
-            said = refusal(demand, info)
+        nodes, fitting, refusals = self.nodes.all(), [], {}
+        constraints = spreads(demand, nodes)
+        for info in nodes:
+            said = refusal(demand, info, constraints)
             if said is None:
                 fitting.append(info)
             else:
@@ -100,7 +107,7 @@ class Scheduler:
             self.queue.put_aside(waiting, mark)
             self._context.spawn(self._tell(pod, refusals), f"{waiting.key} fits nowhere")
             return
-        node = self._context.random.choice(best(demand, fitting)).name
+        node = self._context.random.choice(best(demand, fitting, constraints)).name
         self.nodes.add_pod(node, demand)
         self._context.spawn(self._bind(waiting, mark, pod, demand, node), f"bind {waiting.key}")
 
@@ -166,8 +173,7 @@ class Scheduler:
 
 
 def _is_ours(pod: Object) -> bool:
-    spec = pod["spec"]
-    return spec.get("schedulerName", NAME) == NAME and not spec.get("schedulingGates")
+    return bool(pod["spec"].get("schedulerName", NAME) == NAME)
 
 
 def _offers(node: Object) -> tuple[object, ...]:

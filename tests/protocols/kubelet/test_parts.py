@@ -139,6 +139,7 @@ def test_any_text_is_a_script_or_an_error(text: str):
             "public.ecr.aws/nginx/nginx",
             "IfNotPresent",
         ),
+        ("nginx:1", "docker.io/library/nginx:1", "nginx", "IfNotPresent"),
         ("localhost:5000/a:latest", "localhost:5000/a:latest", "localhost:5000/a", "Always"),
         (f"nginx@sha256:{'0' * 64}", f"docker.io/library/nginx@sha256:{'0' * 64}", "nginx", "IfNotPresent"),
     ],

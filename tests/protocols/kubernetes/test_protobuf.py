@@ -57,6 +57,14 @@ def test_a_zero_counts_where_it_was_meant():
     assert decode(sent("apps/v1", "Deployment", deployment))["spec"] == {"replicas": 0}
 
 
+def test_a_pod_of_a_go_client_has_an_empty_status():
+    """Go writes the fields that are no pointers; `resize` is one of them."""
+    status = b"".join(tag(number, b"") for number in (1, 3, 4, 5, 6, 9, 11, 14))
+    pod = tag(1, tag(1, b"one")) + tag(2, tag(10, b"node-1")) + tag(3, status + tag(12, tag(1, b"10.0.0.1")))
+    decoded = decode(sent("v1", "Pod", pod))
+    assert (decoded["spec"], decoded["status"]) == ({"nodeName": "node-1"}, {"podIPs": [{"ip": "10.0.0.1"}]})
+
+
 def test_fields_that_json_has_in_the_outer_object():
     rule = tag(1, b"a.example") + tag(2, tag(1, tag(1, tag(1, b"/"))))
     ingress = decode(sent("networking.k8s.io/v1", "Ingress", tag(2, tag(3, rule))))

@@ -9,6 +9,7 @@ from actors.protocols.kubernetes.scheduling.demand import demand_of, requests
 from actors.protocols.kubernetes.scheduling.filters import Refusal, refusal, told
 from actors.protocols.kubernetes.scheduling.nodes import NodeInfo, Nodes
 from actors.protocols.kubernetes.scheduling.scores import best
+from actors.protocols.kubernetes.scheduling.topology import spreads
 from actors.protocols.kubernetes.taints import tolerates
 
 Object = dict[str, Any]
@@ -217,6 +218,57 @@ def test_preferences_count():
     assert names(value, fuller, info(node("b"))) == ["a"]
     rather_not = info(node("a", taints=[{"key": "old", "effect": "PreferNoSchedule"}]))
     assert names(pod(), rather_not, info(node("b"), pod("1", "200m", "400Mi"))) == ["b"]
+
+
+# ---- topologySpreadConstraints -----------------------------------------------------------------------------
+
+
+def spread_pod(name: str, when: str = "DoNotSchedule", **more: Any) -> Object:
+    constraint = {
+        "maxSkew": 1,
+        "topologyKey": "topology.kubernetes.io/zone",
+        "whenUnsatisfiable": when,
+        "labelSelector": {"matchLabels": {"app": "web"}},
+        **more,
+    }
+    value = pod(name, topologySpreadConstraints=[constraint])
+    value["metadata"]["labels"] = {"app": "web"}
+    return value
+
+
+def refused(value: Object, *nodes: NodeInfo) -> list[str]:
+    demand = demand_of(value)
+    constraints = spreads(demand, nodes)
+    said = (refusal(demand, each, constraints) for each in nodes)
+    return ["" if each is None else each.reasons[0] for each in said]
+
+
+def test_no_zone_gets_more_than_one_pod_more_than_another():
+    skewed = "node(s) didn't match pod topology spread constraints"
+    one, other = info(node("a", "1"), spread_pod("1")), info(node("b", "2"))
+    assert refused(spread_pod("2"), one, other) == [skewed, ""]
+    assert refused(spread_pod("2", maxSkew=2), one, other) == ["", ""]
+    assert refused(spread_pod("2", when="ScheduleAnyway"), one, other) == ["", ""]
+    stranger = info(node("c"))
+    assert refused(spread_pod("2"), one, other, stranger) == [
+        skewed,
+        "",
+        f"{skewed} (missing required label)",
+    ]
+    assert refused(spread_pod("2", minDomains=3), info(node("a", "1")), info(node("b", "2"))) == ["", ""]
+    assert refused(spread_pod("2", minDomains=3), one, info(node("b", "2"), spread_pod("3"))) == [skewed] * 2
+
+
+def test_pods_that_go_do_not_count():
+    going = spread_pod("1")
+    going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert refused(spread_pod("2"), info(node("a", "1"), going), info(node("b", "2"))) == ["", ""]
+
+
+def test_soft_constraints_choose_the_emptier_zone():
+    value = spread_pod("3", when="ScheduleAnyway")
+    nodes = [info(node("a", "1"), spread_pod("1")), info(node("b", "2"), pod("2", "500m", "1Gi"))]
+    assert [each.name for each in best(demand_of(value), nodes, spreads(demand_of(value), nodes))] == ["b"]
 
 
 def test_accounts_follow_pods_and_nodes():

@@ -574,10 +574,16 @@ def test_what_else_cannot_be_decoded() -> None:
 def test_warnings() -> None:
     assert warnings_for("Deployment", deployment()) == []
     value = deployment()
-    value["spec"]["template"]["spec"] |= {"affinity": {"podAffinity": {}}, "hostNetwork": True}
+    value["spec"]["template"]["spec"] |= {"dnsConfig": {"options": []}, "hostNetwork": True}
     told = warnings_for("Deployment", value)
     assert told == [f"spec.template.spec.{name}: this emulator does not act on it: {NOT_EMULATED[name]}" for name in
-                    ("affinity", "hostNetwork")]  # fmt: skip
+                    ("dnsConfig", "hostNetwork")]  # fmt: skip
+    value = deployment()
+    value["spec"]["template"]["spec"] |= {
+        "affinity": {"nodeAffinity": {"x": []}, "podAntiAffinity": {"x": []}}
+    }
+    told = warnings_for("Deployment", value)
+    assert [each.split(": ")[0] for each in told] == ["spec.template.spec.affinity.podAntiAffinity"]
     probe = {"grpc": {"port": 1}}
     told = warnings_for(
         "Pod", container(livenessProbe=probe, env=[{"name": "A", "valueFrom": {"secretKeyRef": {}}}])

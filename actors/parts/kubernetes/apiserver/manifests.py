@@ -22,15 +22,20 @@ class ManifestError(Exception):
     """A manifest that cannot be applied; says which file, which document of it, and why."""
 
 
-async def apply_manifests(handle: Handle, files: tuple[str, ...]) -> int:
-    """Apply all documents of all files, in order; returns how many. Raises `ManifestError`."""
+async def apply_manifests(handle: Handle, files: tuple[str, ...], *, dry_run: bool = False) -> int:
+    """Apply all documents of all files, in order; returns how many. Raises `ManifestError`.
+
+    A dry run finds faults and changes nothing; that a namespace is missing is none: an earlier document may make it.
+    """
     count = 0
     for file in files:
         for number, document in enumerate(_documents(file), 1):
             for value in _objects(document):
                 try:
-                    await _apply(handle, value)
+                    await _apply(handle, value, dry_run)
                 except ApiError as error:
+                    if dry_run and (error.details or {}).get("kind") == "namespaces" and error.code == 404:
+                        continue
                     raise ManifestError(f"{file}: document {number}: {_what(value)}{error.message}") from None
                 count += 1
     return count
@@ -53,7 +58,7 @@ def _objects(document: Any) -> Iterator[Any]:
         yield document
 
 
-async def _apply(handle: Handle, value: Any) -> None:
+async def _apply(handle: Handle, value: Any, dry_run: bool) -> None:
     resource = _resource(value)
     metadata = value.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
@@ -61,6 +66,8 @@ async def _apply(handle: Handle, value: Any) -> None:
         raise ApiError(422, "metadata.name: Required value", "Invalid")
     namespace = str(metadata.get("namespace") or "default") if resource.namespaced else None
     query = {"fieldManager": MANAGER, "fieldValidation": "Strict", "force": "true"}
+    if dry_run:
+        query["dryRun"] = "All"
     path = resource.path(namespace, name)
     response = await handle(Request("PATCH", path, query, value, APPLY, _USER))
     if response.code >= 400:

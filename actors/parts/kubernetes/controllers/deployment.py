@@ -116,11 +116,13 @@ class DeploymentController(Controller):
     async def _claim(self, deployment: Object) -> list[Object]:
         metadata = deployment["metadata"]
         found = claims(deployment, self._sets.by("namespace", metadata["namespace"]))
+        if found.adopt:
+            await self.check_alive(deployment, "Deployment")
         for each in found.adopt:
             await self._patch_set(each, adoption(deployment, "Deployment", each))
         for each in found.release:
             await self._patch_set(each, without_owner(each, metadata["uid"]))
-        return [*found.own, *found.adopt] if not found.adopt else await self._fresh(deployment)
+        return await self._fresh(deployment) if found.adopt else found.own
 
     async def _fresh(self, deployment: Object) -> list[Object]:
         """As the API server has them, when the copy is known to be old."""

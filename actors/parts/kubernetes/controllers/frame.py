@@ -109,6 +109,13 @@ class Controller(ABC):
         owner = self.cluster.watchers.of(kind).get(key)
         return key if owner is not None and owner["metadata"]["uid"] == reference["uid"] else None
 
+    async def check_alive(self, owner: Object, kind: str) -> None:
+        """Only who is alive, and still the very one, may adopt: asked of the API server. Raises `ApiError`."""
+        metadata = owner["metadata"]
+        fresh = await self.client.get(kind, metadata["name"], metadata["namespace"])
+        if fresh["metadata"]["uid"] != metadata["uid"] or "deletionTimestamp" in fresh["metadata"]:
+            raise ApiError(409, f"{key_of(owner)} has just been deleted")
+
 
 def namespace_of(key: str) -> str:
     return key.partition("/")[0]

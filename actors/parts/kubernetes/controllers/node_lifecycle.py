@@ -26,6 +26,8 @@ class NodeLifecycleController(Controller):
         super().__init__(cluster)
         self._nodes = cluster.watchers.of("Node")
         self._heard_ns: dict[str, int] = {}
+        self._fallen: set[str] = set()
+        """Nodes that were ready a moment ago."""
         self._nodes.listen(self._on_node)
         cluster.watchers.of("Lease").listen(self._on_lease)
 
@@ -37,9 +39,20 @@ class NodeLifecycleController(Controller):
         name = (now or before or {})["metadata"]["name"]
         if now is None:
             self._heard_ns.pop(name, None)
-        elif before is None or _heartbeat(before) != _heartbeat(now):
+            self._fallen.discard(name)
+            self._tell(before or {}, "RemovingNode", f"Removing Node {name} from Controller")
+            return
+        if before is None:
+            self._tell(now, "RegisteredNode", f"Registered Node {name} in Controller")
+        elif ready_status(before) == "True" and ready_status(now) != "True":
+            self._fallen.add(name)
+            self.events.event(now, "Normal", "NodeNotReady", f"Node {name} status is now: NodeNotReady")
+        if before is None or _heartbeat(before) != _heartbeat(now):
             self._heard(name)
         self.queue.add(name)
+
+    def _tell(self, node: Object, reason: str, message: str) -> None:
+        self.events.event(node, "Normal", reason, f"Node {node['metadata']['name']} event: {message}")
 
     def _on_lease(self, before: Object | None, now: Object | None) -> None:
         if now is None or now["metadata"]["namespace"] != LEASES:
@@ -62,22 +75,17 @@ class NodeLifecycleController(Controller):
         silent_ns = self.cluster.context.now_ns() - self._heard_ns[name]
         if silent_ns > GRACE_S * SECOND:
             node = await self._declare_unknown(node)
-        if ready_status(node) != "True":
+        if ready_status(node) == "Unknown" or name in self._fallen:
             await self._mark_pods(name)
+        self._fallen.discard(name)
         await self._taint(node)
 
     async def _declare_unknown(self, node: Object) -> Object:
         conditions = unknown_conditions(node, self.cluster.now_s())
         if conditions == ((node.get("status") or {}).get("conditions") or []):
             return node
-        was_ready = ready_status(node) == "True"
         value = {**node, "status": {**(node.get("status") or {}), "conditions": conditions}}
-        written = await self.client.update("Node", value, "status")
-        if was_ready:
-            name = node["metadata"]["name"]
-            message = f"Node {name} status is now: NodeNotReady"
-            self.events.event(node, "Normal", "NodeNotReady", message)
-        return written
+        return await self.client.update("Node", value, "status")
 
     async def _mark_pods(self, name: str) -> None:
         """Nobody else says that the pods of a node that is gone are not ready."""

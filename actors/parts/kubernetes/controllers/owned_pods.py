@@ -75,18 +75,11 @@ class OwnedPods:
         found = claims(owner, [*self._pods.by("owner", metadata["uid"]), *orphans])
         if not (found.adopt or found.release):
             return found.own
-        await self._check_alive(owner)
+        await self._controller.check_alive(owner, self.kind)
         adopted = [pod for pod in found.adopt if await self._patch(pod, adoption(owner, self.kind, pod))]
         for pod in found.release:
             await self._patch(pod, without_owner(pod, metadata["uid"]))
         return [*found.own, *adopted]
-
-    async def _check_alive(self, owner: Object) -> None:
-        """Only who is alive, and still the very one, may adopt. Raises `ApiError`."""
-        metadata = owner["metadata"]
-        fresh = await self._client.get(self.kind, metadata["name"], metadata["namespace"])
-        if fresh["metadata"]["uid"] != metadata["uid"] or "deletionTimestamp" in fresh["metadata"]:
-            raise ApiError(409, f"{metadata['namespace']}/{metadata['name']} has just been deleted")
 
     async def _patch(self, pod: Object, patch: Object) -> bool:
         metadata = pod["metadata"]

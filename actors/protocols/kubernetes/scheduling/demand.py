@@ -36,6 +36,10 @@ class Demand(NamedTuple):
     nodes: frozenset[str] | None
     """The only nodes that come into question, None for all."""
     spec: Object
+    namespace: str
+    labels: dict[str, str]
+    going: bool
+    """It is being deleted: it takes room still, but counts for nothing else."""
 
 
 def demand_of(pod: Object) -> Demand:
@@ -48,8 +52,20 @@ def demand_of(pod: Object) -> Demand:
         for port in container.get("ports") or ()
         if port.get("hostPort")
     )
-    uid = pod["metadata"]["uid"]
-    return Demand(uid, resources, weight, ports, controller_uid(pod) or uid, pinned(spec), spec)
+    metadata = pod["metadata"]
+    uid = metadata["uid"]
+    return Demand(
+        uid,
+        resources,
+        weight,
+        ports,
+        controller_uid(pod) or uid,
+        pinned(spec),
+        spec,
+        metadata.get("namespace", ""),
+        metadata.get("labels") or {},
+        "deletionTimestamp" in metadata,
+    )
 
 
 def requests(spec: Object) -> dict[str, int]:

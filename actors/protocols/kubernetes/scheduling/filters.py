@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from actors.protocols.kubernetes import node_affinity
 from actors.protocols.kubernetes.scheduling.demand import Demand, HostPort
 from actors.protocols.kubernetes.scheduling.nodes import NodeInfo
+from actors.protocols.kubernetes.scheduling.topology import Spread
 from actors.protocols.kubernetes.taints import UNSCHEDULABLE, tolerates, untolerated
 
 Object = dict[str, Any]
@@ -24,7 +25,7 @@ class Refusal(NamedTuple):
     final: bool
 
 
-def refusal(demand: Demand, info: NodeInfo) -> Refusal | None:
+def refusal(demand: Demand, info: NodeInfo, spreads: Sequence[Spread] = ()) -> Refusal | None:
     """Why the pod cannot run there, None if it can. The first filter that objects is the one that is named."""
     assert info.node is not None
     said = _by_nature(demand, info.node, info.name)
@@ -34,7 +35,15 @@ def refusal(demand: Demand, info: NodeInfo) -> Refusal | None:
         _clashes(port, taken) for port in demand.ports for taken in info.ports if info.ports[taken]
     ):
         return Refusal(("node(s) didn't have free ports for the requested pod ports",), False)
-    return _by_room(demand, info)
+    return _by_room(demand, info) or _by_spread(info, spreads)
+
+
+def _by_spread(info: NodeInfo, spreads: Sequence[Spread]) -> Refusal | None:
+    for spread in spreads:
+        said = spread.refuses(info)
+        if said is not None:
+            return Refusal((said[0],), said[1])
+    return None
 
 
 def _by_nature(demand: Demand, node: Object, name: str) -> str | None:

@@ -82,6 +82,11 @@ class Nodes:
         self._info(name).add(demand)
         self._place[demand.uid] = name
 
+    def demand(self, uid: str) -> Demand | None:
+        """What a pod that is on some node takes there."""
+        name = self._place.get(uid)
+        return None if name is None else self._nodes[name].demands[uid]
+
     def remove_pod(self, uid: str) -> None:
         name = self._place.pop(uid, None)
         if name is not None:

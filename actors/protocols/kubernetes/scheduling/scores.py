@@ -9,20 +9,27 @@ from math import log
 from actors.protocols.kubernetes import node_affinity
 from actors.protocols.kubernetes.scheduling.demand import Demand
 from actors.protocols.kubernetes.scheduling.nodes import NodeInfo
+from actors.protocols.kubernetes.scheduling.topology import Spread
 from actors.protocols.kubernetes.taints import untolerated
 
 MOST = 100
 _HOST_SKEW, _ZONE_SKEW = 3, 5
 """`maxSkew` of the constraints that pods have without saying so."""
 
+SPREAD_WEIGHT = 2
+
 Score = Callable[[Demand, Sequence[NodeInfo]], list[float]]
 
 
-def best(demand: Demand, nodes: Sequence[NodeInfo]) -> list[NodeInfo]:
+def best(demand: Demand, nodes: Sequence[NodeInfo], spreads: Sequence[Spread] = ()) -> list[NodeInfo]:
     """Those with the highest score; more than one if they are equally good."""
     if len(nodes) == 1:
         return list(nodes)
-    totals = [0.0] * len(nodes)
+    wishes = [each for each in spreads if not each.hard]
+    crowding = _evened(_crowds(wishes, nodes)) if wishes else [0.0] * len(nodes)
+    if not spreads:
+        crowding = spread(demand, nodes)
+    totals = [SPREAD_WEIGHT * value for value in crowding]
     for score, weight in SCORES:
         for at, value in enumerate(score(demand, nodes)):
             totals[at] += weight * value
@@ -57,16 +64,25 @@ def _balanced(demand: Demand, info: NodeInfo) -> float:
 
 
 def spread(demand: Demand, nodes: Sequence[NodeInfo]) -> list[float]:
-    """How few of the pod's siblings are on the node and in its zone."""
+    """How few of the pod's siblings are on the node and in its zone: for pods that have no constraints themselves."""
     by_zone: dict[str, int] = {}
     for node in nodes:
         by_zone[node.zone] = by_zone.get(node.zone, 0) + node.groups.get(demand.group, 0)
     host_weight, zone_weight = log(len(nodes) + 2), log(len(by_zone) + 2)
-    crowds = []
+    crowds: list[int] = []
     for node in nodes:
         here = node.groups.get(demand.group, 0) * host_weight + _HOST_SKEW - 1
         around = by_zone[node.zone] * zone_weight + _ZONE_SKEW - 1 if node.zone else 0.0
         crowds.append(round(here + around))
+    return _evened(crowds)
+
+
+def _crowds(spreads: Sequence[Spread], nodes: Sequence[NodeInfo]) -> list[int]:
+    return [round(sum(each.crowd(node) for each in spreads)) for node in nodes]
+
+
+def _evened(crowds: Sequence[int]) -> list[float]:
+    """The fewer the better."""
     most, least = max(crowds), min(crowds)
     return [MOST * (most + least - crowd) // most if most else float(MOST) for crowd in crowds]
 
@@ -100,7 +116,6 @@ def tolerable(demand: Demand, nodes: Sequence[NodeInfo]) -> list[float]:
 SCORES: tuple[tuple[Score, int], ...] = (
     (tolerable, 3),
     (preferred, 2),
-    (spread, 2),
     (least_allocated, 1),
     (balanced, 1),
 )

@@ -9,8 +9,6 @@ from typing import Any
 Object = dict[str, Any]
 
 NOT_EMULATED = {
-    "activeDeadlineSeconds": "pods are not stopped after a time",
-    "affinity": "the scheduler knows nodeName, nodeSelector, tolerations and resources",
     "dnsConfig": "pods resolve no names",
     "ephemeralContainers": "they are not started",
     "hostAliases": "pods have no /etc/hosts",
@@ -20,7 +18,6 @@ NOT_EMULATED = {
     "hostUsers": "pods have no users",
     "hostname": "pods have no host names",
     "imagePullSecrets": "images are not pulled from a registry",
-    "overhead": "the scheduler counts what containers request",
     "priorityClassName": "pods do not pre-empt each other",
     "resourceClaims": "there are no devices to claim",
     "resources": "the scheduler counts what containers request",
@@ -29,7 +26,6 @@ NOT_EMULATED = {
     "setHostnameAsFQDN": "pods have no host names",
     "shareProcessNamespace": "containers have no processes to share; the kubelet refuses the pod",
     "subdomain": "pods have no names in DNS",
-    "topologySpreadConstraints": "the scheduler spreads by load alone",
     "volumes": "containers have no file system",
 }
 """Fields of a pod's spec, each with why it does nothing."""
@@ -69,6 +65,9 @@ def _pod_spec(spec: Object, field: str) -> Iterator[str]:
     for name, why in NOT_EMULATED.items():
         if spec.get(name):
             yield _warning(f"{field}.{name}", why)
+    for name in ("podAffinity", "podAntiAffinity"):
+        if (spec.get("affinity") or {}).get(name):
+            yield _warning(f"{field}.affinity.{name}", "the scheduler knows node affinity only")
     if any((spec.get("securityContext") or {}).values()):
         yield _warning(f"{field}.securityContext", "containers have no users or capabilities")
     if spec.get("serviceAccountName") not in (None, "", "default"):
