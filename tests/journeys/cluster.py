@@ -261,7 +261,7 @@ class Cluster:
         path = self.net.directory / f"cni-{node}.ipam.json"
         if not path.exists():
             return []
-        return [each.address for each in state_file.decode(path.read_text())]
+        return [each.address for each in state_file.decode(path.read_text()).allocations]
 
     def _interfaces(self) -> list[Any]:
         return list(self.net.element("vpc").ec2._interfaces.by_id.values())
