@@ -283,7 +283,7 @@ def deployment(replicas: int, *, name: str = DEPLOYMENT, version: str = "1", **p
         "image": "nginx:1.27",
         "env": [{"name": "VERSION", "value": version}],
         "ports": [{"name": "http", "containerPort": 80}],
-        "readinessProbe": {"httpGet": {"path": "/", "port": "http"}, "periodSeconds": 5},
+        "readinessProbe": {"httpGet": {"path": "/", "port": "http"}, "periodSeconds": 10},
     }
     spec = {"terminationGracePeriodSeconds": 5, "containers": [container], **pod_spec}
     return {

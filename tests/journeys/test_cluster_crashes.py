@@ -54,7 +54,7 @@ def breaks(tmp_path: Path, words: str, seeds: range = range(12)) -> None:
 
 
 def test_an_agent_that_forgets_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(Allocations, "restore", lambda self: None)
+    monkeypatch.setattr(Allocations, "restore", lambda self, *_: None)
     monkeypatch.setattr(Plugin, "_adopt", lambda self, seen: None)
     breaks(tmp_path, "its ipamd says")
 
