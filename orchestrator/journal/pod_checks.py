@@ -34,7 +34,7 @@ def _when(record: Record) -> str:
 
 
 def _follow(record: Record, running: dict[str, Sandbox], kept: dict[str, Sandbox]) -> str | None:
-    """Take a record in; the id of a sandbox that was made by it. `running` have a process; of `kept` something is left."""
+    """Take a record in; the id of a sandbox that it made. `running` have a process; of `kept` something is left."""
     node = record["element"]
     if record["kind"] == "node.boot":
         for alive in (running, kept):

@@ -84,7 +84,7 @@ def _changes(dice: Random, replicas: int, nodes: int) -> list[tuple[float, Objec
         change: Object = {}
         what = dice.choice(("scale", "restart", "both"))
         if what != "restart":
-            change["replicas"] = replicas = dice.choice((0, 1, 2, 3, 4, 5, 6, 8, 4 * nodes))
+            change["replicas"] = dice.choice((0, 1, 2, 3, 4, 5, 6, 8, 4 * nodes))
         if what != "scale":
             change["template"] = {"metadata": {"annotations": {"restarted": str(number)}}}
         changes.append((_while(dice), change))
