@@ -64,9 +64,9 @@ class CniAgent(Element):
             await self.context.sleep(self.config.check_interval / SECOND)
             try:
                 await self.plugin.keep()
-            except CniError as error:
+            except (CniError, OSError) as error:
                 self.context.metrics.counter("journey_cni_repair_failures_total").value += 1
-                self.context.event("cni.repair", error=error.details or error.message)
+                self.context.event("cni.repair", error=getattr(error, "details", "") or str(error))
 
     # ---- calls ---------------------------------------------------------------------------------------------
 

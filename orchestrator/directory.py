@@ -1,9 +1,13 @@
 """Run directories: where a world keeps its sockets, certificates, logs and journal while it runs."""
 
+import hashlib
 import os
 import secrets
 import tempfile
 from pathlib import Path
+
+LONGEST_SOCKET_PATH = 107
+"""What fits into a Unix socket's address, in bytes."""
 
 
 class WorldFailed(RuntimeError):
@@ -19,6 +23,14 @@ def home() -> Path:
         raise WorldFailed(f"{path} belongs to somebody else; set JOURNEY_HOME to a directory of yours")
     path.chmod(0o700)
     return path
+
+
+def inbox(directory: Path, element: str) -> str:
+    """The address of an element's inbox: `ipc://.../links/<its name>`, or a digest of that where it is too long."""
+    path = f"{directory}/links/{element}"
+    if len(path) > LONGEST_SOCKET_PATH:
+        path = f"{directory}/links/{hashlib.sha1(element.encode()).hexdigest()[:12]}"
+    return f"ipc://{path}"
 
 
 def new_directory() -> Path:

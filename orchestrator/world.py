@@ -19,7 +19,7 @@ from orchestrator.control.launching import Launcher
 from orchestrator.control.registry import Registry
 from orchestrator.control.supervision import Supervisor
 from orchestrator.control.taps import Frame, Taps
-from orchestrator.directory import WorldFailed, new_directory
+from orchestrator.directory import WorldFailed, inbox, new_directory
 from orchestrator.hosts.local import HostFailed, LocalHost, allow_many_files
 from orchestrator.journal.store import JournalStore
 from orchestrator.metrics.ledger import Ledger
@@ -123,7 +123,7 @@ class World:
         return sorted(kinds.union(*(load_kind(kind)[1].launches for kind in kinds)))
 
     def _endpoint(self, element: str) -> str:
-        return f"ipc://{self.directory}/links/{element}"
+        return inbox(self.directory, element)
 
     def _links_of(self, element: str) -> list[dict[str, Any]]:
         links = []

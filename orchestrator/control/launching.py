@@ -1,6 +1,7 @@
 """Elements that other elements start: a node its pods. Whoever launched one hears of its end, and takes it along."""
 
 import signal
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -9,6 +10,7 @@ from actors.element import CallFailed
 from actors.links.impairments import LinkConfig
 from orchestrator.control.registry import Member, Registry
 from orchestrator.control.supervision import Supervisor
+from orchestrator.directory import inbox
 
 PORT = "eth0"
 """The port of a launched element that its link is plugged into."""
@@ -44,7 +46,7 @@ class Launcher:
             await known.gone.wait()
         member = self._registry.expect(name, kind, self._welcome(parent, name, kind, config, port, link))
         member.parent = parent.name
-        member.plug = self._plug(parent, name, port, member.welcome["links"][0])
+        member.plug = self._plug(name, port, member.welcome)
         await self._supervisor.spawn(member)
         if parent.pid != life:
             self._supervisor.doom(member)
@@ -88,7 +90,7 @@ class Launcher:
             "peer": [parent.name, port],
             "endpoint": parent.welcome["bind"],
         }
-        bind = f"{parent.welcome['bind'].rpartition('/')[0]}/{name}"
+        bind = inbox(Path(self._common["directory"]), name)
         return {**self._common, "name": name, "kind": kind, "config": config, "bind": bind, "links": [end]}
 
     def _link_config(self, parent: Member, name: str, port: str, link: dict[str, Any]) -> dict[str, Any]:
@@ -102,13 +104,8 @@ class Launcher:
         return {**self._links[key], "between": between}
 
     @staticmethod
-    def _plug(parent: Member, name: str, port: str, end: dict[str, Any]) -> dict[str, Any]:
+    def _plug(name: str, port: str, welcome: dict[str, Any]) -> dict[str, Any]:
         """What the parent is told when its new neighbour's inbox is open."""
-        endpoint = f"{parent.welcome['bind'].rpartition('/')[0]}/{name}"
-        return {
-            "port": port,
-            "link": end["link"],
-            "config": end["config"],
-            "peer": [name, PORT],
-            "endpoint": endpoint,
-        }
+        end = welcome["links"][0]
+        same = {"link": end["link"], "config": end["config"], "endpoint": welcome["bind"]}
+        return {**same, "port": port, "peer": [name, PORT]}

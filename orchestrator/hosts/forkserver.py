@@ -7,7 +7,7 @@ When the other end is closed, however that came about, all elements are ended an
 was named in a `{"owns": DIRECTORY}`: nothing outlives the orchestrator. Elements ask the kernel to end them should the
 fork server itself be killed.
 
-Before it is told which kinds a world has it loads all that there are: the orchestrator still reads the file of the world.
+Before it is told which kinds a world has it loads all that there are, while the orchestrator reads the world's file.
 It has one thread and no event loop, ZeroMQ context or open file besides that socket: a fork is a clean copy.
 """
 

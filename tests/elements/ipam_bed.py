@@ -56,7 +56,7 @@ class Kernel(Element):
         }
 
     async def call_netlink(self, changes: list[Object]) -> int:
-        if self.refuses:
+        if self.refuses or self.away:
             raise CallFailed("RTNETLINK answers: Operation not permitted")
         for change in changes:
             try:

@@ -304,6 +304,10 @@ def test_restart_policies(policy: str, text: str, phase: str, container: str, re
         assert status["containerStatuses"][0]["restartCount"] == restarts
         if phase in ("Succeeded", "Failed"):
             bed.clean()
+            await bed.net.restart("node-1")
+            await bed.sleep(1)
+            assert await bed.status() == status
+            assert bed.plugin.requests == [("ADD", "default/web"), ("DEL", "default/web")]
             reasons = {each.get("reason") for each in status["conditions"] if each["type"] == "Ready"}
             assert reasons == {"PodCompleted" if phase == "Succeeded" else "PodFailed"}
         await bed.client.delete("Pod", "web", "default")
@@ -686,6 +690,11 @@ def test_a_pod_that_was_deleted_by_force_is_cleaned_up():
             "UnexpectedAdmissionError",
             "this kubelet has no env valueFrom.configMapKeyRef (container nginx)",
         ),
+        (
+            {"volumes": [{"name": "conf", "configMap": {"name": "nginx"}}]},
+            "UnexpectedAdmissionError",
+            "this kubelet has no configMap volume",
+        ),
         ({"nodeSelector": {"disk": "ssd"}}, "NodeAffinity", "Predicate NodeAffinity failed"),
     ],
 )
@@ -697,6 +706,11 @@ def test_a_pod_that_does_not_fit_fails(wanted: Object, reason: str, message: str
         assert (status["phase"], status["reason"]) == ("Failed", reason)
         assert status["message"] == f"Pod was rejected: {message}"
         assert await bed.events() == [f"{reason}: {message}"]
+        assert "containerStatuses" not in status
+        await bed.net.restart("node-1")
+        await bed.sleep(1)
+        assert await bed.status() == status
+        assert bed.plugin.requests == []
         await bed.client.delete("Pod", "web", "default")
         await bed.until_gone()
 

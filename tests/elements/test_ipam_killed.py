@@ -1,5 +1,6 @@
 """`kill -9` of the CNI agent, the node and the VPC at any moment: no address twice, none lost for ever."""
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -161,3 +162,47 @@ def test_an_interface_that_was_left_behind_is_deleted(tmp_path: Path):
         assert len(bed.kernel.interfaces) == 2
 
     Bed(tmp_path, vpc={"control_plane": {"attach_network_interface": "60s"}}).play(story)
+
+
+async def until_leaving(bed: Bed) -> set[str]:
+    """Until EC2 has been asked to take something away, and has not done so yet."""
+    while not (leaving := json.loads((bed.net.directory / "cni.ipam.json").read_text())["leaving"]):
+        await bed.sleep(0.05)
+    return set(leaving)
+
+
+def test_what_is_being_given_back_is_given_to_nobody_by_an_agent_that_was_killed_meanwhile(tmp_path: Path):
+    async def story(bed: Bed) -> None:
+        await bed.ready()
+        await bed.pods(6)
+        await bed.settle()
+        await bed.pods(1)
+        leaving = await until_leaving(bed)
+        assert not bed.events("ec2.unassign_private_ip_addresses")
+        await bed.net.restart("cni")
+        await bed.ready()
+        await bed.pods(6)
+        assert leaving == {"10.0.10.11"}, "what cools stays"
+        assert not leaving & {each["address"] for each in bed.agent.inspect()["attachments"]}
+        await bed.sleep(130)
+        assert bed.metrics()["awscni_force_removed_ips"] == 0
+
+    Bed(tmp_path, WARM_IP_TARGET=1).play(story)
+
+
+def test_no_pod_gets_an_address_on_an_interface_that_is_being_detached(tmp_path: Path):
+    async def story(bed: Bed) -> None:
+        await bed.ready()
+        await bed.pods(1)
+        await bed.settle()
+        await bed.pods(0)
+        (eni,) = await until_leaving(bed)
+        await bed.net.restart("cni")
+        await bed.ready()
+        assert eni in bed.kernel.interfaces and eni not in bed.agent.ipamd.store.enis
+        await bed.pods(12)
+        assert eni not in bed.kernel.interfaces
+        assert no_address_twice(bed.net.journal) == []
+        assert {each["eni"] for each in bed.events("ipam.assign")}.isdisjoint({eni})
+
+    Bed(tmp_path).play(story)

@@ -5,13 +5,15 @@ only then does ADD go on. A process that is killed between has either given noth
 """
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from actors.element import Context
 from actors.protocols.ipam import state_file
 from actors.protocols.ipam.datastore import Assigned, DataStore, Holder, Key
-from actors.protocols.ipam.state_file import Allocation, StateFileError
+from actors.protocols.ipam.settings import RECONCILE_COOLDOWN_NS
+from actors.protocols.ipam.state_file import Allocation, Checkpoint, StateFileError
 
 
 class Allocations:
@@ -20,6 +22,7 @@ class Allocations:
     def __init__(self, context: Context, store: DataStore) -> None:
         self._context, self.store = context, store
         self._since_ns: dict[Key, int] = {}
+        self._leaving: dict[str, int] = {}
         directory = context.directory
         self._path: Path | None = directory / f"{context.name}.ipam.json" if directory.is_dir() else None
 
@@ -55,9 +58,27 @@ class Allocations:
         if lost:
             self._write()
 
-    def restore(self) -> None:
-        """What the file says, of what is still there; the rest is told and forgotten."""
-        for each in self._read():
+    def leave(self, what: Iterable[str]) -> None:
+        """EC2 is about to be asked to take these addresses, prefixes or ENIs away. Raises OSError."""
+        now_ns = self._context.unix_ns()
+        self._leaving = {each: since for each, since in self._leaving.items() if self.is_leaving(each)}
+        self._leaving.update(dict.fromkeys(what, now_ns))
+        self._write()
+
+    def is_leaving(self, what: str) -> bool:
+        """Whether it is not to be taken in again although EC2 still shows it."""
+        since_ns = self._leaving.get(what)
+        return since_ns is not None and self._context.unix_ns() - since_ns <= RECONCILE_COOLDOWN_NS
+
+    def load(self) -> list[Allocation]:
+        """Read the file: what is leaving is known from now on; who had what is for `restore`, once the ENIs are."""
+        checkpoint = self._read()
+        self._leaving = checkpoint.leaving
+        return checkpoint.allocations
+
+    def restore(self, allocations: list[Allocation]) -> None:
+        """What the file said, of what is still there; the rest is told and forgotten."""
+        for each in allocations:
             assigned = self.store.restore(each.holder, each.address)
             if assigned is None:
                 self._context.event(
@@ -94,14 +115,13 @@ class Allocations:
             **more,
         )
 
-    def _read(self) -> list[Allocation]:
-        if self._path is None or not self._path.exists():
-            return []
-        try:
-            return state_file.decode(self._path.read_text())
-        except StateFileError as error:
-            self._context.event("ipam.state_file", error=str(error))
-            return []
+    def _read(self) -> Checkpoint:
+        if self._path is not None and self._path.exists():
+            try:
+                return state_file.decode(self._path.read_text())
+            except (StateFileError, OSError, UnicodeDecodeError) as error:
+                self._context.event("ipam.state_file", error=str(error))
+        return Checkpoint([], {})
 
     def _write(self) -> None:
         if self._path is None:
@@ -111,5 +131,5 @@ class Allocations:
             for holder, assigned in self.store.holders()
         ]
         beside = self._path.with_suffix(".new")
-        beside.write_text(state_file.encode(allocations))
+        beside.write_text(state_file.encode(allocations, self._leaving))
         os.replace(beside, self._path)

@@ -41,6 +41,18 @@ class EniActions:
         self._context, self._vpc, self._node = context, vpc, node
         self._ec2 = Ec2Client(context, vpc)
 
+    async def _request(self, verb: str, **arguments: Any) -> dict[str, Any]:
+        """Ask EC2, and count it."""
+        name = "".join(word.capitalize() for word in verb.split("_"))
+        counter = self._context.metrics.counter
+        counter("awscni_ec2api_req_count", fn=name).value += 1
+        try:
+            return await self._ec2.request(verb, **arguments)
+        except Ec2Error as error:
+            counter("awscni_ec2api_error_count", fn=name).value += 1
+            counter("awscni_aws_api_error_count", api=name, error=error.code).value += 1
+            raise
+
     async def instance(self) -> Instance:
         """What IMDS says now. Raises `Ec2Error`."""
         try:
@@ -65,7 +77,7 @@ class EniActions:
     async def assign(self, eni: str, number: int, *, prefixes: bool) -> tuple[str, ...]:
         """AssignPrivateIpAddresses: the new addresses, or prefixes."""
         count = "ipv4_prefix_count" if prefixes else "secondary_private_ip_address_count"
-        answer = await self._ec2.request(
+        answer = await self._request(
             "assign_private_ip_addresses", network_interface_id=eni, **{count: number}
         )
         if prefixes:
@@ -75,7 +87,7 @@ class EniActions:
     async def unassign(self, eni: str, addresses: tuple[str, ...], *, prefixes: bool) -> None:
         """UnassignPrivateIpAddresses."""
         which = "ipv4_prefixes" if prefixes else "private_ip_addresses"
-        await self._ec2.request(
+        await self._request(
             "unassign_private_ip_addresses", network_interface_id=eni, **{which: list(addresses)}
         )
 
@@ -83,7 +95,7 @@ class EniActions:
         """Create, attach, have it deleted with the instance; returns when IMDS shows it. What fails leaves nothing."""
         primary = next(eni for eni in instance.enis if eni.device == 0)
         count = "ipv4_prefix_count" if prefixes else "secondary_private_ip_address_count"
-        created = await self._ec2.request(
+        created = await self._request(
             "create_network_interface",
             subnet_id=primary.subnet,
             groups=list(primary.groups),
@@ -93,16 +105,16 @@ class EniActions:
         )
         eni = created["NetworkInterface"]["NetworkInterfaceId"]
         try:
-            await self._ec2.request(
+            await self._request(
                 "attach_network_interface",
                 network_interface_id=eni,
                 instance_id=instance.id,
                 device_index=device,
             )
         except Ec2Error:
-            await self._ec2.request("delete_network_interface", network_interface_id=eni)
+            await self._request("delete_network_interface", network_interface_id=eni)
             raise
-        await self._ec2.request(
+        await self._request(
             "modify_network_interface_attribute", network_interface_id=eni, delete_on_termination=True
         )
         return await self._wait_for(eni)
@@ -119,8 +131,8 @@ class EniActions:
 
     async def free_eni(self, eni: AttachedEni) -> None:
         """Detach and delete."""
-        await self._ec2.request("detach_network_interface", attachment_id=eni.attachment_id)
-        await self._ec2.request("delete_network_interface", network_interface_id=eni.id)
+        await self._request("detach_network_interface", attachment_id=eni.attachment_id)
+        await self._request("delete_network_interface", network_interface_id=eni.id)
 
     async def leaked(self, instance_id: str, older_than_s: int) -> list[str]:
         """ENIs that were made for this instance and are attached to none, although they had the time for it."""
@@ -129,7 +141,7 @@ class EniActions:
             f"tag:{INSTANCE}": [instance_id],
             "description": ["aws-K8S-*"],
         }
-        answer = await self._ec2.request("describe_network_interfaces", filters=filters)
+        answer = await self._request("describe_network_interfaces", filters=filters)
         now_s = self._context.unix_ns() // SECOND
         return [
             each["NetworkInterfaceId"]
@@ -138,7 +150,7 @@ class EniActions:
         ]
 
     async def delete(self, eni: str) -> None:
-        await self._ec2.request("delete_network_interface", network_interface_id=eni)
+        await self._request("delete_network_interface", network_interface_id=eni)
 
 
 def _created_s(tags: list[dict[str, str]]) -> int:

@@ -94,9 +94,10 @@ class Ipamd:
             return False
         await self._know_limits(self.instance)
         if not self.store.enis:
+            allocations = self.allocations.load()
             for eni in self.instance.enis:
                 self._reconciler.know(eni)
-            self.allocations.restore()
+            self.allocations.restore(allocations)
         await self._attempt("nodeInit", self._grow)
         return True
 
@@ -189,9 +190,9 @@ class Ipamd:
         if not rounds:
             return
         self._last_shrink_ns = now_ns
+        self.allocations.leave(address for each in rounds for address in each.addresses)
         for each in rounds:
             for address in each.addresses:
-                self._reconciler.given_back(address)
                 if self.prefixes:
                     self.store.remove_prefix(each.eni, address)
                 else:
@@ -205,6 +206,7 @@ class Ipamd:
         idle = self.pool.idle_eni(self.store, self._context.now_ns())
         if idle is None:
             return
+        self.allocations.leave([idle.eni])
         self.store.remove_eni(idle.eni)
         for eni in (await self._actions.instance()).enis:
             if eni.id == idle.eni:

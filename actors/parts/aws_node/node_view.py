@@ -9,9 +9,8 @@ from actors.protocols.netlink import Change, Entry, Link, NetlinkError, Rule, pa
 
 
 class Seen(NamedTuple):
-    """The boot, the ENIs, the network namespaces, and all entries."""
+    """The ENIs, the network namespaces, and all entries."""
 
-    boot_id: str
     interfaces: list[NetworkInterface]
     netns: frozenset[str]
     entries: list[Entry]
@@ -38,7 +37,7 @@ class NodeView:
             entries = [parse({"op": "add", **entry}).entry for entry in state["entries"]]
         except (CallFailed, NetlinkError) as error:
             raise CniError(cni.INTERNAL, failed, str(error)) from None
-        return Seen(state.get("boot_id", ""), interfaces, frozenset(state["netns"]), entries)
+        return Seen(interfaces, frozenset(state["netns"]), entries)
 
     async def write(self, changes: list[Change], failed: str) -> None:
         if not changes:

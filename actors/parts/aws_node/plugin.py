@@ -33,8 +33,6 @@ class Plugin:
     def __init__(self, context: Context, env: Env, ipamd: Ipamd, view: NodeView) -> None:
         self._context, self._env, self._ipamd, self._view = context, env, ipamd, view
         self._turn = asyncio.Lock()
-        self.degraded = False
-        """Whether the node's kernel could not be looked at the last time."""
 
     async def execute(self, env: Any, stdin: Any) -> dict[str, Any]:
         """What executing the plugin gives: its exit code, and what it prints."""
@@ -60,7 +58,7 @@ class Plugin:
             case "VERSION":
                 return cni_request.versions(request.version)
             case "STATUS":
-                self._status()
+                await self._status()
             case "GC":
                 await self._collect(cni_request.valid_attachments(request))
         return {}
@@ -82,17 +80,11 @@ class Plugin:
         if not self._ipamd.ready:
             raise CniError(cni.TRY_AGAIN_LATER, f"add cmd: {NO_BACKEND}")
         self._ipamd.metrics.add_requests.value += 1
-        seen = await self._view.look("add command: failed to setup network")
-        if (link := seen.link_of(request.netns_name)) is not None:
-            there = f"{request.netns} has {request.ifname} already: {link.ifname} leads there"
-            raise CniError(
-                cni.NOT_AS_ADDED, f"add cmd: container already has an interface {request.ifname}", there
-            )
+        await self._check_first(key, request)
         holder = Holder(key, pod, request.arguments.get("K8S_POD_UID", ""), request.netns)
         attachment = self._attachment(holder, self._assign(holder), request.config)
         try:
-            wanted = [*self._node_entries(seen), *cni.pod_entries(attachment)]
-            changes = cni.repairs(wanted, seen.entries)
+            changes = cni.repairs(cni.pod_entries(attachment), ())
             await self._view.write(changes, "add command: failed to setup network")
         except CniError:
             self._release(holder, SETUP_FAILED)
@@ -110,6 +102,15 @@ class Plugin:
             written=cni.plain(changes),
         )
         return cni_request.in_version(cni.add_result(attachment), request.version)
+
+    async def _check_first(self, key: Key, request: Request) -> None:
+        """Raises `CniError` if the sandbox has this interface already. Most have nothing, which we know by heart."""
+        if not any(each.key == key or each.netns == request.netns for each, _ in self._ipamd.store.holders()):
+            return
+        seen = await self._view.look("add command: failed to setup network")
+        if (link := seen.link_of(request.netns_name)) is not None:
+            what = f"add cmd: container already has an interface {request.ifname}"
+            raise CniError(cni.NOT_AS_ADDED, what, f"{link.ifname} leads to {request.netns}")
 
     def _assign(self, holder: Holder) -> Assigned:
         try:
@@ -168,12 +169,10 @@ class Plugin:
 
     async def _remove(self, holder: Holder, reason: str) -> None:
         """Take what an attachment has in the kernel, then its address."""
-        failed = "del cmd: failed to process delete request"
         assigned = self._ipamd.store.assigned(holder.key)
-        assert assigned is not None
-        seen = await self._view.look(failed)
-        attachment = self._wired(holder, assigned, seen) or self._attachment(holder, assigned, {})
-        await self._view.write(cni.removals(attachment, seen.entries), failed)
+        if assigned is None:  # EC2 has taken it away meanwhile
+            return
+        attachment = await self._tear_down(holder, assigned)
         self._release(holder, reason)
         self._context.event(
             "cni.del",
@@ -184,6 +183,23 @@ class Plugin:
             veth=attachment.veth,
             reason=reason,
         )
+
+    async def _tear_down(self, holder: Holder, assigned: Assigned) -> Attachment:
+        """Take away what stands in the kernel: all that should, at once; if it is not so, what does."""
+        failed = "del cmd: failed to process delete request"
+        attachment = self._attachment(holder, assigned, {})
+        alone = all(each.pod != holder.pod or each == holder for each, _ in self._ipamd.store.holders())
+        if alone and holder.key.container_id:
+            entries = cni.pod_entries(attachment)
+            try:
+                await self._view.write(cni.removals(attachment, entries), failed)
+                return attachment
+            except CniError:
+                pass
+        seen = await self._view.look(failed)
+        attachment = self._wired(holder, assigned, seen) or attachment
+        await self._view.write(cni.removals(attachment, seen.entries), failed)
+        return attachment
 
     async def _tear_down_previous(self, request: Request) -> None:
         """Without ipamd: what the result of ADD says was made. The address is found to be nobody's later."""
@@ -221,11 +237,15 @@ class Plugin:
             what = f"check cmd: {holder.pod} lacks {len(missing)} entries"
             raise CniError(cni.NOT_AS_ADDED, what, "; ".join(map(str, cni.plain(missing))))
 
-    def _status(self) -> None:
-        if self.degraded:
-            raise CniError(cni_request.LIMITED, "status cmd: the node's network cannot be looked at")
+    async def _status(self) -> None:
+        """Whether ADD would work; a node that has booted meanwhile is made ready for it."""
         if not self._ipamd.ready:
             raise CniError(cni_request.NOT_AVAILABLE, f"status cmd: {NO_BACKEND}")
+        try:
+            await self._mend(await self._look())
+        except CniError as error:
+            what = "status cmd: the node's network cannot be looked at"
+            raise CniError(cni_request.LIMITED, what, error.details) from None
 
     # ---- what stays right ----------------------------------------------------------------------------------
 
@@ -260,10 +280,7 @@ class Plugin:
             await self._mend(seen)
 
     async def _look(self) -> Seen:
-        self.degraded = True
-        seen = await self._view.look("the node does not answer")
-        self.degraded = False
-        return seen
+        return await self._view.look("the node does not answer")
 
     async def _mend(self, seen: Seen) -> None:
         node = self._node_entries(seen)

@@ -5,7 +5,6 @@ from actors.parts.aws_node.allocations import Allocations
 from actors.parts.aws_node.eni_actions import AttachedEni
 from actors.parts.aws_node.ipamd_metrics import IpamdMetrics
 from actors.protocols.ipam.datastore import DataStore
-from actors.protocols.ipam.settings import RECONCILE_COOLDOWN_NS
 
 GONE = "ForceRemoved"
 
@@ -18,14 +17,11 @@ class Reconciler:
     ) -> None:
         self._context, self._store = context, store
         self._allocations, self._metrics = allocations, metrics
-        self._given_back_ns: dict[str, int] = {}
-
-    def given_back(self, address: str) -> None:
-        """An address or prefix is being unassigned: if it is still seen for a while, it is not to be taken again."""
-        self._given_back_ns[address] = self._context.now_ns()
 
     def know(self, eni: AttachedEni) -> None:
-        """An ENI that is new, with all that is on it."""
+        """An ENI that is new, with all that is on it; not one that is being detached."""
+        if self._allocations.is_leaving(eni.id):
+            return
         self._store.add_eni(eni.id, eni.device, eni.primary_address, self._context.now_ns())
         self._find(eni)
 
@@ -49,10 +45,10 @@ class Reconciler:
         """Addresses and prefixes count in both modes, for pods may have theirs from before the mode was changed."""
         known = self._store.enis[eni.id]
         for address in eni.addresses:
-            if address not in known.addresses and not self._is_leaving(address):
+            if address not in known.addresses and not self._allocations.is_leaving(address):
                 self._store.add_address(eni.id, address)
         for prefix in eni.prefixes:
-            if prefix not in known.prefixes and not self._is_leaving(prefix):
+            if prefix not in known.prefixes and not self._allocations.is_leaving(prefix):
                 self._store.add_prefix(eni.id, prefix)
 
     def _let_go(self, eni: AttachedEni) -> None:
@@ -63,12 +59,3 @@ class Reconciler:
         for prefix in [each for each in known.prefixes if each not in eni.prefixes]:
             self._store.remove_prefix(eni.id, prefix, force=True)
             self._metrics.force_removed_ips.value += 1
-
-    def _is_leaving(self, address: str) -> bool:
-        since_ns = self._given_back_ns.get(address)
-        if since_ns is None:
-            return False
-        if self._context.now_ns() - since_ns <= RECONCILE_COOLDOWN_NS:
-            return True
-        del self._given_back_ns[address]
-        return False

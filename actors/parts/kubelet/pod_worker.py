@@ -23,7 +23,7 @@ from actors.protocols.kubelet.admission import Refused
 from actors.protocols.kubelet.containers import Container, Object, Waiting
 from actors.protocols.kubelet.pod import CrashLoop, Sandbox
 from actors.protocols.kubelet.probes import Kind
-from actors.protocols.kubelet.status import phase_of, pod_status
+from actors.protocols.kubelet.status import TERMINAL, phase_of, pod_status
 from actors.protocols.kubelet.texts import go_duration, unix_ns_of
 from actors.units import SECOND
 
@@ -50,8 +50,11 @@ class PodWorker:
         self._containers = PodContainers(self.case)
         self._writer = StatusWriter(services, lambda: self.case.pod, self.status, self.update)
         self._starter = Starter(services, self.machine, self._changed, self._containers.started)
-        if pod.get("status", {}).get("containerStatuses"):
-            self.machine.recover(pod["status"], services.now_ns(), self._time_of)
+        status = pod.get("status", {})
+        if status.get("containerStatuses"):
+            self.machine.recover(status, services.now_ns(), self._time_of)
+        if self._phase in TERMINAL:
+            self.machine.fail(status.get("reason", ""), status.get("message", ""))
 
     @property
     def name(self) -> str:
@@ -64,14 +67,14 @@ class PodWorker:
     @property
     def active(self) -> bool:
         """It takes room on the node."""
-        return self.phase not in ("Succeeded", "Failed") and not self.gone.is_set()
+        return self.phase not in TERMINAL and not self.gone.is_set()
 
     @property
     def settled(self) -> bool:
         """It is what it is to become, ready or at its end, and the API knows."""
         if self.machine.terminating or not self._writer.clean:
             return False
-        return self.phase in ("Succeeded", "Failed") or all(each.ready for each in self.machine.containers)
+        return self.phase in TERMINAL or all(each.ready for each in self.machine.containers)
 
     @property
     def phase(self) -> str:
@@ -122,7 +125,7 @@ class PodWorker:
         phase = self.phase
         if phase != self._phase:
             self._phase = phase
-            self.case.record("pod.phase", phase=phase)
+            self.case.record("pod.phase", uid=self.uid, phase=phase)
         self._writer.changed()
 
     # ---- the story -----------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ class StatusWriter:
         self._gone = False
         self._clean = asyncio.Event()
         self._clean.set()
+        self._refused = services.context.metrics.counter("journey_kubelet_refused_status_writes_total")
 
     def changed(self) -> None:
         """There is something new to write, perhaps."""
@@ -73,6 +74,7 @@ class StatusWriter:
         except CallFailed:
             return False
         except ApiError as error:
+            self._refused.value += 1
             if error.code in (404, 409):
                 self._gone = not await self._exists()
             return False

@@ -105,8 +105,9 @@ class NetworkInterfaces:
             raise Ec2Error("InvalidSubnetID.NotFound", f"The subnet ID '{subnet}' does not exist")
         self._check_groups(groups)
         pool = self._addresses[subnet]
+        named = self._named(pool, wanted)
         primary, *others = pool.pick(1 + wanted.address_count)
-        chosen = [*self._named(pool, wanted), *others]
+        chosen = [*named, *others]
         if primary in chosen:
             raise Ec2Error("InvalidParameterValue", f"{primary} cannot be primary and secondary")
         interface = NetworkInterface(
@@ -256,8 +257,9 @@ class NetworkInterfaces:
             pool.check(address)
         if len(set(wanted.addresses)) < len(wanted.addresses):
             raise Ec2Error("InvalidParameterValue", "The same address is asked for twice")
-        if wanted.addresses and (wanted.address_count or wanted.prefix_count):
-            raise Ec2Error("InvalidParameterCombination", "Ask for addresses by name or by number, not both")
+        if sum(map(bool, wanted)) > 1:
+            what = "Ask for addresses, or for a number of them, or for a number of prefixes"
+            raise Ec2Error("InvalidParameterCombination", what)
         return list(wanted.addresses)
 
     def _check_groups(self, groups: Sequence[str]) -> None:

@@ -1,12 +1,13 @@
 """ipamd's state file (`/var/run/aws-node/ipam.json`, format `vpc-cni-ipam/1`): which attachment has which address.
 
-The fields are those of aws/amazon-vpc-cni-k8s pkg/ipamd/datastore (CheckpointData); `k8sPodUID` and `netns` are ours:
-a namespace that is gone tells that a sandbox is. Cooling is not written there, so a restart ends it early, as it does
-in ipamd.
+The fields are those of aws/amazon-vpc-cni-k8s pkg/ipamd/datastore (CheckpointData). `k8sPodUID`, `netns` and `leaving`
+are ours: a namespace that is gone tells that a sandbox is; what EC2 has been asked to take away must not be given to a
+pod by an ipamd that was started again meanwhile and still sees it. Cooling is not written there, so a restart
+ends it early, as it does in ipamd.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from actors.protocols.ipam.datastore import Assigned, Holder, Key
@@ -18,6 +19,13 @@ class StateFileError(ValueError):
     """The file does not hold what it should; says where."""
 
 
+class Checkpoint(NamedTuple):
+    """The whole file: attachments, and since when (nanoseconds since 1970) addresses, prefixes or ENIs are leaving."""
+
+    allocations: list["Allocation"]
+    leaving: dict[str, int]
+
+
 class Allocation(NamedTuple):
     """An attachment with its address, and when (nanoseconds since 1970) it got it."""
 
@@ -26,12 +34,13 @@ class Allocation(NamedTuple):
     since_ns: int
 
 
-def encode(allocations: Iterable[Allocation]) -> str:
+def encode(allocations: Iterable[Allocation], leaving: Mapping[str, int] | None = None) -> str:
     """The file's text."""
-    return json.dumps({"version": FORMAT, "allocations": [_plain(each) for each in allocations]})
+    plain = [_plain(each) for each in allocations]
+    return json.dumps({"version": FORMAT, "allocations": plain, "leaving": dict(leaving or {})})
 
 
-def decode(text: str) -> list[Allocation]:
+def decode(text: str) -> Checkpoint:
     """What `encode` was given. Raises `StateFileError`."""
     try:
         value = json.loads(text)
@@ -41,8 +50,9 @@ def decode(text: str) -> list[Allocation]:
     if version != FORMAT:
         raise StateFileError(f"version {version!r} is not {FORMAT}")
     try:
-        return [_allocation(each) for each in allocations]
-    except (KeyError, TypeError, AttributeError) as error:
+        leaving = {str(what): int(since) for what, since in value.get("leaving", {}).items()}
+        return Checkpoint([_allocation(each) for each in allocations], leaving)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StateFileError(f"an allocation lacks {error}") from None
 
 

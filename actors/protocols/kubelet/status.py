@@ -52,8 +52,9 @@ def pod_status(
     before = pod.get("status", {})
     phase = phase_of(machine, before.get("phase", "Pending"))
     status: Object = {"phase": phase}
-    if machine.failure is not None:
-        status["reason"], status["message"] = machine.failure
+    for key, text in zip(("reason", "message"), machine.failure or (), strict=False):
+        if text:
+            status[key] = text
     now = api_time(unix_ns(now_ns))
     found = _conditions(machine, pod, phase)
     status["conditions"] = with_transition_times(found, before.get("conditions", ()), now)
@@ -62,6 +63,8 @@ def pod_status(
         address = machine.sandbox.address.partition("/")[0]
         status["podIP"], status["podIPs"] = address, [{"ip": address}]
     status["startTime"] = before.get("startTime") or api_time(unix_ns(start_ns))
+    if machine.failure is not None and not machine.had_sandbox:
+        return status  # it has never had any containers here
     if machine.init:
         status["initContainerStatuses"] = [container_status(each, unix_ns) for each in machine.init]
     status["containerStatuses"] = [container_status(each, unix_ns) for each in machine.containers]

@@ -14,7 +14,7 @@ LINES = TEXT.splitlines()
 def test_the_default_world_has_no_fault():
     world = load_world(PATH)
     assert world.name == "journey"
-    assert world.certificate_names() == ["packet-journey.com"]
+    assert world.certificate_names() == ["kubernetes.default.svc", "packet-journey.com"]
     assert {spec.kind for spec in world.elements.values()} >= {
         "laptop",
         "home_router",
