@@ -212,12 +212,11 @@ async def test_a_watch_sees_pods_come_up(kube: Cluster, space: str):
             name, *cells = (await out.readline()).decode().split()
             assert name not in old
             seen.append(tuple(cells[:2]))
-    assert list(dict.fromkeys(seen)) == [
-        ("0/1", "Pending"),
-        ("0/1", "ContainerCreating"),
-        ("0/1", "Running"),
-        ("1/1", "Running"),
-    ]
+    told = list(dict.fromkeys(seen))
+    assert told[0] == ("0/1", "Pending") and told[1:] in (
+        [("0/1", "ContainerCreating"), ("0/1", "Running"), ("1/1", "Running")],
+        [("0/1", "ContainerCreating"), ("1/1", "Running")],  # ready before the kubelet had written that it runs
+    )
 
 
 async def test_rollouts(kube: Cluster, space: str):
