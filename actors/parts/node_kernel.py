@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from actors.element import Context
 from actors.parts.node_forwarding import NodeForwarder, forget
 from actors.protocols.connection_tracking import ConnectionTracker, Timeouts
-from actors.protocols.netlink import NetlinkError, described, parse
+from actors.protocols.netlink import Change, Link, NetlinkError, described, parse
 from actors.protocols.node_tables import (
     Effect,
     LinkAdded,
@@ -139,12 +139,22 @@ class NodeKernel:
             raise NetlinkError("changes is a list")
         for index, change in enumerate(changes):
             try:
-                effects = self.tables.apply(parse(change))
+                parsed = parse(change)
+                self._check_cable(parsed)
+                effects = self.tables.apply(parsed)
             except NetlinkError as error:
                 raise NetlinkError(f"change {index}: {error}") from None
             for effect in effects:
                 self._carry_out(effect)
         return len(changes)
+
+    def _check_cable(self, change: Change) -> None:
+        """A namespace whose process has ended is there until somebody removes it, but no veth can lead into it."""
+        entry = change.entry
+        if change.op == "del" or not isinstance(entry, Link) or self.tables.links.get(entry.ifname) == entry:
+            return
+        if entry.netns in self.tables.netns and entry.netns not in self._context.ports:
+            raise NetlinkError(f'Cannot open network namespace "{entry.netns}": its process has ended')
 
     def network_state(self) -> dict[str, Any]:
         """What a network plugin must know: the boot, the ENIs, the namespaces, and what is written."""

@@ -34,7 +34,9 @@ def _when(record: Record) -> str:
 
 
 def _follow(record: Record, running: dict[str, Sandbox], kept: dict[str, Sandbox]) -> str | None:
-    """Take a record in; the id of a sandbox that it made. `running` have a process; of `kept` something is left."""
+    """Take a record in; the id of the sandbox that was made by it, if any.
+
+    `running` have a process; of those that are `kept` something is left."""
     node = record["element"]
     if record["kind"] == "node.boot":
         for alive in (running, kept):
@@ -54,10 +56,12 @@ def _follow(record: Record, running: dict[str, Sandbox], kept: dict[str, Sandbox
 
 
 def no_address_in_two_sandboxes(records: Iterable[Record]) -> list[str]:
-    """No two sandboxes whose processes run have one address."""
+    """No two sandboxes whose processes run have one address; one that the CNI has deleted has none any more."""
     running: dict[str, Sandbox] = {}
     found = []
     for record in records:
+        if record["kind"] == "cni.del" and "error" not in record:
+            running.pop(record["sandbox"], None)
         made = _follow(record, running, {})
         if made is None:
             continue
@@ -112,16 +116,21 @@ def every_add_has_its_del(records: Iterable[Record], alive: Collection[str]) -> 
 
 
 def phases_only_go_on(records: Iterable[Record]) -> list[str]:
-    """A pod's phase moves from Pending to Running to its end, and never back."""
+    """A pod's phase moves from Pending to Running to its end, and never back.
+
+    A node that begins anew knows of its pods what the API server knows, which may be less than was so on the node."""
     return list(_wrong_moves(records))
 
 
 def _wrong_moves(records: Iterable[Record]) -> Iterator[str]:
-    phases: dict[str, str] = {}
+    phases: dict[str, dict[str, str]] = {}
     for record in records:
+        if record["kind"] == "node.boot":
+            phases.pop(record["element"], None)
         if record["kind"] != "pod.phase":
             continue
-        before, now = phases.get(record["uid"]), record["phase"]
+        mine = phases.setdefault(record["element"], {})
+        before, now = mine.get(record["uid"]), record["phase"]
         if now not in MOVES[before]:
             yield f"{_when(record)} {record['pod']} is {now}, after it was {before}"
-        phases[record["uid"]] = now
+        mine[record["uid"]] = now

@@ -243,6 +243,25 @@ def test_a_stream_too_old_ends_with_an_error(monkeypatch: pytest.MonkeyPatch):
     play(story)
 
 
+def test_an_informer_asks_ever_more_rarely_while_the_server_is_away(tmp_path: Path):
+    async def story(world: World) -> None:
+        informer, _ = world.informer("ConfigMap")
+        await world.sleep(1)
+        api, asked = world.net.host("kube-api"), []
+        await api.die()
+        answer = api.answer
+        api.answer = lambda verb, arguments: asked.append(verb) or answer(verb, arguments)
+        await world.sleep(60)
+        assert 55 < len(asked) < 70
+        del api.answer
+        await world.net.bring_up(api)
+        await world.client.create("ConfigMap", config_map("late"))
+        await world.sleep(1.1)
+        assert "default/late" in informer.objects
+
+    play(story, tmp_path)
+
+
 def test_a_watch_of_a_subresource_is_none():
     async def story(world: World) -> None:
         path = "/api/v1/namespaces/default/pods/x/status"

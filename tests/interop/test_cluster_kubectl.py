@@ -215,7 +215,10 @@ async def test_a_watch_sees_pods_come_up(kube: Cluster, space: str):
     told = list(dict.fromkeys(seen))
     assert told[0] == ("0/1", "Pending") and told[1:] in (
         [("0/1", "ContainerCreating"), ("0/1", "Running"), ("1/1", "Running")],
-        [("0/1", "ContainerCreating"), ("1/1", "Running")],  # ready before the kubelet had written that it runs
+        [
+            ("0/1", "ContainerCreating"),
+            ("1/1", "Running"),
+        ],  # ready before the kubelet had written that it runs
     )
 
 

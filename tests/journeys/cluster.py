@@ -3,6 +3,7 @@
 There is no Internet and no load balancer here. Everything that has a name can be killed with `net.restart(name)`.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -10,24 +11,40 @@ from typing import Any
 from actors.element import CallFailed, Context, Element
 from actors.parts.kubelet.http_get import http_get
 from actors.parts.kubernetes.client import ApiError, KubeClient
+from actors.parts.kubernetes.informer import Informer
 from actors.protocols.ipam import state_file
 from actors.protocols.kubernetes.workloads.pods import is_ready
-from actors.runtime.virtual import VirtualNetwork
+from actors.runtime.virtual import VirtualHost, VirtualNetwork
 from actors.wire.addresses import ip_text
+from orchestrator.journal.pod_checks import MOVES
 
 Object = dict[str, Any]
 
 KUBECTL_RETRY_S = 0.1
 FIRST_POLL_S, LAST_POLL_S = 0.05, 1.0
 DEPLOYMENT = "web"
+LOOKING = {"watch", "settled", "inspect", "network_state", "node_status", "describe_instance", "conflist"}
+"""Verbs that change nothing."""
 
 
 class Kubectl(Element):
-    """Somebody with a client, who asks again while the API server is away."""
+    """Somebody with a client, who also watches the pods: what becomes of their phases."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(None, context)
         self.client = KubeClient(context, "kube-api", "kubernetes-admin")
+        self.wrong_moves: list[str] = []
+        self._pods = Informer(context, self.client, "Pod", self._see)
+
+    async def start(self) -> None:
+        self._pods.start()
+
+    def _see(self, before: Object | None, now: Object | None) -> None:
+        if before is None or now is None or before["metadata"]["uid"] != now["metadata"]["uid"]:
+            return
+        was, is_now = before["status"].get("phase"), now["status"].get("phase")
+        if was != is_now and is_now not in MOVES[was]:
+            self.wrong_moves.append(f"{now['metadata']['name']} was {was} and is {is_now}")
 
     def on_frame(self, port: str, frame: bytes) -> None:
         raise AssertionError("kubectl is on no link")
@@ -131,6 +148,30 @@ class Cluster:
         """The messages of the events with a reason."""
         return [each["message"] for each in await self.objects("Event") if each["reason"] == reason]
 
+    # ---- faults --------------------------------------------------------------------------------------------
+
+    async def request_without_answer(self, host: VirtualHost, within_s: float) -> bool:
+        """Returns when an element has carried out a request that changes something and is about to answer, which it
+        never will; False if none came in this time."""
+        done, never, answer = asyncio.Event(), asyncio.Event(), host.answer
+
+        async def deaf(verb: str, arguments: Object) -> Any:
+            result = await answer(verb, arguments)
+            if verb in LOOKING or arguments.get("method") == "GET":
+                return result
+            done.set()
+            return await never.wait()
+
+        host.answer = deaf
+        try:
+            async with asyncio.timeout(within_s):
+                await done.wait()
+        except TimeoutError:
+            pass
+        finally:
+            del host.answer
+        return done.is_set()
+
     # ---- how things stand ----------------------------------------------------------------------------------
 
     async def nodes_ready(self) -> bool:
@@ -220,7 +261,7 @@ class Cluster:
         path = self.net.directory / f"cni-{node}.ipam.json"
         if not path.exists():
             return []
-        return [each.address for each in state_file.decode(path.read_text())]
+        return [each.address for each in state_file.decode(path.read_text()).allocations]
 
     def _interfaces(self) -> list[Any]:
         return list(self.net.element("vpc").ec2._interfaces.by_id.values())

@@ -431,6 +431,19 @@ def test_netlink_refuses_nonsense_and_says_which_change(changes: Any, words: str
     play(story)
 
 
+def test_no_veth_leads_into_a_namespace_whose_process_has_ended():
+    async def story(world: World) -> None:
+        kernel = world.net.element("node").kernel
+        kernel.add_netns("ended")
+        link = {"op": "replace", "object": "link", "ifname": "eni1", "netns": "ended", "mtu": 9001}
+        with pytest.raises(NetlinkError, match='change 0: Cannot open network namespace "ended"'):
+            kernel.netlink([link])
+        assert "eni1" not in kernel.tables.links
+        kernel.remove_netns("ended")
+
+    play(story)
+
+
 def test_a_neighbour_set_by_hand_is_not_asked_for():
     async def story(world: World) -> None:
         mac = "02:00:00:00:00:99"

@@ -69,7 +69,7 @@ class Informer:
             try:
                 if not self._version:
                     await self._list()
-                wait_s = RETRY_S
+                    wait_s = RETRY_S
                 async with contextlib.aclosing(self._watch()) as marks:
                     async for _ in marks:
                         wait_s = RETRY_S
