@@ -11,6 +11,7 @@ import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextvars import ContextVar
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -242,6 +243,7 @@ class UnknownKind(LookupError):
     """No file in `actors/` defines this kind of element."""
 
 
+@cache
 def load_kind(kind: str) -> tuple[type[ElementConfig], type[Element]]:
     """The `Config` and the one `Element` class of `actors/<kind>.py`."""
     name = f"actors.{kind}"

@@ -11,6 +11,7 @@ from actors.element import CallFailed
 from orchestrator.config.errors import suggestion
 from orchestrator.control.api import USAGE, RequestFailed
 from orchestrator.journal.journey import Journey
+from orchestrator.journal.origins import went_before
 from orchestrator.journal.store import JournalStore
 from orchestrator.load_client import LoadClient
 from orchestrator.metrics.ledger import Ledger
@@ -18,7 +19,6 @@ from orchestrator.metrics.ledger import Ledger
 POLL_S = 0.25
 LAST_PACKETS_S = 0.02
 """What packets get that are still on their way when the answer is there."""
-LEASE_EVENTS = "dhcp."
 LAG = "journey_runtime_dispatch_lag_seconds_max"
 
 Frame = tuple[str, str, int, bytes, str | None]
@@ -114,19 +114,9 @@ async def trace(world: WorldLike, url: str | None = None, element: str | None = 
 
 def journey_of(world: WorldLike, identity: str) -> Journey:
     """A journey that is in the world's journal. Raises `UnknownJourney`."""
-    records = world.journal.journey(identity)
-    before = [
-        event
-        for event in world.journal.events(LEASE_EVENTS)
-        if records and event["t_ns"] <= records[0]["t_ns"]
-    ]
-    return Journey(identity, records, before=_latest_lease(before), kinds=kinds_of(world))
-
-
-def _latest_lease(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """How the lease came about that is valid now: what happened since the last client began to look for one."""
-    begins = [place for place, event in enumerate(events) if event["kind"] == "dhcp.discover"]
-    return events[begins[-1] :] if begins else events
+    journey = Journey(identity, world.journal.journey(identity), kinds=kinds_of(world))
+    journey.before.extend(went_before(journey, world.journal.events()))
+    return journey
 
 
 async def load(

@@ -47,7 +47,8 @@ CONNECT_S = 0.5
 """How long to wait for neighbours; who is not there then is met later."""
 
 MAX_SOCKETS = 16_384
-"""A node has one for each of its pods; libzmq would stop at 1,023."""
+"""A node has one for each of its pods, and libzmq would stop at 1,023. It sets memory aside for each, so that others
+do with less."""
 
 ORCHESTRATOR = ""
 """Whom an element calls for what is no element's business: launching others, and sending them signals."""
@@ -72,7 +73,7 @@ class Member:
         self.name = name
         self._loop = asyncio.get_running_loop()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._context.set(zmq.MAX_SOCKETS, MAX_SOCKETS)
+        self._link_context = self._context
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.set(zmq.LINGER, 200)
         self._socket.connect(control)
@@ -143,12 +144,15 @@ class Member:
             future.result()
 
     def _settle_in(self, welcome: dict[str, Any]) -> ProcessHost:
+        if load_kind(welcome["kind"])[1].launches:
+            self._link_context = zmq.Context()
+            self._link_context.set(zmq.MAX_SOCKETS, MAX_SOCKETS)
         host = ProcessHost(
             self.name,
             welcome["seed"],
             Path(welcome["directory"]),
             welcome["unix_offset_ns"],
-            self._context,
+            self._link_context,
             self,
         )
         host.bind(welcome["bind"])
@@ -169,6 +173,7 @@ class Member:
         self._send_now()
         self._line.close(linger_ms=200)
         self._context.term()
+        self._link_context.term()
         return code
 
     async def _beat(self) -> None:

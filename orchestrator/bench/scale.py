@@ -63,7 +63,8 @@ async def _until_healthy(world: World, pods: int) -> None:
 
 async def _healthy(world: World, node: str) -> int:
     told = await world.call(node, "describe_target_health", target_group="nginx")
-    return sum(one["TargetHealth"]["State"] == "healthy" for one in told)
+    targets = told["TargetHealthDescriptions"]
+    return sum(one["TargetHealth"]["State"] == "healthy" for one in targets)
 
 
 async def _deployment(world: World) -> dict[str, Any]:

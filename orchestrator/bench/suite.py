@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
-from orchestrator.bench import clock, hops, https, memory, recovery, startup
+from orchestrator.bench import clock, hops, https, memory, recovery, scale, startup
 from orchestrator.bench.figures import Figure
 from orchestrator.config.models import World as WorldConfig
 from orchestrator.world import World
 
 ROUTER, BEHIND_IT = "transit-2", "192.0.2.2"
 IDLE_S = 2.0
+PODS = 200
 
 
 def run(config: WorldConfig, domain: str, *, rounds: int = 3, seconds: float = 4.0) -> Iterator[Figure]:
@@ -28,6 +29,7 @@ async def _in_a_world(config: WorldConfig, domain: str, rounds: int, seconds: fl
             await asyncio.to_thread(memory.measure, world),
             await https.measure(world, domain, seconds, rounds),
             await recovery.measure(world, ROUTER, BEHIND_IT),
+            await scale.measure(world, PODS),
         ]
 
 

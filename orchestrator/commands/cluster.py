@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from orchestrator.kubernetes.cluster import Cluster, Object
 
 POLL_S = 0.2
+MOST_NAMED = 3
+"""Pods that wait for the same thing."""
 
 Deployment = Annotated[str, typer.Argument(metavar="DEPLOYMENT", help="nginx, or deployment/nginx.")]
 Namespace = Annotated[str, typer.Option("--namespace", "-n", metavar="NAME", help="Where it lives.")]
@@ -199,12 +201,14 @@ def _follow(
 
 
 def _whats_pending(cluster: "Cluster", deployment: "Object") -> str:
+    """What holds it up, a line for each reason, with those that it holds up."""
+    from orchestrator.journal.wording import listed
     from orchestrator.kubernetes.workloads import pending
 
-    return "".join(
-        f"\n  {each.name}: {each.state}{f' ({each.why})' if each.why else ''}"
-        for each in pending(cluster, deployment)
-    )
+    alike: dict[str, list[str]] = {}
+    for each in pending(cluster, deployment):
+        alike.setdefault(f"{each.state}{f' ({each.why})' if each.why else ''}", []).append(each.name)
+    return "".join(f"\n  {listed(names, most=MOST_NAMED)}: {why}" for why, names in alike.items())
 
 
 def _tell(deployment: "Object", as_json: bool, message: str) -> None:

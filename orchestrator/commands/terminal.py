@@ -68,6 +68,6 @@ def _on_a_cluster(elements: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
         yield "journey scale nginx 10", "more pods: processes, addresses, targets"
     node = next((element["name"] for element in elements if element["kind"] == "eks_node"), None)
     if node is not None:
-        yield f"journey inspect {node}", "its interfaces and their addresses, its pods, rules and routes"
+        yield f"journey inspect {node}", "its addresses, pods, rules and routes"
         if "kube_api" in kinds:
-            yield f"journey drain {node}", f"its pods move; `journey uncordon {node}` takes it back"
+            yield f"journey drain {node}", "its pods move; uncordon takes it back"

@@ -1,5 +1,7 @@
 """Elements that other elements start: a node its pods. Whoever launched one hears of its end, and takes it along."""
 
+import asyncio
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,9 @@ from orchestrator.control.registry import Member, Registry
 from orchestrator.control.supervision import Supervisor
 from orchestrator.directory import inbox
 
+AT_ONCE = 4
+"""Launches under way at once for each CPU. With hundreds that fight for it, what runs already would lag behind."""
+
 PORT = "eth0"
 """The port of a launched element that its link is plugged into."""
 
@@ -23,6 +28,7 @@ class Launcher:
         """`common` is what the welcome of every element of this world has: seed, directory, clock."""
         self._registry, self._supervisor, self._common = registry, supervisor, common
         self._links: dict[str, dict[str, Any]] = {}
+        self._turns = asyncio.Semaphore(AT_ONCE * (os.cpu_count() or 1))
         registry.on_request = self.request
         supervisor.on_end = self._ended
 
@@ -47,10 +53,11 @@ class Launcher:
         member = self._registry.expect(name, kind, self._welcome(parent, name, kind, config, port, link))
         member.parent = parent.name
         member.plug = self._plug(name, port, member.welcome)
-        await self._supervisor.spawn(member)
-        if parent.pid != life:
-            self._supervisor.doom(member)
-        await self._until_up(member)
+        async with self._turns:
+            await self._supervisor.spawn(member)
+            if parent.pid != life:
+                self._supervisor.doom(member)
+            await self._until_up(member)
 
     def signal(self, parent: Member, name: str, number: int) -> None:
         """Send an element that was launched by this one a signal."""

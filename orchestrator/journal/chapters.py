@@ -18,16 +18,18 @@ class Topic(IntEnum):
     """The chapters in their order."""
 
     LEASE = 0
-    ADDRESS = 1
-    CONNECTION = 2
-    TLS = 3
-    REQUEST = 4
-    POD = 5
-    BACK = 6
+    CLUSTER = 1
+    ADDRESS = 2
+    CONNECTION = 3
+    TLS = 4
+    REQUEST = 5
+    POD = 6
+    BACK = 7
 
 
 TITLES = {
     Topic.LEASE: ("Before the click", "an address for this machine"),
+    Topic.CLUSTER: ("Before the click, in the cluster", "how the pod that will answer came here"),
     Topic.ADDRESS: ("Finding the address", "caches first, then servers from the root down"),
     Topic.CONNECTION: ("Opening the connection", "the first packet, hop by hop"),
     Topic.TLS: ("Agreeing on keys (TLS)", "a certificate, and keys for both ends"),
@@ -86,16 +88,14 @@ def _chapter(topic: Topic, lines: list[Line], journey: Journey) -> Chapter:
 
 
 def _every_record(journey: Journey) -> Iterator[tuple[Topic, Line]]:
-    for record in journey.before:
-        yield Topic.LEASE, _line(journey, record)
+    yield from _before(journey)
     for topic, record in topics_of(journey):
         yield topic, _line(journey, record)
 
 
 def _folded(journey: Journey) -> Iterator[tuple[Topic, Line]]:
     first_ways, questions, neighbours = FirstWays(journey), Questions(journey), Neighbours(journey)
-    for record in journey.before:
-        yield Topic.LEASE, _line(journey, record)
+    yield from _before(journey)
     topics = []
     for topic, record in topics_of(journey):
         topics.append(topic)
@@ -112,6 +112,11 @@ def _folded(journey: Journey) -> Iterator[tuple[Topic, Line]]:
         yield topic, line
     for place, line in other_packets(journey):
         yield topics[place], line
+
+
+def _before(journey: Journey) -> Iterator[tuple[Topic, Line]]:
+    for record in journey.before:
+        yield Topic.LEASE if record["kind"].startswith("dhcp.") else Topic.CLUSTER, _line(journey, record)
 
 
 def _line(journey: Journey, record: Record) -> Line:

@@ -21,7 +21,7 @@ class UnknownJourney(LookupError):
 class Journey:
     """A view of the records of one journey; all else is derived from them.
 
-    `records` are ordered by model time. `before` holds events from before the click (how the lease came about).
+    `records` are ordered by model time. `before` holds events from before the click (see `origins`).
     `kinds` gives the kind of each element, and so the tier that its time counts for.
     """
 

@@ -139,8 +139,12 @@ def _latest_events(events: list[Object]) -> dict[str, str]:
     """The last warning about each object, by its uid."""
     latest: dict[str, str] = {}
     for event in sorted(events, key=_when):
-        if event.get("type") == "Warning" and (uid := event.get("involvedObject", {}).get("uid")):
-            latest[uid] = f"{event.get('reason', '')}: {event.get('message', '')}"
+        uid, message = event.get("involvedObject", {}).get("uid"), event.get("message", "")
+        if event.get("type") != "Warning" or not uid:
+            continue
+        if message.startswith("Error: ") and uid in latest:
+            continue  # the kubelet repeats the state's name; what it said before says more
+        latest[uid] = f"{event.get('reason', '')}: {message}"
     return latest
 
 

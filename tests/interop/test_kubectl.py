@@ -365,6 +365,13 @@ async def test_logs_that_cannot_be_had(kube: Cluster, space: str):
     assert "there is no element 'nowhere'" in await kube.refusal("-n", space, "logs", "lost")
 
 
+async def test_debugging_is_refused_in_kubectls_words(kube: Cluster, space: str):
+    """kubectl looks into the details of a 404, and panics if there are none."""
+    await kube.kubectl("-n", space, "create", "-f", "-", stdin=pod("one"))
+    refusal = await kube.refusal("-n", space, "debug", "one", "--image=busybox")
+    assert "ephemeral containers are disabled for this cluster" in refusal
+
+
 async def test_a_resource_that_is_not_there(kube: Cluster):
     assert 'the server doesn\'t have a resource type "jobs"' in await kube.refusal("get", "jobs")
 

@@ -94,7 +94,7 @@ class ClusterClient:
         event = {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"name": f"{metadata['name']}.1", "namespace": "default"},
+            "metadata": {"name": f"{metadata['name']}.{len(message)}", "namespace": "default"},
             "involvedObject": reference,
             "type": "Warning",
             "reason": reason,

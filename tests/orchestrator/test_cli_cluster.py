@@ -78,7 +78,15 @@ def test_scale_says_what_is_pending_and_why_when_time_is_up(world, steps):
     )
     no_room = world.pod("nginx-1", owner)
     world.event(no_room, "FailedScheduling", "0/2 nodes are available: 2 Too many pods.")
+    for number in range(3, 8):
+        world.event(
+            world.pod(f"nginx-{number}", owner),
+            "FailedScheduling",
+            "0/2 nodes are available: 2 Too many pods.",
+        )
     pulling = world.pod("nginx-2", owner)
+    world.event(pulling, "Failed", "Failed to pull image: no such image")
+    world.event(pulling, "Failed", "Error: ImagePullBackOff")
     waiting = {"name": "nginx", "state": {"waiting": {"reason": "ImagePullBackOff"}}, "ready": False}
     waiting |= {"image": "nginx:1.27", "imageID": "", "restartCount": 0}
     world.cluster.patch(
@@ -93,8 +101,9 @@ def test_scale_says_what_is_pending_and_why_when_time_is_up(world, steps):
     result = run("scale", "nginx", "4", "--timeout", "3s", code=4)
     assert result.stderr.splitlines()[-4:] == [
         "error: timed out waiting for the condition: 0 of 4 pods are ready",
-        "  pod/nginx-1: Pending (FailedScheduling: 0/2 nodes are available: 2 Too many pods.)",
-        "  pod/nginx-2: ImagePullBackOff",
+        "  pod/nginx-1, pod/nginx-3, pod/nginx-4 and 3 more: Pending (FailedScheduling: 0/2 nodes are available: "
+        "2 Too many pods.)",
+        "  pod/nginx-2: ImagePullBackOff (Failed: Failed to pull image: no such image)",
         "  replicaset/nginx-5d8e6f7a1b: has 2 of 4 pods (FailedCreate: exceeded quota)",
     ]
     assert result.stdout == ""

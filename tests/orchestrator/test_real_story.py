@@ -9,6 +9,7 @@ from rich.console import Console
 from orchestrator.config import default_world, load_world
 from orchestrator.journal.chapters import Topic, chapters_of
 from orchestrator.journal.journey import Journey
+from orchestrator.journal.origins import went_before
 from orchestrator.journal.sentences import tell
 from orchestrator.journal.store import JournalStore
 from orchestrator.journal.story import tell_story
@@ -45,17 +46,43 @@ def journeys(tmp_path_factory) -> dict[str, Journey]:
     store.extend(network.journal)
     kinds = dict.fromkeys(network.hosts, "nginx_pod")
     kinds |= {name: element.kind for name, element in config.elements.items()}
-    before = store.events("dhcp.")
-    return {
-        identity: Journey(identity, store.journey(identity), before=before, kinds=kinds)
-        for identity in (FIRST, SECOND, NOWHERE)
-    }
+    told = {}
+    for identity in (FIRST, SECOND, NOWHERE):
+        journey = told[identity] = Journey(identity, store.journey(identity), kinds=kinds)
+        journey.before.extend(went_before(journey, store.events()))
+    return told
 
 
 def text_of(journey: Journey, width: int = 200, **options: bool) -> str:
     out = io.StringIO()
     tell_story(Console(file=out, width=width), journey, **options)
     return out.getvalue()
+
+
+def test_it_is_told_how_the_pod_came_here(journeys):
+    journey = journeys[FIRST]
+    chapter = next(each for each in chapters_of(journey) if each.topic is Topic.CLUSTER)
+    balancer, node, pod = journey.hops[-4], journey.hops[-2], journey.hops[-1]
+    assert [line.element for line in chapter.lines] == [
+        f"cni-{node}",
+        f"cni-{node}",
+        node,
+        node,
+        balancer,
+        balancer,
+    ]
+    assert all(line.t_ms < 0 for line in chapter.lines)
+    told = "\n".join(line.told.what for line in chapter.lines)
+    for words in (
+        f"ipamd: pod default/{pod} gets 10.0.1",
+        "CNI ADD",
+        "sandbox",
+        "has started",
+        "registered",
+        "healthy",
+    ):
+        assert words in told
+    assert Topic.CLUSTER not in {each.topic for each in chapters_of(journeys[NOWHERE])}, "nobody answered"
 
 
 def decisions(journey: Journey, kind: str) -> list[dict]:

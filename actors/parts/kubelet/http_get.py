@@ -33,6 +33,8 @@ class _Exchange(asyncio.Protocol):
 
     def __init__(self, request: bytes) -> None:
         self.status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        # A probe whose time is over as the connection opens asks for no status, and an error of it is nobody's.
+        self.status.add_done_callback(lambda status: status.cancelled() or status.exception())
         self._request = request
         self._reader = ResponseReader()
         self.ends = ""

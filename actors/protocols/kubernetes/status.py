@@ -43,7 +43,7 @@ class ApiError(Exception):
             "message": self.message,
             "reason": self.reason,
         }
-        details = {"details": self.details} if self.details else {}
+        details = {"details": self.details} if self.details is not None else {}
         return {**status, **details, "code": self.code}
 
     @classmethod

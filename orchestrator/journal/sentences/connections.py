@@ -16,8 +16,8 @@ def tcp_established(r: Record) -> Told:
     scale = r.get("window_scale")
     window = f", window scale {scale}" if scale is not None else ""
     agreed = f"handshake {milliseconds(r['handshake_ms'])}, segments up to {r['mss_bytes']} bytes{window}"
-    verb = "with" if r["role"] == "client" else "accepted from"
-    return Told(f"TCP established {verb} {r['remote']}", agreed)
+    verb = " with" if r["role"] == "client" else ", accepted from"
+    return Told(f"TCP established{verb} {r['remote']}", agreed)
 
 
 @sentence("tcp.listen_queue")

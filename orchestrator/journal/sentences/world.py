@@ -60,8 +60,9 @@ def target_state(r: Record) -> Told:
 
 @sentence("target.registered", "target.deregistered")
 def target_registration(r: Record) -> Told:
-    done = "are registered with" if r["kind"] == "target.registered" else "are deregistered from"
-    return Told(f"{listed(r['targets'])} {done} target group {r['target_group']}")
+    verb = "is" if len(r["targets"]) == 1 else "are"
+    done = "registered with" if r["kind"] == "target.registered" else "deregistered from"
+    return Told(f"{listed(r['targets'])} {verb} {done} target group {r['target_group']}")
 
 
 @sentence("cni.add")
