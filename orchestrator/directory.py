@@ -3,6 +3,7 @@
 import hashlib
 import os
 import secrets
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -36,7 +37,11 @@ def inbox(directory: Path, element: str) -> str:
 def new_directory() -> Path:
     """A fresh run directory. It is removed when the world ends, however it ends."""
     directory = home() / secrets.token_hex(3)
-    directory.mkdir(mode=0o700)
-    for name in ("certs", "links", "logs"):
-        (directory / name).mkdir(mode=0o700)
+    try:
+        directory.mkdir(mode=0o700)
+        for name in ("certs", "links", "logs"):
+            (directory / name).mkdir(mode=0o700)
+    except BaseException:  # an interrupt, too
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
     return directory

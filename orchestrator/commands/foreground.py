@@ -42,6 +42,8 @@ class Foreground:
                 return self._code
             say("interrupted")
             return INTERRUPTED
+        finally:
+            self._host.abandon()  # an interrupt may come before the world has begun; else nothing is left to do
 
     async def _run(self) -> int:
         task = asyncio.current_task()

@@ -55,13 +55,15 @@ def _in_foreground(file: Path | None, tour: bool, ready_fd: int | None) -> int:
     from orchestrator.directory import new_directory
     from orchestrator.hosts.local import LocalHost
 
-    host = LocalHost(new_directory())
+    host = None
     try:
+        host = LocalHost(new_directory())
         host.launch()
         config = read_config(file)
         from orchestrator.commands.foreground import Foreground
     except BaseException:
-        host.abandon()
+        if host is not None:
+            host.abandon()
         raise
     return Foreground(config, host, tour=tour, ready_fd=ready_fd).run()
 

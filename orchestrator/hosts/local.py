@@ -48,7 +48,8 @@ class LocalHost:
         """Start the fork server, unless it is started already; it loads what every element needs meanwhile."""
         if self._process is not None:
             return
-        ours, theirs = socket.socketpair()
+        self._ours, theirs = socket.socketpair()  # known first: the fork server ends when this end is closed
+        self._ours.setblocking(False)
         with theirs, open(self.directory / "logs" / "forkserver.log", "ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "orchestrator.hosts.forkserver", str(theirs.fileno())],
@@ -58,8 +59,6 @@ class LocalHost:
                 stderr=log,
                 start_new_session=True,
             )
-        ours.setblocking(False)
-        self._ours = ours
 
     async def warm_up(self, kinds: Iterable[str]) -> None:
         """Have the fork server load these kinds of elements, while its owner does other things."""

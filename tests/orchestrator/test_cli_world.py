@@ -92,7 +92,8 @@ def test_a_start_that_is_interrupted_leaves_nothing_behind(home):
     while not (home.exists() and runs_in(home)) and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 130
+    # CPython itself ends by the signal (130 for a shell) if that hit the code of an `exec`, as dataclasses have it
+    assert process.wait(20) in (130, -signal.SIGINT)
     assert runs_in(home) == []
 
 
