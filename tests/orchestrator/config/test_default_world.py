@@ -99,3 +99,8 @@ def test_a_mutilated_world_is_read_or_explained(text: str):
         read_world(text, PATH)
     except ConfigErrors as error:
         assert all(fault.position for fault in error.errors)
+
+
+@pytest.mark.parametrize("file", sorted(default_world().parent.glob("*.yaml")), ids=lambda file: file.name)
+def test_every_world_that_is_shipped_is_sound(file: Path):
+    assert load_world(file).elements
