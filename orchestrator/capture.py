@@ -35,7 +35,7 @@ async def capture(
 
     Yields `{"packets": blocks of pcapng in base64, "frames": how many so far, "tls_keys": new lines of the key log}`.
     """
-    check_names("link", links or (), world.config.links)
+    check_names("link", links or (), world.links())
     recorder = _Recorder(world.directory / KEY_LOG)
     async with world.capture(links, recorder.frames.append):
         occupation = asyncio.ensure_future(_occupation(world, duration_s, url, element))

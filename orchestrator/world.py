@@ -209,6 +209,10 @@ class World:
             "directory": str(self.directory),
         }
 
+    def links(self) -> list[str]:
+        """Every link: those of the world's file, and those to elements that others have launched."""
+        return self._registry.links()
+
     def malformed_control(self) -> int:
         """Messages on the control socket that were junk."""
         return self._registry.malformed

@@ -186,7 +186,7 @@ class VirtualHost(Host):
         await asyncio.sleep(LAUNCH_S)
         try:
             child = self._network.add(name, kind, msgpack.unpackb(msgpack.packb(config)))
-            self._network.link(f"{self.name}.{port}", (self.name, port), (name, "eth0"), **link)
+            self._network.link(f"{self.name}.{name}", (self.name, port), (name, "eth0"), **link)
         except (UnknownKind, ValidationError) as error:
             self._network.forget(name)
             raise CallFailed(f"{name} cannot be launched: {error}") from None

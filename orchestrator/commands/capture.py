@@ -50,7 +50,7 @@ def capture(
     [bold]Examples[/bold]
 
       journey capture -o all.pcapng
-      journey capture --at wifi --at veth-nginx-0 --duration 10s -o two-links.pcapng
+      journey capture --at wifi --at vpc-node-1 --duration 10s -o two-links.pcapng
       journey capture --url https://packet-journey.com/ -o one-request.pcapng
     """
     from orchestrator.commands.options import running_world

@@ -92,7 +92,7 @@ class Launcher:
     ) -> dict[str, Any]:
         end = {
             "port": PORT,
-            "link": f"{parent.name}.{port}",
+            "link": f"{parent.name}.{name}",
             "config": self._link_config(parent, name, port, link),
             "peer": [parent.name, port],
             "endpoint": parent.welcome["bind"],

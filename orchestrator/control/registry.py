@@ -94,6 +94,10 @@ class Registry:
         self.members[name] = Member(name, kind, welcome)
         return self.members[name]
 
+    def links(self) -> list[str]:
+        """The names of all links that somebody is joined by."""
+        return sorted({link["link"] for member in self.members.values() for link in member.welcome["links"]})
+
     def forget(self, member: Member) -> None:
         """A launched element has ended: its name is free again."""
         if self.members.get(member.name) is member:

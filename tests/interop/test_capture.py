@@ -77,7 +77,7 @@ def test_the_request_is_seen_on_its_whole_way(captured):
     )  # fmt: skip
     links = set(marked)
     assert {"wifi", "fibre"} <= links
-    assert any(link.startswith(("node-1.cni-", "node-2.cni-")) for link in links), links
+    assert any(link.startswith(("node-1.nginx-", "node-2.nginx-")) for link in links), links
 
 
 def test_no_packet_is_malformed(captured):

@@ -92,6 +92,9 @@ class FakeWorld:
         ]
         return {"elements": elements, "addresses": {}, "directory": str(self.directory)}
 
+    def links(self) -> list[str]:
+        return list(self.config.links)
+
     async def until_up(self, element: str) -> None: ...
 
     async def settle(self, journey: str | None = None) -> None:
