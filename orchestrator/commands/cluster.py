@@ -1,5 +1,6 @@
 """`journey scale` and `journey rollout`: a deployment's pods, in kubectl's words."""
 
+import re
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from orchestrator.kubernetes.cluster import Cluster, Object
 
 POLL_S = 0.2
+OWN = re.compile(r"\b[0-9a-f]{64}\b|\b\d+\.\d+\.\d+\.\d+\b")
+"""What every pod has for itself in its events: its sandbox's id, its address."""
 MOST_NAMED = 3
 """Pods that wait for the same thing."""
 
@@ -201,14 +204,17 @@ def _follow(
 
 
 def _whats_pending(cluster: "Cluster", deployment: "Object") -> str:
-    """What holds it up, a line for each reason, with those that it holds up."""
+    """What holds it up, a line for each reason, with those that it holds up.
+
+    Reasons that differ by a sandbox's id or a pod's address alone are one; the first one's stands for them."""
     from orchestrator.journal.wording import listed
     from orchestrator.kubernetes.workloads import pending
 
-    alike: dict[str, list[str]] = {}
+    alike: dict[str, tuple[str, list[str]]] = {}
     for each in pending(cluster, deployment):
-        alike.setdefault(f"{each.state}{f' ({each.why})' if each.why else ''}", []).append(each.name)
-    return "".join(f"\n  {listed(names, most=MOST_NAMED)}: {why}" for why, names in alike.items())
+        why = f"{each.state}{f' ({each.why})' if each.why else ''}"
+        alike.setdefault(OWN.sub("", why), (why, []))[1].append(each.name)
+    return "".join(f"\n  {listed(names, most=MOST_NAMED)}: {why}" for why, names in alike.values())
 
 
 def _tell(deployment: "Object", as_json: bool, message: str) -> None:

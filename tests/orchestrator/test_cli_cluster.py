@@ -84,6 +84,9 @@ def test_scale_says_what_is_pending_and_why_when_time_is_up(world, steps):
             "FailedScheduling",
             "0/2 nodes are available: 2 Too many pods.",
         )
+    for number in (8, 9):
+        failed = f'failed to setup network for sandbox "{number:064x}": no address'
+        world.event(world.pod(f"nginx-{number}", owner), "FailedCreatePodSandBox", failed)
     pulling = world.pod("nginx-2", owner)
     world.event(pulling, "Failed", "Failed to pull image: no such image")
     world.event(pulling, "Failed", "Error: ImagePullBackOff")
@@ -99,11 +102,13 @@ def test_scale_says_what_is_pending_and_why_when_time_is_up(world, steps):
     world.event(owner, "FailedCreate", "exceeded quota")
     steps()
     result = run("scale", "nginx", "4", "--timeout", "3s", code=4)
-    assert result.stderr.splitlines()[-4:] == [
+    assert result.stderr.splitlines()[-5:] == [
         "error: timed out waiting for the condition: 0 of 4 pods are ready",
         "  pod/nginx-1, pod/nginx-3, pod/nginx-4 and 3 more: Pending (FailedScheduling: 0/2 nodes are available: "
         "2 Too many pods.)",
         "  pod/nginx-2: ImagePullBackOff (Failed: Failed to pull image: no such image)",
+        "  pod/nginx-8 and pod/nginx-9: Pending (FailedCreatePodSandBox: failed to setup network for sandbox "
+        f'"{8:064x}": no address)',
         "  replicaset/nginx-5d8e6f7a1b: has 2 of 4 pods (FailedCreate: exceeded quota)",
     ]
     assert result.stdout == ""
