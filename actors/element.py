@@ -168,7 +168,7 @@ class Context(ABC):
     ) -> None:
         """Start an element of one's own on this machine, its port `eth0` joined to a new port of ours.
 
-        `config` is as its kind has it in a world file, `link` has a link's keys (`delay`, `mtu`, ...); the link's name is
+        `config` is as its kind has it in a world file, `link` has a link's keys (`delay`, `mtu`, ...); its name is
         both elements' (`node-1.nginx-x2x7k`). Returns when the element is up. Nobody starts it again when it ends:
         `Element.on_exit` is told, and the port is gone then.
         It does not outlive this element. Raises `CallFailed` if it does not come up, or the name is taken."""
