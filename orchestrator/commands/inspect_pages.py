@@ -46,16 +46,16 @@ def of_node(found: Mapping[str, Any]) -> Iterator[Section]:
     state, agent = found["state"], found.get("cni_agent")
     own = {key: value for key, value in state.items() if key not in _NODE_KEYS}
     yield from _rest({key: value for key, value in own.items() if not isinstance(value, list | dict)}, ())
-    told = agent["state"] if agent is not None else {}
+    told, agent_name = ({}, "") if agent is None else (agent["state"], agent["name"])
     pools = {} if isinstance(told, str) else {each["id"]: each for each in told.get("network_interfaces", ())}
     yield (
         "network interfaces (ENIs)",
         [_with_pool(each, pools) for each in state.get("network_interfaces", ())],
     )
     if isinstance(told, str):
-        yield f"addresses for pods ({agent['name']})", [told]  # type: ignore[index]
+        yield f"addresses for pods ({agent_name})", [told]
     elif told:
-        yield f"addresses for pods ({agent['name']})", _pool_figures(told)  # type: ignore[index]
+        yield f"addresses for pods ({agent_name})", _pool_figures(told)
     devices = (
         {} if isinstance(told, str) else {each["pod"]: each["device"] for each in told.get("attachments", ())}
     )

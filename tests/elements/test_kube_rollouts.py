@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from actors.element import CallFailed
+from actors.protocols.kubernetes.status import ApiError
 from actors.protocols.kubernetes.workloads.pods import is_active, is_ready
 from tests.elements.cluster_bed import Cluster, deployment, play, template
 
@@ -40,7 +41,7 @@ async def new_image(cluster: Cluster, image: str) -> None:
     while True:
         try:
             await cluster.client.patch("Deployment", "nginx", {"spec": {"template": value}}, "default")
-        except Exception:
+        except (ApiError, CallFailed):
             await cluster.sleep(0.1)
         else:
             return

@@ -4,7 +4,8 @@ import asyncio
 import errno
 from typing import Any
 
-from actors.protocols.http1 import BadResponse, ResponseReader
+from actors.parts.http_probe import HttpProbe
+from actors.protocols.http1 import BadResponse
 from actors.protocols.kubelet.containers import Object
 from actors.protocols.kubelet.probes import PASSED, Result
 from actors.stack import Stack
@@ -26,47 +27,6 @@ def port_of(container: Object, port: int | str) -> int:
         if each.get("name") == port:
             return int(each["containerPort"])
     raise PortUnknown(f"couldn't find port: {port}")
-
-
-class _Exchange(asyncio.Protocol):
-    """One request, and the status that came back."""
-
-    def __init__(self, request: bytes) -> None:
-        self.status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        # A probe whose time is over as the connection opens asks for no status, and an error of it is nobody's.
-        self.status.add_done_callback(lambda status: status.cancelled() or status.exception())
-        self._request = request
-        self._reader = ResponseReader()
-        self.ends = ""
-
-    def connection_made(self, transport: Any) -> None:
-        own, peer = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
-        self.ends = f"{own[0]}:{own[1]}->{peer[0]}:{peer[1]}"
-        self._reader.expect(b"GET")
-        transport.write(self._request)
-
-    def data_received(self, data: bytes) -> None:
-        if self.status.done():
-            return
-        try:
-            self._reader.feed(data)
-        except BadResponse as error:
-            self.status.set_exception(
-                ConnectionError(f"net/http: HTTP/1.x transport connection broken: {error}")
-            )
-            return
-        response = self._reader.response
-        if response is not None and response.complete:
-            self.status.set_result(response.status)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        if self.status.done():
-            return
-        if error is None and self._reader.end() and self._reader.response is not None:
-            self.status.set_result(self._reader.response.status)
-        else:
-            reset = f"read tcp {self.ends}: read: connection reset by peer"
-            self.status.set_exception(ConnectionError("EOF" if error is None else reset))
 
 
 def _request(get: Object, host: str, port: int, agent: str) -> bytes:
@@ -97,14 +57,19 @@ async def http_get(
     transport: Any = None
     try:
         async with asyncio.timeout(timeout_s):
-            transport, exchange = await stack.create_connection(
-                lambda: _Exchange(_request(get, host, port, agent)), host, port, timeout_s=2 * timeout_s
+            transport, probe = await stack.create_connection(
+                lambda: HttpProbe(_request(get, host, port, agent)), host, port, timeout_s=2 * timeout_s
             )
-            status = await exchange.status
+            status = await probe.status
     except TimeoutError:
         return Result(False, f"{url}: {_TIMED_OUT}")
+    except EOFError:
+        return Result(False, f"{url}: EOF")
+    except BadResponse as error:
+        return Result(False, f"{url}: net/http: HTTP/1.x transport connection broken: {error}")
     except OSError as error:
-        return Result(False, f"{url}: {_words(error, host, port, connected=transport is not None)}")
+        reset = None if transport is None else f"read tcp {probe.ends}: read: connection reset by peer"
+        return Result(False, f"{url}: {reset or _words(error, host, port)}")
     finally:
         if transport is not None:
             transport.close()
@@ -130,15 +95,13 @@ async def tcp_connect(
     except TimeoutError:
         return Result(False, f"dial tcp {host}:{port}: i/o timeout")
     except OSError as error:
-        return Result(False, _words(error, host, port, connected=False))
+        return Result(False, _words(error, host, port))
     transport.close()
     return PASSED
 
 
-def _words(error: OSError, host: str, port: int, *, connected: bool) -> str:
-    """An error as Go words it."""
-    if connected:
-        return str(error)
+def _words(error: OSError, host: str, port: int) -> str:
+    """Why there is no connection, as Go words it."""
     if isinstance(error, ConnectionRefusedError):
         why = "connection refused"
     elif error.errno == errno.EHOSTUNREACH:

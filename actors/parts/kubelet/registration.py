@@ -17,7 +17,7 @@ LEASE_NAMESPACE = "kube-node-lease"
 RETRY_S, LONGEST_RETRY_S = 0.05, 7.0
 REPORT_NS = 300 * SECOND
 """nodeStatusReportFrequency: how often a status is written that has not changed."""
-CNI_EAGER_S, CNI_POLL_S = 0.02, 5.0
+CNI_EAGER_S, LONGEST_CNI_EAGER_S, CNI_POLL_S = 0.02, 1.0, 5.0
 """How often the CNI plugin is asked for its STATUS: until it can serve first, and from then on."""
 PATIENCE = 3
 """So many failed questions in a row make a node that was ready not ready; an agent that restarts is no reason."""
@@ -140,9 +140,10 @@ class Registration:
 
     async def _watch_cni(self) -> None:
         ready, failures, context = self._services.network_ready, 0, self._services.context
+        eager_s = CNI_EAGER_S
         while True:
             if await self._services.runtime.network_ready():
-                failures = 0
+                failures, eager_s = 0, CNI_EAGER_S
                 if not ready.is_set():
                     ready.set()
                     self._changed.set()
@@ -151,7 +152,8 @@ class Registration:
                 if ready.is_set() and failures >= PATIENCE:
                     ready.clear()
                     self._changed.set()
-            await context.sleep(CNI_POLL_S if ready.is_set() else CNI_EAGER_S)
+            await context.sleep(CNI_POLL_S if ready.is_set() else eager_s)
+            eager_s = min(1.3 * eager_s, LONGEST_CNI_EAGER_S)
 
     # ---- help ----------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from actors.element import JOURNEY
+from actors.parts.http_probe import HttpProbe
 from actors.parts.load_balancer.config import HealthCheckSection
 from actors.parts.load_balancer.node import Node
 from actors.protocols.balancing import Target
@@ -17,7 +18,7 @@ from actors.protocols.health_check import (
     TimedOut,
     Verdict,
 )
-from actors.protocols.http1 import BadResponse, ResponseReader
+from actors.protocols.http1 import BadResponse
 from actors.units import SECOND
 from actors.wire.addresses import ip_text
 
@@ -32,39 +33,6 @@ _REQUEST = (
     "Accept-Encoding: gzip, compressed\r\n\r\n"
 )
 _RESULTS: dict[type, str] = {Answered: "mismatch", TimedOut: "timeout", Failed: "failed"}
-
-
-class _ProbeConnection(asyncio.Protocol):
-    """Sends one request; `status` is the code that came back."""
-
-    def __init__(self, request: bytes) -> None:
-        self.status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._request = request
-        self._reader = ResponseReader()
-
-    def connection_made(self, transport: Any) -> None:
-        self._reader.expect(b"GET")
-        transport.write(self._request)
-
-    def data_received(self, data: bytes) -> None:
-        if self.status.done():
-            return
-        try:
-            self._reader.feed(data)
-        except BadResponse as error:
-            self.status.set_exception(ConnectionError(str(error)))
-            return
-        response = self._reader.response
-        if response is not None and response.complete:
-            self.status.set_result(response.status)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        if self.status.done():
-            return
-        if self._reader.end() and self._reader.response is not None:
-            self.status.set_result(self._reader.response.status)
-        else:
-            self.status.set_exception(ConnectionResetError("closed before it answered"))
 
 
 class Prober:
@@ -140,12 +108,12 @@ class Prober:
         try:
             async with asyncio.timeout(timeout_s):
                 transport, probe = await self._node.stack.create_connection(
-                    lambda: _ProbeConnection(self._request), self._host, self.port, timeout_s=timeout_s
+                    lambda: HttpProbe(self._request), self._host, self.port, timeout_s=timeout_s
                 )
                 return Answered(await probe.status)
         except TimeoutError:
             return TimedOut()
-        except OSError:
+        except (OSError, EOFError, BadResponse):
             return Failed()
         finally:
             if transport is not None:
