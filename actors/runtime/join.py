@@ -20,7 +20,6 @@ orchestrator passes them on without looking inside. What is malformed is counted
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import os
 import signal
@@ -35,6 +34,7 @@ from actors.element import CallFailed, load_kind
 from actors.links.impairments import LinkConfig
 from actors.links.port import LinkPort
 from actors.links.zeromq import DrainedSocket, log_junk
+from actors.runtime.open_calls import OpenCalls
 from actors.runtime.process import ProcessHost
 
 log = logging.getLogger("actors")
@@ -82,8 +82,7 @@ class Member:
         self._welcome: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         self._started: asyncio.Future[None] = self._loop.create_future()
         self._over = asyncio.Event()
-        self._results: dict[int, asyncio.Future[Any]] = {}
-        self._numbers = itertools.count(1)
+        self._calls = OpenCalls()
         self._outbox: list[dict[str, Any]] = []
         self._post: list[dict[str, Any]] = []
         self._post_timer: asyncio.TimerHandle | None = None
@@ -190,17 +189,11 @@ class Member:
 
     async def call(self, element: str, verb: str, arguments: dict[str, Any]) -> Any:
         """Ask another element; raises `CallFailed`."""
-        number = next(self._numbers)
-        future = self._results[number] = self._loop.create_future()
+        number = self._calls.open()
         packed = msgpack.packb(arguments)
         self._send({"t": "call", "id": number, "to": element, "verb": verb, "arguments": packed})
-        try:
-            async with asyncio.timeout(CALL_TIMEOUT_S):
-                return await future
-        except TimeoutError:
-            raise CallFailed(f"{element}: no answer to {verb!r} within {CALL_TIMEOUT_S:g} s") from None
-        finally:
-            del self._results[number]
+        late = f"{element}: no answer to {verb!r} within {CALL_TIMEOUT_S:g} s"
+        return msgpack.unpackb(await self._calls.answer(number, CALL_TIMEOUT_S, late))
 
     async def launch(
         self, name: str, kind: str, config: dict[str, Any], port: str, link: dict[str, Any]
@@ -285,13 +278,7 @@ class Member:
             self._send({"t": "result", "id": number, "error": str(error)})
 
     def _on_result(self, message: dict[str, Any]) -> None:
-        future = self._results.get(message["id"])
-        if future is None or future.done():
-            return
-        if message.get("error") is not None:
-            future.set_exception(CallFailed(message["error"]))
-        else:
-            future.set_result(msgpack.unpackb(message["value"]))
+        self._calls.settle(message)
 
     def _on_flush(self, message: dict[str, Any]) -> None:
         self._post_now()

@@ -6,7 +6,6 @@ heartbeat is overdue is "late", not dead. A malformed message is counted and dro
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -19,6 +18,7 @@ import zmq
 from actors.element import CallFailed
 from actors.links.zeromq import DrainedSocket, log_junk
 from actors.runtime.join import ORCHESTRATOR, unpacked
+from actors.runtime.open_calls import OpenCalls
 
 log = logging.getLogger("orchestrator")
 
@@ -76,8 +76,7 @@ class Registry:
         self.on_request: Callable[[Member, str, dict[str, Any]], Awaitable[Any]] = _nothing_to_ask
         self._by_identity: dict[bytes, Member] = {}
         self._go = False
-        self._numbers = itertools.count(1)
-        self._calls: dict[int, tuple[Member, asyncio.Future[Any]]] = {}
+        self._calls = OpenCalls()
         self._tasks: set[asyncio.Task[None]] = set()
         self._to_send: dict[bytes, list[dict[str, Any]]] = {}
         socket = context.socket(zmq.ROUTER)
@@ -131,10 +130,7 @@ class Registry:
         member.become("down")
         member.listening = False
         self._by_identity.pop(member.identity, None)
-        for number, (asked, future) in list(self._calls.items()):
-            if asked is member and not future.done():
-                future.set_exception(CallFailed(f"{member.name} {why}"))
-                del self._calls[number]
+        self._calls.fail(member, f"{member.name} {why}")
         self._carrier(member, up=False)
 
     def _carrier(self, member: Member, up: bool) -> None:
@@ -173,12 +169,10 @@ class Registry:
         member = self.member(element)
         if member.state != "up":
             raise CallFailed(f"{element} is {member.state}")
-        number = next(self._numbers)
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._calls[number] = (member, future)
+        number = self._calls.open(member)
         self.send(member, t="call", id=number, verb=verb, arguments=packed)
         late = f"{element}: no answer to {verb!r} within {timeout_s:g} s"
-        value = await self._answer(number, future, late, timeout_s)
+        value = await self._calls.answer(number, timeout_s, late)
         assert isinstance(value, bytes)
         return value
 
@@ -187,21 +181,10 @@ class Registry:
         waits = []
         for member in list(self.members.values()):
             if member.state == "up":
-                number = next(self._numbers)
-                future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-                self._calls[number] = (member, future)
+                number = self._calls.open(member)
                 self.send(member, t="flush", id=number)
-                waits.append(self._answer(number, future, f"{member.name} does not answer", timeout_s))
+                waits.append(self._calls.answer(number, timeout_s, f"{member.name} does not answer"))
         await asyncio.gather(*waits, return_exceptions=True)
-
-    async def _answer(self, number: int, future: "asyncio.Future[Any]", late: str, timeout_s: float) -> Any:
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await future
-        except TimeoutError:
-            raise CallFailed(late) from None
-        finally:
-            self._calls.pop(number, None)
 
     def close(self) -> None:
         for task in self._tasks:
@@ -289,16 +272,10 @@ class Registry:
             self.send(member, t="result", id=message["id"], error=str(error))
 
     def _on_result(self, member: Member, message: dict[str, Any]) -> None:
-        _, future = self._calls.get(message["id"], (member, None))
-        if future is None or future.done():
-            return
-        if message.get("error") is not None:
-            future.set_exception(CallFailed(message["error"]))
-        else:
-            future.set_result(message.get("value"))
+        self._calls.settle(message)
 
     def _on_flushed(self, member: Member, message: dict[str, Any]) -> None:
-        self._on_result(member, message)
+        self._calls.settle(message)
 
 
 async def _nothing_to_ask(member: Member, verb: str, arguments: dict[str, Any]) -> Any:
