@@ -12,7 +12,12 @@ from orchestrator.commands.terminal import say
 
 At = Annotated[
     list[str] | None,
-    typer.Option("--at", metavar="LINK", help="Only this link; may be given again.", show_default=False),
+    typer.Option(
+        "--at",
+        metavar="LINK",
+        help="Only this link (a pod's is NODE.POD); may be given again.",
+        show_default=False,
+    ),
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The pcapng file to write.")]
 Keys = Annotated[
