@@ -66,8 +66,10 @@ def _own_answer(
     return head, body
 
 
-def passed_on(response: Response, chunked: bool, keep_alive: bool) -> bytes:
-    """A target's head as the client gets it; `chunked` when content of unknown length goes out in chunks."""
+def passed_on(response: Response, chunked: bool, keep_alive: bool, more: bytes = b"") -> bytes:
+    """A target's head as the client gets it; `chunked` when content of unknown length goes out in chunks.
+
+    `more` are lines of our own, such as cookies."""
     length = response.fields.get(b"content-length")
     if chunked:
         framing = b"Transfer-Encoding: chunked\r\n"
@@ -75,10 +77,11 @@ def passed_on(response: Response, chunked: bool, keep_alive: bool) -> bytes:
         framing = b""
     else:
         framing = b"Content-Length: %b\r\n" % length
-    return b"HTTP/1.1 %d %b\r\n%b%b%b" % (
+    return b"HTTP/1.1 %d %b\r\n%b%b%b%b" % (
         response.status,
         response.reason,
         b"".join(response.lines),
+        more,
         framing,
         persistence(keep_alive),
     )

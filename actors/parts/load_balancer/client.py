@@ -152,6 +152,13 @@ class ClientConnection(asyncio.Protocol):
         self._closing = True
         self._transport.abort()
 
+    def retire(self) -> None:
+        """The listener is going: answer what is being answered, then close."""
+        self._expires_ns = 0
+        if self.exchange is None and not self._closing:
+            self._closing = True
+            self._transport.close()
+
     def control_reading(self) -> None:
         """Read from the client only while what it sends can be put somewhere."""
         exchange = self.exchange

@@ -10,6 +10,7 @@ through `_finish`, which gives back the target, writes the log line and tells th
 from typing import TYPE_CHECKING
 
 from actors.parts.load_balancer.answers import error_answer, fixed_answer, passed_on
+from actors.parts.load_balancer.routing import Stickiness, route
 from actors.protocols import alb_log
 from actors.protocols.balancing import Target
 from actors.protocols.forwarded_fields import (
@@ -21,7 +22,7 @@ from actors.protocols.forwarded_fields import (
     trace_id,
     trace_root,
 )
-from actors.protocols.http1 import CONTINUE, LAST_CHUNK, Request, Response, chunk
+from actors.protocols.http1 import LAST_CHUNK, Request, Response, chunk
 from actors.protocols.listener_rules import FixedResponse, Rule
 from actors.units import MILLISECOND, SECOND
 
@@ -43,18 +44,22 @@ class Exchange:
         "client",
         "closes",
         "connection",
+        "error_reason",
         "first_byte_ns",
         "group",
         "head_sent",
         "journey",
         "location",
         "node",
+        "outgoing",
         "over",
         "received_ns",
+        "redirect_url",
         "request",
         "rule",
         "sent_bytes",
         "sent_ns",
+        "stickiness",
         "target",
         "target_status",
         "trace",
@@ -69,6 +74,12 @@ class Exchange:
         self.received_ns = received_ns
         self.journey = journey
         self.location = Location(b"-", b"", request.target)
+        self.outgoing = self.location
+        """Where the target is asked for: as the client did, but for what a rule's transforms rewrite."""
+        self.stickiness: Stickiness | None = None
+        """Adds cookies to the target's response."""
+        self.redirect_url = "-"
+        self.error_reason = "-"
         self.trace = b""
         self.rule: Rule | None = None
         self.group: RunningGroup | None = None
@@ -90,7 +101,9 @@ class Exchange:
         """Decide what becomes of the request, now that it is its turn."""
         request = self.request
         try:
-            self.location = locate(request.target, request.fields.get(b"host"), self.node.dns_name)
+            self.location = self.outgoing = locate(
+                request.target, request.fields.get(b"host"), self.node.dns_name
+            )
         except ValueError:
             request.error = request.error or 400
         self._tell_request()
@@ -101,7 +114,7 @@ class Exchange:
         elif too_many_forwarded(request.fields.get(b"x-forwarded-for")):
             self.refuse(463)
         else:
-            self._follow_rules()
+            route(self)
 
     def _tell_request(self) -> None:
         if self.journey is not None:
@@ -113,49 +126,6 @@ class Exchange:
                 version=f"HTTP/{self.request.version.decode()}",
                 client=self.client.peer,
             )
-
-    def _follow_rules(self) -> None:
-        listener = self.client.listener
-        host = self.location.host.decode("latin-1")
-        path = self.location.target.partition(b"?")[0].decode("latin-1")
-        match = listener.rules.match(host, path, self.journey is not None)
-        self.rule = rule = match.rule
-        if self.journey is not None:
-            self.node.context.record(
-                "alb.rule",
-                journey=self.journey,
-                listener=listener.name,
-                priority=rule.priority or "default",
-                conditions=[str(condition) for condition in rule.conditions],
-                action=rule.action.type,
-                evaluated=match.evaluated,
-            )
-        if isinstance(rule.action, FixedResponse):
-            self._answer_fixed(rule.action)
-        else:
-            self._forward(listener.groups[rule.action.target_group])
-
-    def _forward(self, group: "RunningGroup") -> None:
-        self.group = group
-        recording = self.journey is not None
-        choice = group.engine.choose(recording)
-        if choice is None:
-            self.refuse(503)
-            return
-        self.target = choice.target
-        if recording:
-            self.node.context.record(
-                "alb.target",
-                journey=self.journey,
-                target_group=group.name,
-                algorithm=group.engine.algorithm.name,
-                candidates=choice.candidates,
-                chosen=choice.target.text,
-                why=choice.why,
-            )
-        if b"expect" in self.request.fields and not self.request.complete and self.request.version == b"1.1":
-            self.client.send(CONTINUE)
-        group.give(choice.target, self)
 
     # ---- towards the target ------------------------------------------------------------------------------
 
@@ -172,7 +142,7 @@ class Exchange:
         )
         host = fields.get(b"host", node.dns_name)
         if not node.attributes.preserve_host:
-            host = host_field(self.location, client.listener.port)
+            host = host_field(self.outgoing, client.listener.port)
         if request.chunked:
             framing = b"Transfer-Encoding: chunked\r\n"
         elif b"content-length" in fields:
@@ -181,7 +151,7 @@ class Exchange:
             framing = b""
         return b"%b %b HTTP/1.1\r\n%b%bHost: %b\r\nX-Amzn-Trace-Id: %b\r\n%b%b\r\n" % (
             request.method,
-            self.location.target,
+            self.outgoing.target,
             b"" if forwarded is None else b"X-Forwarded-For: %b\r\n" % forwarded,
             client.listener.forwarded_lines,
             host,
@@ -249,7 +219,8 @@ class Exchange:
                 source=self.target.text if self.target else "",
                 content_length=response.fields.get(b"content-length", b"").decode("latin-1"),
             )
-        return passed_on(response, self.chunked, not self.closes)
+        cookies = b"" if self.stickiness is None else self.stickiness.cookies_for(response)
+        return passed_on(response, self.chunked, not self.closes, cookies)
 
     def refuse(self, status: int) -> None:
         """Answer with an error of the ALB's own."""
@@ -257,7 +228,8 @@ class Exchange:
         head, body = error_answer(status, self.node.context.unix_ns() // SECOND, not self.closes)
         self._answer(status, head, body, "elb")
 
-    def _answer_fixed(self, action: FixedResponse) -> None:
+    def answer_fixed(self, action: FixedResponse) -> None:
+        """Answer as a fixed-response action says."""
         self.closes = not self.client.may_persist(self.request)
         head, body = fixed_answer(action, self.node.context.unix_ns() // SECOND, not self.closes)
         self._answer(action.status_code, head, body, "fixed_response")
