@@ -106,6 +106,14 @@ class Alb(Element):
                 return group
         raise CallFailed(f"TargetGroupNotFound: Target groups '{target_group}' not found")
 
+    async def call_explain(self, request_id: str) -> dict[str, Any] | None:
+        """What is known of a request that failed lately, by the Root of its X-Amzn-Trace-Id; None if nothing is."""
+        return self.node.errors.find(request_id)
+
+    async def call_errors(self, limit: int = 20) -> list[dict[str, Any]]:
+        """The last requests that failed, the newest first."""
+        return self.node.errors.last(limit)
+
     async def call_set_targets(self, target_group: str, targets: list[dict[str, Any]]) -> dict[str, Any]:
         """`set_targets` over the management network: `[{"id": "10.0.10.20", "port": 80}]`. Returns the group."""
         if target_group not in self.groups:

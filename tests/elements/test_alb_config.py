@@ -55,7 +55,7 @@ def test_what_it_claims_and_where_it_can_be_plugged_in():
     [
         (("attributes", "idle_timeout.timeout_seconds"), 4001, "less than or equal to 4000"),
         (("attributes", "client_keep_alive.seconds"), 59, "greater than or equal to 60"),
-        (("attributes", "routing.http2.enabled"), True, "Extra inputs are not permitted"),
+        (("attributes", "waf.fail_open.enabled"), True, "Extra inputs are not permitted"),
         (
             (*GROUP, "attributes", "load_balancing.algorithm.type"),
             "least_outstanding_request",

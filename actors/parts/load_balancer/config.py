@@ -82,6 +82,25 @@ class LoadBalancerAttributes(Part):
         description="what becomes of an X-Forwarded-For that the client sent",
     )
 
+    http2: bool = Field(
+        default=True, alias="routing.http2.enabled", description="offer HTTP/2 to clients of HTTPS listeners"
+    )
+    drop_invalid_header_fields: bool = Field(
+        default=False,
+        alias="routing.http.drop_invalid_header_fields.enabled",
+        description="drop fields whose names have more than letters, digits and hyphens",
+    )
+    desync_mitigation: Literal["monitor", "defensive", "strictest"] = Field(
+        default="defensive",
+        alias="routing.http.desync_mitigation_mode",
+        description="which requests that servers may read differently are refused",
+    )
+    tls_fields: bool = Field(
+        default=False,
+        alias="routing.http.x_amzn_tls_version_and_cipher_suite.enabled",
+        description="tell targets the TLS version and cipher that were agreed on",
+    )
+
 
 class TargetGroupAttributes(Part):
     """ModifyTargetGroupAttributes, by AWS's keys."""
@@ -159,6 +178,9 @@ class TargetGroupSection(Part):
     name: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?$", description="its name in AWS")
     id: str = Field(pattern=r"^[0-9a-f]{16}$", description="the last part of its ARN")
     protocol: Literal["HTTP"] = Field(default="HTTP", description="how targets are spoken to")
+    protocol_version: Literal["HTTP1", "HTTP2", "GRPC"] = Field(
+        default="HTTP1", description="which version of HTTP requests are sent in"
+    )
     port: PortNumber = Field(default=80, description="the port of targets that do not say theirs")
     target_type: Literal["ip"] = Field(
         default="ip", description="targets are addresses, as for pods behind the VPC CNI"

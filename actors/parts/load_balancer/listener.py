@@ -4,6 +4,7 @@ from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
 from actors.parts.load_balancer.client import ClientConnection
+from actors.parts.load_balancer.client_side import Arrival, ClientSide
 from actors.parts.load_balancer.config import ListenerSection
 from actors.parts.load_balancer.node import Node
 from actors.parts.load_balancer.target_group import RunningGroup
@@ -27,7 +28,7 @@ class Listener:
             f"X-Forwarded-Proto: {self.scheme}\r\nX-Forwarded-Port: {self.port}\r\n".encode()
         )
         self.default_certificate = config.certificates[0] if config.certificates else "-"
-        self.connections: dict[ClientConnection, None] = {}  # a set in order of arrival
+        self.connections: dict[ClientSide, None] = {}  # a set in order of arrival
         self._config = config
         self._server: Any = None
 
@@ -37,8 +38,14 @@ class Listener:
         context = None
         if config.certificates:
             certificates = node.context.directory / "certs"
-            context = server_context(config.ssl_policy, certificates, config.certificates)
-        self._server = await node.stack.create_server(lambda: ClientConnection(self), self.port, ssl=context)
+            protocols = ("h2", "http/1.1") if node.attributes.http2 else ("http/1.1",)
+            context = server_context(config.ssl_policy, certificates, config.certificates, protocols)
+        self._server = await node.stack.create_server(self._accept, self.port, ssl=context)
+
+    def _accept(self) -> Arrival | ClientConnection:
+        if self.scheme == "https":
+            return Arrival(self)
+        return ClientConnection(self, self.node.context.now_ns())
 
     def stop(self) -> None:
         """Listen no longer, and cut the connections that there are."""

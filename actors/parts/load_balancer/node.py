@@ -5,6 +5,7 @@ from typing import Any, Protocol
 from actors.element import Context, Counter
 from actors.parts.access_log import AccessLog
 from actors.parts.load_balancer.config import AlbConfig
+from actors.parts.load_balancer.errors import ErrorRing
 from actors.units import SECOND
 
 ACCOUNT = "123456789012"
@@ -39,6 +40,14 @@ class Node:
         self.target_connections = context.metrics.gauge("journey_alb_connections", side="target")
         self.new_connections = context.metrics.counter("journey_alb_new_connections_total")
         self.target_connection_errors = context.metrics.counter("journey_alb_target_connection_errors_total")
+        self.errors = ErrorRing(context)
+        self._invalid = {
+            dropping: context.metrics.counter(
+                "journey_alb_invalid_header_requests_total", header="dropped" if dropping else "forwarded"
+            )
+            for dropping in (True, False)
+        }
+        self._noncompliant = context.metrics.counter("journey_alb_noncompliant_requests_total")
         self._requests: dict[tuple[str, int, str], Counter] = {}
 
     def arn(self, service: str, rest: str) -> str:
@@ -56,6 +65,14 @@ class Node:
                 source=source,
             )
         counter.value += 1
+
+    def count_noncompliant(self) -> None:
+        """One more request that does not follow RFC 7230 (`DesyncMitigationMode_NonCompliant_Request_Count`)."""
+        self._noncompliant.value += 1
+
+    def count_invalid(self, dropping: bool) -> None:
+        """One more with header names of other characters (`DroppedInvalidHeaderRequestCount`, `Forwarded...`)."""
+        self._invalid[dropping].value += 1
 
     def fresh_trace(self) -> bytes:
         """`1-<8 hex: seconds since 1970>-<24 hex>`."""

@@ -5,7 +5,9 @@
 
 from typing import TYPE_CHECKING, Protocol
 
-from actors.protocols.http1 import CONTINUE, Response
+from actors.parts.load_balancer.answers import fixed_answer
+from actors.parts.load_balancer.errors import mismatch, why_no_target
+from actors.protocols.http1 import Response
 from actors.protocols.listener_rules import FixedResponse
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def route(exchange: "Exchange") -> None:
             evaluated=match.evaluated,
         )
     if isinstance(rule.action, FixedResponse):
-        exchange.answer_fixed(rule.action)
+        exchange.answer(fixed_answer(rule.action), "fixed_response")
     else:
         _forward(exchange, listener.groups[rule.action.target_group])
 
@@ -47,11 +49,15 @@ def route(exchange: "Exchange") -> None:
 def _forward(exchange: "Exchange", group: "RunningGroup") -> None:
     exchange.group = group
     recording = exchange.journey is not None
+    cause = mismatch(exchange.request, group.protocol_version)
+    if cause is not None:
+        exchange.refuse(cause)
+        return
     choice = group.engine.choose(recording)
     if choice is None:
-        exchange.refuse(503)
+        exchange.refuse(why_no_target(group.engine))
         return
-    exchange.target = choice.target
+    exchange.note_choice(group, choice.target)
     if recording:
         exchange.node.context.record(
             "alb.target",
@@ -63,6 +69,6 @@ def _forward(exchange: "Exchange", group: "RunningGroup") -> None:
             why=choice.why,
         )
     request = exchange.request
-    if b"expect" in request.fields and not request.complete and request.version == b"1.1":
-        exchange.client.send(CONTINUE)
+    if b"expect" in request.fields and not request.complete and request.version != b"1.0":
+        exchange.client.send_continue()
     group.give(choice.target, exchange)

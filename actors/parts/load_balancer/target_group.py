@@ -35,6 +35,7 @@ class RunningGroup:
     def __init__(self, node: Node, config: TargetGroupSection) -> None:
         attributes = config.attributes
         self.name = config.name
+        self.protocol_version = config.protocol_version
         self.port = config.port
         """Of targets that are registered without one."""
         self.arn = node.arn("elasticloadbalancing", f"targetgroup/{config.name}/{config.id}")

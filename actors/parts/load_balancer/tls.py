@@ -36,12 +36,16 @@ POLICIES = {
 }
 
 
-def server_context(policy: str, directory: Path, domains: Sequence[str]) -> ssl.SSLContext:
+def server_context(
+    policy: str, directory: Path, domains: Sequence[str], protocols: Sequence[str] = ("http/1.1",)
+) -> ssl.SSLContext:
     """The context of a listener: the first certificate is the default, the others are chosen by SNI.
 
     `certificate` and `server_name` of the SSL object tell afterwards which one was shown, and for which name.
     """
-    contexts = [(domain, _context(POLICIES[policy], directory / f"{domain}.pem")) for domain in domains]
+    contexts = [
+        (domain, _context(POLICIES[policy], directory / f"{domain}.pem", protocols)) for domain in domains
+    ]
     by_name = [(wildcard(domain, ignore_case=True), domain, context) for domain, context in contexts]
     default_domain, default = contexts[0]
 
@@ -58,13 +62,13 @@ def server_context(policy: str, directory: Path, domains: Sequence[str]) -> ssl.
     return default
 
 
-def _context(policy: Policy, certificate: Path) -> ssl.SSLContext:
+def _context(policy: Policy, certificate: Path, protocols: Sequence[str]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = policy.minimum
     context.maximum_version = policy.maximum
     context.set_ciphers(policy.ciphers)
     context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE | ssl.OP_NO_COMPRESSION
     context.num_tickets = 0
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(list(protocols))
     context.load_cert_chain(certificate)
     return context
