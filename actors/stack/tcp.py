@@ -172,7 +172,9 @@ class TcpLayer:
         ssl: tls.SSLContext | None = None,
         server_hostname: str | None = None,
     ) -> tuple[asyncio.Transport, AnyStream]:
-        """Connect and, with `ssl`, shake hands. Raises ConnectionRefusedError, TimeoutError or another OSError."""
+        """Connect and, with `ssl`, shake hands, each within the timeout.
+
+        Raises ConnectionRefusedError, TimeoutError or another OSError."""
         source = self.ip.source_for(address)
         transport = self._make(source, address, self._free_port(source, address, port), port)
         protocol = protocol_factory()
@@ -187,7 +189,10 @@ class TcpLayer:
         try:
             async with asyncio.timeout(timeout_s):
                 await established
-            return (transport if ssl is None else await secured), protocol
+            if ssl is None:
+                return transport, protocol
+            async with asyncio.timeout(timeout_s):
+                return await secured, protocol
         except BaseException:
             transport.abort()
             raise

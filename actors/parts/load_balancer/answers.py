@@ -9,17 +9,21 @@ from actors.protocols.listener_rules import FixedResponse
 SERVER = b"awselb/2.0"
 
 REASONS = {
+    301: "Moved Permanently",
+    302: "Found",
     400: "Bad Request",
     403: "Forbidden",
     405: "Not Allowed",
     408: "Request Time-out",
     414: "Request-URI Too Large",
     463: "",
+    500: "Internal Server Error",
     501: "Not Implemented",
     502: "Bad Gateway",
     503: "Service Temporarily Unavailable",
     504: "Gateway Time-out",
     505: "HTTP Version Not Supported",
+    507: "Insufficient Storage",
 }
 
 _PAGE = "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n"
@@ -52,15 +56,23 @@ def fixed_answer(action: FixedResponse, unix_s: int, keep_alive: bool) -> tuple[
     return _own_answer(title, media, action.message_body, unix_s, keep_alive)
 
 
+def redirect_answer(status: int, url: str, unix_s: int, keep_alive: bool) -> tuple[bytes, bytes]:
+    """Head and body of a redirect action."""
+    title, page = _error_page(status)
+    location = b"Location: %b\r\n" % url.encode("latin-1", "replace")
+    return _own_answer(title, b"text/html", page, unix_s, keep_alive, location)
+
+
 def _own_answer(
-    title: bytes, media: bytes, body: bytes, unix_s: int, keep_alive: bool
+    title: bytes, media: bytes, body: bytes, unix_s: int, keep_alive: bool, more: bytes = b""
 ) -> tuple[bytes, bytes]:
-    head = b"HTTP/1.1 %b\r\nServer: %b\r\nDate: %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n%b" % (
+    head = b"HTTP/1.1 %b\r\nServer: %b\r\nDate: %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n%b%b" % (
         title,
         SERVER,
         http_date(unix_s).encode(),
         media,
         len(body),
+        more,
         persistence(keep_alive),
     )
     return head, body

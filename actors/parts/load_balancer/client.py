@@ -12,6 +12,7 @@ from actors.element import JOURNEY
 from actors.parts.load_balancer.exchange import Exchange
 from actors.protocols.alb_log import Origin
 from actors.protocols.http1 import Request, RequestReader
+from actors.wire.addresses import ip_bytes
 
 if TYPE_CHECKING:
     from actors.parts.load_balancer.listener import Listener
@@ -26,6 +27,7 @@ class ClientConnection(asyncio.Protocol):
         self.exchange: Exchange | None = None
         self.write_paused = False
         self.peer = "-"
+        self.source = b""
         self.forwarded_as = b""
         self.origin = Origin(
             type=listener.scheme,
@@ -57,6 +59,7 @@ class ClientConnection(asyncio.Protocol):
         self._expires_ns = self._active_ns + node.client_keep_alive_ns
         host, port = transport.get_extra_info("peername")[:2]
         self.peer = f"{host}:{port}"
+        self.source = ip_bytes(host)
         self.origin = self.origin._replace(client=self.peer)
         self.forwarded_as = (self.peer if node.attributes.xff_client_port else host).encode()
         self._timer = node.context.call_at(self._active_ns + node.idle_timeout_ns, self._check_idle)

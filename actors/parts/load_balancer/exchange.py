@@ -9,8 +9,9 @@ through `_finish`, which gives back the target, writes the log line and tells th
 
 from typing import TYPE_CHECKING
 
-from actors.parts.load_balancer.answers import error_answer, fixed_answer, passed_on
-from actors.parts.load_balancer.routing import Stickiness, route
+from actors.parts.load_balancer.answers import error_answer, fixed_answer, passed_on, redirect_answer
+from actors.parts.load_balancer.routing import route
+from actors.parts.load_balancer.stickiness import Stickiness
 from actors.protocols import alb_log
 from actors.protocols.balancing import Target
 from actors.protocols.forwarded_fields import (
@@ -141,7 +142,7 @@ class Exchange:
             fields.get(b"x-forwarded-for"), client.forwarded_as, node.attributes.xff_mode
         )
         host = fields.get(b"host", node.dns_name)
-        if not node.attributes.preserve_host:
+        if not node.attributes.preserve_host or self.outgoing.host != self.location.host:
             host = host_field(self.outgoing, client.listener.port)
         if request.chunked:
             framing = b"Transfer-Encoding: chunked\r\n"
@@ -233,6 +234,13 @@ class Exchange:
         self.closes = not self.client.may_persist(self.request)
         head, body = fixed_answer(action, self.node.context.unix_ns() // SECOND, not self.closes)
         self._answer(action.status_code, head, body, "fixed_response")
+
+    def answer_redirect(self, status: int, url: str) -> None:
+        """Send the client to another URL."""
+        self.closes = not self.client.may_persist(self.request)
+        unix_s = self.node.context.unix_ns() // SECOND
+        head, body = redirect_answer(status, url, unix_s, not self.closes)
+        self._answer(status, head, body, "redirect")
 
     def _answer(self, status: int, head: bytes, body: bytes, source: str) -> None:
         self._send(head if self.request.method == b"HEAD" else head + body)

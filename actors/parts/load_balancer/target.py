@@ -5,10 +5,12 @@ one. A target that closes with a request outstanding costs that request a 502: l
 """
 
 import asyncio
+import ssl
 from typing import TYPE_CHECKING, Any
 
 from actors.element import JOURNEY
 from actors.parts.load_balancer.node import Node
+from actors.parts.load_balancer.tls import target_context
 from actors.protocols.balancing import Target
 from actors.protocols.http1 import BadResponse, Response, ResponseReader
 from actors.wire.addresses import ip_text
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from actors.parts.load_balancer.exchange import Exchange
 
 CONNECT_TIMEOUT_S = 10.0
+"""For the TCP connection, and again for the TLS handshake."""
 
 
 class TargetConnection(asyncio.Protocol):
@@ -93,6 +96,7 @@ class TargetConnection(asyncio.Protocol):
             self._active_ns + self._node.idle_timeout_ns, self._check_idle
         )
         self._node.target_connections.value += 1
+        self._pool.open_connections += 1
 
     def connection_lost(self, error: Exception | None) -> None:
         self._timer.cancel()
@@ -150,10 +154,12 @@ class TargetConnection(asyncio.Protocol):
 
 
 class TargetPool:
-    """The connections to one target, and the exchanges that it has been given."""
+    """The connections to one target, and the exchanges that it has been given; with TLS if `secure`."""
 
-    def __init__(self, node: Node, target: Target) -> None:
+    def __init__(self, node: Node, target: Target, secure: bool = False) -> None:
         self.node = node
+        self.open_connections = 0
+        self._secure = secure
         self.exchanges: dict[Exchange, None] = {}  # a set in order of arrival
         self._target = target
         self._host = ip_text(target.id.address)
@@ -188,10 +194,17 @@ class TargetPool:
     async def _connect(self, exchange: "Exchange") -> None:
         try:
             _, connection = await self.node.stack.create_connection(
-                lambda: TargetConnection(self), self._host, self._target.id.port, timeout_s=CONNECT_TIMEOUT_S
+                lambda: TargetConnection(self),
+                self._host,
+                self._target.id.port,
+                timeout_s=CONNECT_TIMEOUT_S,
+                ssl=target_context(self.node.target_policy) if self._secure else None,
             )
         except OSError as error:
-            self.node.target_connection_errors.value += 1
+            if isinstance(error, ssl.SSLError):
+                self.node.target_tls_errors.value += 1
+            else:
+                self.node.target_connection_errors.value += 1
             exchange.fail(504 if isinstance(error, TimeoutError) else 502)
             return
         self.node.new_connections.value += 1
@@ -210,6 +223,7 @@ class TargetPool:
 
     def forget(self, connection: TargetConnection) -> None:
         """The connection is gone."""
+        self.open_connections -= 1
         if connection in self._idle:
             self._idle.remove(connection)
 

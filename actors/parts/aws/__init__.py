@@ -1,0 +1,1 @@
+"""AWS as elements see it: the client of its control plane."""
