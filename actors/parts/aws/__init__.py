@@ -1,1 +1,1 @@
-"""AWS as elements see it: the client of its control plane."""
+"""What elements have that ask AWS for something."""
