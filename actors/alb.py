@@ -68,6 +68,14 @@ class Alb(Element):
         healthy = not groups or any(group["dns"] for group in groups.values())
         return {"healthy": healthy, "target_groups": groups}
 
+    async def call_explain(self, request_id: str) -> dict[str, Any] | None:
+        """What is known of a request that failed lately, by the Root of its X-Amzn-Trace-Id; None if nothing is."""
+        return self.node.errors.find(request_id)
+
+    async def call_errors(self, limit: int = 20) -> list[dict[str, Any]]:
+        """The last requests that failed, the newest first."""
+        return self.node.errors.last(limit)
+
     def _group(self, target_group: str) -> RunningGroup:
         group = self.orders.groups.get(target_group)
         if group is None:

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 from actors.element import JOURNEY, Context
 from actors.protocols.tcp import DEFAULTS, NEVER, Connection, State, TcpSettings
 from actors.stack.alarm import Alarm
-from actors.stack.secure import TlsConnection
+from actors.stack.secure import HandshakeTimeout, TlsConnection
 from actors.stack.tcp_server import TcpServer
 from actors.stack.tcp_transport import TcpTransport
 from actors.wire import tcp as wire
@@ -191,8 +191,11 @@ class TcpLayer:
                 await established
             if ssl is None:
                 return transport, protocol
-            async with asyncio.timeout(timeout_s):
-                return await secured, protocol
+            try:
+                async with asyncio.timeout(timeout_s):
+                    return await secured, protocol
+            except TimeoutError:
+                raise HandshakeTimeout(f"no TLS handshake within {timeout_s:g} s") from None
         except BaseException:
             transport.abort()
             raise

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +189,7 @@ class Bed:
         self.talks: list[Talk] = []
         self.net = VirtualNetwork(seed=1, directory=directory)
         self.items = items = documents(self.addresses[:registered], protocol, **parts)
-        self.net.add_element("aws-api", lambda context: AwsApi(context, {TOPIC: items}))
+        self.net.add_element("aws-api", partial(AwsApi, topics={TOPIC: items}))
         self.net.add("alb", "alb", {"availability_zone": "eu-west-1a", "aws_api": "aws-api"})
         self.net.add_element("client", lambda context: Target(context, "10.0.0.100"))
         for number, address in enumerate(self.addresses):

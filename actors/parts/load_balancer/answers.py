@@ -1,7 +1,8 @@
-"""Heads of responses as an ALB writes them: its own error pages, fixed responses, and what targets answered."""
+"""Responses as an ALB writes them: its own error pages, fixed responses, and the heads of what targets answered."""
 
 from functools import lru_cache
 from http import HTTPStatus
+from typing import NamedTuple
 
 from actors.protocols.http1 import Response, http_date
 from actors.protocols.listener_rules import FixedResponse
@@ -12,11 +13,15 @@ REASONS = {
     301: "Moved Permanently",
     302: "Found",
     400: "Bad Request",
+    401: "Authorization Required",
     403: "Forbidden",
     405: "Not Allowed",
     408: "Request Time-out",
+    413: "Request Entity Too Large",
     414: "Request-URI Too Large",
+    460: "",
     463: "",
+    464: "",
     500: "Internal Server Error",
     501: "Not Implemented",
     502: "Bad Gateway",
@@ -28,54 +33,59 @@ REASONS = {
 
 _PAGE = "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n"
 
+SWITCHED = b"Upgrade: websocket\r\nConnection: upgrade\r\n\r\n"
+
+
+class Answer(NamedTuple):
+    """An answer of the load balancer's own; `more` are further fields, such as `Location`, as (name, value)."""
+
+    status: int
+    reason: bytes
+    media: bytes
+    body: bytes
+    more: tuple[tuple[bytes, bytes], ...] = ()
+
+    def fields(self, unix_s: int) -> list[tuple[bytes, bytes]]:
+        """The header fields, without those that belong to a connection."""
+        return [
+            (b"Server", SERVER),
+            (b"Date", http_date(unix_s).encode()),
+            (b"Content-Type", self.media),
+            (b"Content-Length", b"%d" % len(self.body)),
+            *self.more,
+        ]
+
+    def head(self, unix_s: int, keep_alive: bool) -> bytes:
+        """The head in HTTP/1.1."""
+        lines = b"".join(b"%b: %b\r\n" % field for field in self.fields(unix_s))
+        return b"HTTP/1.1 %d %b\r\n%b%b" % (self.status, self.reason, lines, persistence(keep_alive))
+
 
 @lru_cache(maxsize=64)
-def _error_page(status: int) -> tuple[bytes, bytes]:
+def error_answer(status: int) -> Answer:
+    """The page of an error."""
     title = f"{status} {REASONS[status]}".rstrip()
-    return title.encode(), _PAGE.format(title).encode()
+    return Answer(status, REASONS[status].encode(), b"text/html", _PAGE.format(title).encode())
 
 
-def persistence(keep_alive: bool) -> bytes:
-    return b"Connection: keep-alive\r\n\r\n" if keep_alive else b"Connection: close\r\n\r\n"
-
-
-def error_answer(status: int, unix_s: int, keep_alive: bool) -> tuple[bytes, bytes]:
-    """Head and body of the ALB's own answer with an error status."""
-    title, page = _error_page(status)
-    return _own_answer(title, b"text/html", page, unix_s, keep_alive)
-
-
-def fixed_answer(action: FixedResponse, unix_s: int, keep_alive: bool) -> tuple[bytes, bytes]:
-    """Head and body of a fixed-response action."""
+def fixed_answer(action: FixedResponse) -> Answer:
+    """What a fixed-response action says."""
     try:
         phrase = HTTPStatus(action.status_code).phrase
     except ValueError:
         phrase = ""
-    title = f"{action.status_code} {phrase}".encode()
     media = f"{action.content_type}; charset=utf-8".encode()
-    return _own_answer(title, media, action.message_body, unix_s, keep_alive)
+    return Answer(action.status_code, phrase.encode(), media, action.message_body)
 
 
-def redirect_answer(status: int, url: str, unix_s: int, keep_alive: bool) -> tuple[bytes, bytes]:
-    """Head and body of a redirect action."""
-    title, page = _error_page(status)
-    location = b"Location: %b\r\n" % url.encode("latin-1", "replace")
-    return _own_answer(title, b"text/html", page, unix_s, keep_alive, location)
+def redirect_answer(status: int, url: str) -> Answer:
+    """Sends the client to another URL."""
+    location = (b"Location", url.encode("latin-1", "replace"))
+    return error_answer(status)._replace(more=(location,))
 
 
-def _own_answer(
-    title: bytes, media: bytes, body: bytes, unix_s: int, keep_alive: bool, more: bytes = b""
-) -> tuple[bytes, bytes]:
-    head = b"HTTP/1.1 %b\r\nServer: %b\r\nDate: %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n%b%b" % (
-        title,
-        SERVER,
-        http_date(unix_s).encode(),
-        media,
-        len(body),
-        more,
-        persistence(keep_alive),
-    )
-    return head, body
+def persistence(keep_alive: bool) -> bytes:
+    return b"Connection: keep-alive\r\n\r\n" if keep_alive else b"Connection: close\r\n\r\n"
 
 
 def passed_on(response: Response, chunked: bool, keep_alive: bool, more: bytes = b"") -> bytes:
@@ -95,5 +105,5 @@ def passed_on(response: Response, chunked: bool, keep_alive: bool, more: bytes =
         b"".join(response.lines),
         more,
         framing,
-        persistence(keep_alive),
+        SWITCHED if response.status == 101 else persistence(keep_alive),
     )

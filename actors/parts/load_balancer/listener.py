@@ -4,6 +4,7 @@ import ssl
 from typing import Any
 
 from actors.parts.load_balancer.client import ClientConnection
+from actors.parts.load_balancer.client_side import Arrival, ClientSide
 from actors.parts.load_balancer.documents import Listener as Document
 from actors.parts.load_balancer.node import Node
 from actors.parts.load_balancer.target_group import RunningGroup
@@ -17,7 +18,7 @@ class Listener:
         """Listens at once; raises OSError if there is no such certificate."""
         self.node = node
         self.groups = groups
-        self.connections: dict[ClientConnection, None] = {}  # a set in order of arrival
+        self.connections: dict[ClientSide, None] = {}  # a set in order of arrival
         self._server: Any = None
         self.apply(document)
 
@@ -40,16 +41,21 @@ class Listener:
             return
         if self._server is not None:
             self._server.close()
-        self._server = self.node.stack.tcp.create_server(
-            lambda: ClientConnection(self), self.port, ssl=context
-        )
+        self._server = self.node.stack.tcp.create_server(self._accept, self.port, ssl=context)
 
     def _tls(self, document: Document) -> ssl.SSLContext | None:
         if document.protocol != "HTTPS":
             return None
         domains = [each.domain for each in document.certificates]
         assert document.ssl_policy is not None
-        return server_context(document.ssl_policy, self.node.context.directory / "certs", domains)
+        protocols = ("h2", "http/1.1") if self.node.attributes.http2 else ("http/1.1",)
+        certificates = self.node.context.directory / "certs"
+        return server_context(document.ssl_policy, certificates, domains, protocols)
+
+    def _accept(self) -> Arrival | ClientConnection:
+        if self.scheme == "https":
+            return Arrival(self)
+        return ClientConnection(self, self.node.context.now_ns())
 
     def close(self) -> None:
         """Listen no longer; connections end with the answer that is under way, idle ones now.

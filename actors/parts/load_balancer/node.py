@@ -7,6 +7,7 @@ from actors.parts.access_log import AccessLog
 from actors.parts.load_balancer.attributes import LoadBalancerAttributes
 from actors.parts.load_balancer.config import AlbConfig
 from actors.parts.load_balancer.documents import LoadBalancer
+from actors.parts.load_balancer.errors import ErrorRing
 from actors.parts.load_balancer.tls_policies import DEFAULT
 from actors.protocols.sticky_cookies import Seal
 from actors.units import SECOND
@@ -42,6 +43,14 @@ class Node:
         self.rule_evaluations = counter("journey_alb_rule_evaluations_total")
         self.non_sticky_requests = counter("journey_alb_non_sticky_requests_total")
         self.redirect_url_limit_exceeded = counter("journey_alb_redirect_url_limit_exceeded_total")
+        self.errors = ErrorRing(context)
+        self._invalid = {
+            dropping: counter(
+                "journey_alb_invalid_header_requests_total", header="dropped" if dropping else "forwarded"
+            )
+            for dropping in (True, False)
+        }
+        self._noncompliant = counter("journey_alb_noncompliant_requests_total")
         self._requests: dict[tuple[str, int, str], Counter] = {}
 
     def serve(self, balancer: LoadBalancer | None) -> None:
@@ -67,6 +76,14 @@ class Node:
                 source=source,
             )
         counter.value += 1
+
+    def count_noncompliant(self) -> None:
+        """One more request that does not follow RFC 7230 (`DesyncMitigationMode_NonCompliant_Request_Count`)."""
+        self._noncompliant.value += 1
+
+    def count_invalid(self, dropping: bool) -> None:
+        """One more with header names of other characters (`DroppedInvalidHeaderRequestCount`, `Forwarded...`)."""
+        self._invalid[dropping].value += 1
 
     def unix_s(self) -> int:
         """Seconds since 1970."""

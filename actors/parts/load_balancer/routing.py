@@ -5,9 +5,11 @@
 
 from typing import TYPE_CHECKING
 
+from actors.parts.load_balancer.answers import fixed_answer, redirect_answer
+from actors.parts.load_balancer.errors import mismatch
 from actors.parts.load_balancer.stickiness import Stickiness
+from actors.protocols.alb_causes import Cause
 from actors.protocols.balancing import Choice
-from actors.protocols.http1 import CONTINUE
 from actors.protocols.listener_rules import (
     Facts,
     FixedResponse,
@@ -36,11 +38,11 @@ def route(exchange: "Exchange") -> None:
         _tell_rule(exchange, match)
     action = match.rule.action
     if match.rule.transforms is not None and not _transform(exchange, match.rule.transforms):
-        exchange.refuse(500)
+        exchange.refuse(Cause.TRANSFORM_FAILED)
     elif isinstance(action, Forward):
         _forward(exchange, action)
     elif isinstance(action, FixedResponse):
-        exchange.answer_fixed(action)
+        exchange.answer(fixed_answer(action), "fixed_response")
     else:
         _redirect(exchange, action)
 
@@ -84,10 +86,10 @@ def _redirect(exchange: "Exchange", action: Redirect) -> None:
     url = action.url(listener.scheme, host, listener.port, path, query)
     if len(url) > MAX_REDIRECT_URL:
         exchange.node.redirect_url_limit_exceeded.value += 1
-        exchange.refuse(507)
+        exchange.refuse(Cause.REDIRECT_TOO_LONG)
         return
     exchange.redirect_url = url
-    exchange.answer_redirect(action.status_code, url)
+    exchange.answer(redirect_answer(action.status_code, url), "redirect")
 
 
 # ---- forwarding ----------------------------------------------------------------------------------------------
@@ -99,19 +101,23 @@ def _forward(exchange: "Exchange", action: Forward) -> None:
         arn = _chosen_group(exchange, action)
     group = exchange.client.listener.groups.get(arn)
     if group is None:
-        exchange.refuse(503)
+        exchange.refuse(Cause.NO_TARGETS)
         return
     exchange.group = group
+    cause = mismatch(exchange.request, group.protocol_version)
+    if cause is not None:
+        exchange.refuse(cause)
+        return
     choice = _choose(exchange, group)
     if choice is None:
-        exchange.refuse(503)
+        exchange.refuse(group.why_no_target())
         return
-    exchange.target = choice.target
+    exchange.note_choice(group, choice.target)
     if exchange.journey is not None:
         _tell_target(exchange, group, choice)
     request = exchange.request
-    if b"expect" in request.fields and not request.complete and request.version == b"1.1":
-        exchange.client.send(CONTINUE)
+    if b"expect" in request.fields and not request.complete and request.version != b"1.0":
+        exchange.client.send_continue()
     group.give(choice.target, exchange)
 
 

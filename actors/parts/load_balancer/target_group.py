@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from actors.element import Counter, Gauge
 from actors.parts.load_balancer import documents
+from actors.parts.load_balancer.errors import why_no_target
 from actors.parts.load_balancer.node import Node
 from actors.parts.load_balancer.prober import Prober
 from actors.parts.load_balancer.registration import NOT_IN_USE, Asked, Health
 from actors.parts.load_balancer.target import TargetPool
+from actors.protocols.alb_causes import Cause
 from actors.protocols.balancing import Changed, Reason, State, Target, TargetGroup, TargetId
 from actors.units import SECOND
 
@@ -37,6 +39,7 @@ class RunningGroup:
     def __init__(self, node: Node, document: documents.TargetGroup) -> None:
         self.document = document
         self.attributes = document.attributes
+        self.protocol_version = document.protocol_version
         self.name, self.arn = document.name, document.arn
         self.engine = TargetGroup(document.attributes.algorithm)
         self._node = node
@@ -75,6 +78,14 @@ class RunningGroup:
         if member is not None:
             member.outstanding.value = target.outstanding
             member.pool.exchanges.pop(exchange, None)
+
+    def why_no_target(self) -> Cause:
+        """Why there is nobody for a request."""
+        if self.attributes.cross_zone == "false" and self._registered and not self.engine.targets:
+            return Cause.ZONE_WITHOUT_TARGETS
+        if self._registered and not self.engine.targets:
+            return Cause.ALL_TARGETS_UNUSED
+        return why_no_target(self.engine)
 
     # ---- what the control plane says ---------------------------------------------------------------------
 
@@ -235,7 +246,7 @@ class RunningGroup:
     # ---- looking in --------------------------------------------------------------------------------------
 
     def zone_health(self) -> dict[str, Any]:
-        """How the group fares against its thresholds, for DNS failover: `dns` and `routing` say whether it meets them."""
+        """How the group fares: `dns` and `routing` say whether it meets its thresholds for those."""
         counts = self.engine.counts
         healthy = counts[State.HEALTHY]
         registered = healthy + counts[State.UNHEALTHY] + counts[State.INITIAL]
