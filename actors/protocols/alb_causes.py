@@ -24,6 +24,7 @@ class Cause(StrEnum):
     HTTP1_TO_GRPC_TARGETS = "Http1ToGrpcTargets"
     GRPC_TO_HTTP1_TARGETS = "GrpcToHttp1Targets"
     GRPC_NEEDS_POST = "GrpcNeedsPost"
+    TRANSFORM_FAILED = "TransformFailed"
     UNSUPPORTED_TRANSFER_ENCODING = "UnsupportedTransferEncoding"
     UNSUPPORTED_VERSION = "UnsupportedVersion"
     REDIRECT_TOO_LONG = "RedirectTooLong"
@@ -82,6 +83,7 @@ _MEANINGS: dict[Cause, tuple[int, str]] = {
     ),
     Cause.GRPC_TO_HTTP1_TARGETS: (464, "The request is gRPC, and the target group's protocol version HTTP1."),
     Cause.GRPC_NEEDS_POST: (464, "The target group's protocol version is gRPC, and the method is not POST."),
+    Cause.TRANSFORM_FAILED: (500, "What a transform of the rule made of the request cannot be asked for."),
     Cause.UNSUPPORTED_TRANSFER_ENCODING: (501, "Transfer-Encoding is neither chunked nor identity."),
     Cause.UNSUPPORTED_VERSION: (505, "The request has a version of HTTP that is not expected here."),
     Cause.REDIRECT_TOO_LONG: (507, "The URL of the redirect is longer than 8 KB."),

@@ -252,6 +252,36 @@ class TargetGroup:
         over = [target for target, until_ns in self._draining_until.items() if until_ns <= now_ns]
         return [self._forget(target) for target in over]
 
+    def configure(
+        self,
+        algorithm: str,
+        *,
+        minimum_healthy_count: int,
+        minimum_healthy_percentage: int | None,
+        deregistration_delay_ns: int,
+    ) -> None:
+        """Other attributes from now on; outstanding requests stay counted, and delays that run stay as long."""
+        if algorithm != self.algorithm.name:
+            self.algorithm = ALGORITHMS[algorithm]()
+            for target in sorted(self._routable, key=_sequence):
+                self.algorithm.add(target)
+        self._minimum_healthy_count = minimum_healthy_count
+        self._minimum_healthy_percentage = minimum_healthy_percentage or 0
+        self._deregistration_delay_ns = deregistration_delay_ns
+        self.fail_open = self._too_few_healthy()
+        for target in self.targets.values():
+            self._route(target)
+
+    def choose_again(self, target_id: TargetId, explain: bool = False) -> Choice | None:
+        """The target that a client is to come back to, counted as `choose` does; None if it gets no requests now."""
+        target = self.targets.get(target_id)
+        if target is None or target not in self._routable:
+            return None
+        choice = self._explained(target) if explain else Choice(target, "", [])
+        target.outstanding += 1
+        self.algorithm.moved(target, target.outstanding - 1)
+        return choice._replace(why="stickiness")
+
     # ---- how they are ------------------------------------------------------------------------------------
 
     def set_health(self, target: Target, state: State, reason: Reason = Reason.NONE) -> list[Changed]:

@@ -10,6 +10,8 @@ from actors.protocols.listener_rules import FixedResponse
 SERVER = b"awselb/2.0"
 
 REASONS = {
+    301: "Moved Permanently",
+    302: "Found",
     400: "Bad Request",
     401: "Authorization Required",
     403: "Forbidden",
@@ -74,6 +76,12 @@ def fixed_answer(action: FixedResponse) -> Answer:
         phrase = ""
     media = f"{action.content_type}; charset=utf-8".encode()
     return Answer(action.status_code, phrase.encode(), media, action.message_body)
+
+
+def redirect_answer(status: int, url: str) -> Answer:
+    """Sends the client to another URL."""
+    location = (b"Location", url.encode("latin-1", "replace"))
+    return error_answer(status)._replace(more=(location,))
 
 
 def persistence(keep_alive: bool) -> bytes:

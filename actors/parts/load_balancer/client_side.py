@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from actors.parts.load_balancer.node import Node
 from actors.protocols.alb_log import Origin
+from actors.wire.addresses import ip_bytes
 
 if TYPE_CHECKING:
     from actors.parts.load_balancer.answers import Answer
@@ -24,6 +25,8 @@ class Client(Protocol):
     listener: "Listener"
     node: Node
     peer: str
+    source: bytes
+    """The client's address, for rules."""
     forwarded_as: bytes
     """The client as X-Forwarded-For has it."""
     origin: Origin
@@ -73,6 +76,7 @@ class ClientSide(asyncio.Protocol):
         self.node = listener.node
         self.write_paused = False
         self.peer = "-"
+        self.source = b""
         self.forwarded_as = b""
         self.tls_lines = b""
         self.origin = Origin(
@@ -97,6 +101,7 @@ class ClientSide(asyncio.Protocol):
         self._expires_ns = self._active_ns + node.client_keep_alive_ns
         host, port = transport.get_extra_info("peername")[:2]
         self.peer = f"{host}:{port}"
+        self.source = ip_bytes(host)
         self.origin = self.origin._replace(client=self.peer)
         self.forwarded_as = (self.peer if node.attributes.xff_client_port else host).encode()
         self._timer = node.context.call_at(self._active_ns + node.idle_timeout_ns, self._check_idle)

@@ -12,7 +12,8 @@ closes.
 from typing import TYPE_CHECKING
 
 from actors.parts.load_balancer.answers import Answer, error_answer
-from actors.parts.load_balancer.routing import Stickiness, route
+from actors.parts.load_balancer.routing import route
+from actors.parts.load_balancer.stickiness import Stickiness
 from actors.protocols import alb_log
 from actors.protocols.alb_causes import Cause
 from actors.protocols.balancing import State, Target
@@ -175,7 +176,7 @@ class Exchange:
         fields, attributes = request.fields, node.attributes
         self._take_trace()
         forwarded = forwarded_for(fields.get(b"x-forwarded-for"), client.forwarded_as, attributes.xff_mode)
-        if attributes.preserve_host:
+        if attributes.preserve_host and self.outgoing.host == self.location.host:
             host = b"\r\nHost: ".join((fields.get(b"host", node.dns_name), *request.hosts))
         else:
             host = host_field(self.outgoing, client.listener.port)

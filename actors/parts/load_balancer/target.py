@@ -5,19 +5,23 @@ one. A target that closes with a request outstanding costs that request a 502: l
 """
 
 import asyncio
+import ssl
 from typing import TYPE_CHECKING, Any
 
 from actors.element import JOURNEY
 from actors.parts.load_balancer.node import Node
+from actors.parts.load_balancer.tls import target_context
 from actors.protocols.alb_causes import Cause
 from actors.protocols.balancing import Target
 from actors.protocols.http1 import BadResponse, ResponseHeadTooLong, ResponseReader
+from actors.stack.secure import HandshakeCutShort, HandshakeTimeout
 from actors.wire.addresses import ip_text
 
 if TYPE_CHECKING:
     from actors.parts.load_balancer.exchange import Exchange
 
 CONNECT_TIMEOUT_S = 10.0
+"""For the TCP connection, and again for the TLS handshake."""
 
 
 class TargetConnection(asyncio.Protocol):
@@ -116,6 +120,7 @@ class TargetConnection(asyncio.Protocol):
             self._active_ns + self._node.idle_timeout_ns, self._check_idle
         )
         self._node.target_connections.value += 1
+        self._pool.open_connections += 1
 
     def connection_lost(self, error: Exception | None) -> None:
         self._timer.cancel()
@@ -188,10 +193,12 @@ def _why_none(error: OSError) -> Cause:
 
 
 class TargetPool:
-    """The connections to one target, and the exchanges that it has been given."""
+    """The connections to one target, and the exchanges that it has been given; with TLS if `secure`."""
 
-    def __init__(self, node: Node, target: Target) -> None:
+    def __init__(self, node: Node, target: Target, secure: bool = False) -> None:
         self.node = node
+        self.open_connections = 0
+        self._secure = secure
         self.exchanges: dict[Exchange, None] = {}  # a set in order of arrival
         self._target = target
         self._host = ip_text(target.id.address)
@@ -226,8 +233,17 @@ class TargetPool:
     async def _connect(self, exchange: "Exchange") -> None:
         try:
             _, connection = await self.node.stack.create_connection(
-                lambda: TargetConnection(self), self._host, self._target.id.port, timeout_s=CONNECT_TIMEOUT_S
+                lambda: TargetConnection(self),
+                self._host,
+                self._target.id.port,
+                timeout_s=CONNECT_TIMEOUT_S,
+                ssl=target_context(self.node.target_policy) if self._secure else None,
             )
+        except (ssl.SSLError, HandshakeTimeout, HandshakeCutShort) as error:
+            self.node.target_tls_errors.value += 1
+            late = isinstance(error, TimeoutError)
+            exchange.fail(Cause.TARGET_TLS_TIMEOUT if late else Cause.TARGET_TLS_FAILED)
+            return
         except OSError as error:
             self.node.target_connection_errors.value += 1
             exchange.fail(_why_none(error))
@@ -248,6 +264,7 @@ class TargetPool:
 
     def forget(self, connection: TargetConnection) -> None:
         """The connection is gone."""
+        self.open_connections -= 1
         if connection in self._idle:
             self._idle.remove(connection)
 
