@@ -275,6 +275,12 @@ class TargetPool:
         for connection in idle:
             connection.close()
 
+    def cut(self) -> None:
+        """The node's address is gone, and with it the connections that are idle; what is under way ends by itself."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.drop()
+
     def reopen(self) -> None:
         """The target has been registered again while it was draining."""
         self._open = True

@@ -139,6 +139,11 @@ class RunningGroup:
             return zone in ("all", self._node.zone)
         return zone == "all" or not zones or zone in zones
 
+    def cut(self) -> None:
+        """The node's address is gone, and with it its connections."""
+        for member in self._members.values():
+            member.pool.cut()
+
     def close(self) -> None:
         """The group is gone, and its targets with it: whoever waits for one gets a 502."""
         if self._timer is not None:
