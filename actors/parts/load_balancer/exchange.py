@@ -138,7 +138,7 @@ class Exchange:
     def _forward(self, group: "RunningGroup") -> None:
         self.group = group
         recording = self.journey is not None
-        choice = group.engine.choose(recording)
+        choice = group.engine.choose(recording, now_ns=self.node.context.now_ns())
         if choice is None:
             self.refuse(503)
             return
@@ -150,6 +150,7 @@ class Exchange:
                 target_group=group.name,
                 algorithm=group.engine.algorithm.name,
                 candidates=choice.candidates,
+                left_out=choice.left_out,
                 chosen=choice.target.text,
                 why=choice.why,
             )

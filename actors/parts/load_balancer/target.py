@@ -105,6 +105,7 @@ class TargetConnection(asyncio.Protocol):
         if error is None and self._reader.end() and self._reader.response is not None:
             exchange.pass_on(self._reader.response)
         else:
+            self._pool.target.connection_failed()
             exchange.fail(502)
 
     def is_open(self) -> bool:
@@ -155,7 +156,7 @@ class TargetPool:
     def __init__(self, node: Node, target: Target) -> None:
         self.node = node
         self.exchanges: dict[Exchange, None] = {}  # a set in order of arrival
-        self._target = target
+        self.target = target
         self._host = ip_text(target.id.address)
         self._idle: list[TargetConnection] = []
         self._open = True
@@ -169,14 +170,14 @@ class TargetPool:
             self.node.context.record(
                 "alb.connection",
                 journey=exchange.journey,
-                target=self._target.text,
+                target=self.target.text,
                 reused=connection is not None,
                 idle_connections=idle,
             )
         if connection is not None:
             connection.begin(exchange)
         else:
-            self.node.context.spawn(self._connect(exchange), f"connection to {self._target.text}")
+            self.node.context.spawn(self._connect(exchange), f"connection to {self.target.text}")
 
     def _take(self) -> TargetConnection | None:
         while self._idle:
@@ -188,10 +189,11 @@ class TargetPool:
     async def _connect(self, exchange: "Exchange") -> None:
         try:
             _, connection = await self.node.stack.create_connection(
-                lambda: TargetConnection(self), self._host, self._target.id.port, timeout_s=CONNECT_TIMEOUT_S
+                lambda: TargetConnection(self), self._host, self.target.id.port, timeout_s=CONNECT_TIMEOUT_S
             )
         except OSError as error:
             self.node.target_connection_errors.value += 1
+            self.target.connection_failed()
             exchange.fail(504 if isinstance(error, TimeoutError) else 502)
             return
         self.node.new_connections.value += 1

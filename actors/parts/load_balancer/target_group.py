@@ -10,7 +10,17 @@ from actors.parts.load_balancer.node import Node
 from actors.parts.load_balancer.prober import Prober
 from actors.parts.load_balancer.registration import Health
 from actors.parts.load_balancer.target import TargetPool
-from actors.protocols.balancing import Changed, Reason, State, Target, TargetGroup, TargetId
+from actors.protocols.balancing import (
+    Attributes,
+    Changed,
+    Judged,
+    Reason,
+    State,
+    Target,
+    TargetGroup,
+    TargetId,
+    Thresholds,
+)
 from actors.units import SECOND
 
 if TYPE_CHECKING:
@@ -39,12 +49,17 @@ class RunningGroup:
         """Of targets that are registered without one."""
         self.arn = node.arn("elasticloadbalancing", f"targetgroup/{config.name}/{config.id}")
         self.engine = TargetGroup(
-            attributes.algorithm,
-            minimum_healthy_count=attributes.minimum_healthy_count,
-            minimum_healthy_percentage=None
-            if attributes.minimum_healthy_percentage == "off"
-            else attributes.minimum_healthy_percentage,
-            deregistration_delay_ns=attributes.deregistration_delay_s * SECOND,
+            Attributes(
+                attributes.algorithm,
+                deregistration_delay_ns=attributes.deregistration_delay_s * SECOND,
+                unhealthy_state_routing=Thresholds(
+                    attributes.minimum_healthy_count,
+                    None
+                    if attributes.minimum_healthy_percentage == "off"
+                    else attributes.minimum_healthy_percentage,
+                ),
+            ),
+            dice=node.context.random,
         )
         self._node = node
         self._health_check = config.health_check
@@ -60,6 +75,11 @@ class RunningGroup:
             algorithm=attributes.algorithm,
             deregistration_delay=str(attributes.deregistration_delay_s),
         ).value = 1
+        self._anomalous = metrics.gauge("journey_alb_anomalous_targets", target_group=self.name)
+        self._mitigated = metrics.gauge("journey_alb_mitigated_targets", target_group=self.name)
+        self._unhealthy_routing = metrics.counter(
+            "journey_alb_unhealthy_routing_requests_total", target_group=self.name
+        )
         self._timer: Any = None
         self.checked = asyncio.Event()
         """Set while no target waits for its first verdict."""
@@ -71,11 +91,12 @@ class RunningGroup:
         member = self._members[target]
         member.requests.value += 1
         member.outstanding.value = target.outstanding
+        self._unhealthy_routing.value = self.engine.unhealthy_routing_requests
         member.pool.give(exchange)
 
     def take_back(self, target: Target, exchange: "Exchange") -> None:
         """The exchange is over."""
-        self.engine.finished(target)
+        self.engine.finished(target, status=exchange.target_status)
         member = self._members.get(target)
         if member is not None:
             member.outstanding.value = target.outstanding
@@ -121,7 +142,8 @@ class RunningGroup:
 
     def set_health(self, target: Target, state: State, reason: Reason) -> None:
         """What the health checks say of a target."""
-        self._apply(self.engine.set_health(target, state, reason))
+        self._apply(self.engine.set_health(target, state, reason, now_ns=self._node.context.now_ns()))
+        self._await_deadline()
 
     def _await_deadline(self) -> None:
         if self._timer is not None:
@@ -135,13 +157,18 @@ class RunningGroup:
         self._apply(self.engine.on_deadline(self._node.context.now_ns()))
         self._await_deadline()
 
-    def _apply(self, changes: list[Changed]) -> None:
+    def _apply(self, changes: Iterable[Changed | Judged]) -> None:
         for change in changes:
+            if isinstance(change, Judged):
+                self._tell_judged(change)
+                continue
             if change.state != change.previous:
                 self._moved(change)
             self._tell(change)
         for state, gauge in self._state_gauges.items():
             gauge.value = self.engine.counts[state]
+        self._anomalous.value = self.engine.anomalies.anomalous
+        self._mitigated.value = self.engine.anomalies.mitigated
         if self.engine.counts[State.INITIAL]:
             self.checked.clear()
         else:
@@ -186,6 +213,17 @@ class RunningGroup:
             target_group=self.name,
             target=change.target.text,
             **{"from": str(change.previous), "to": str(change.state), "reason": str(change.reason)},
+        )
+
+    def _tell_judged(self, judged: Judged) -> None:
+        self._node.context.event(
+            "target.anomaly",
+            target_group=self.name,
+            target=judged.target.text,
+            result=str(judged.result),
+            weight=judged.weight,
+            failing=round(judged.failing_share, 3),
+            normal=round(judged.normal_share, 3),
         )
 
     def inspect(self) -> dict[str, Any]:
