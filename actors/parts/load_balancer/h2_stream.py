@@ -30,6 +30,7 @@ class H2Stream:
         self.listener = client.listener
         self.node = client.node
         self.peer = client.peer
+        self.source = client.source
         self.forwarded_as = client.forwarded_as
         self.origin = client.origin
         self.tls_lines = client.tls_lines
