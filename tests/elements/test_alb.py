@@ -883,8 +883,8 @@ def test_a_recorded_journey_through_tls(directory):
     assert by_kind["http.request"]["url"] == "https://example.com:443/"
     assert [entry["reused"] for entry in mine if entry["kind"] == "alb.connection"] == [False, False]
     assert by_kind["alb.target"]["candidates"] == [
-        {"target": "10.0.0.20:80", "outstanding": 0, "state": "healthy"},
-        {"target": "10.0.0.21:80", "outstanding": 0, "state": "healthy"},
+        {"target": "10.0.0.20:80", "outstanding": 0, "state": "healthy", "weight": 1.0},
+        {"target": "10.0.0.21:80", "outstanding": 0, "state": "healthy", "weight": 1.0},
     ]
     assert by_kind["alb.response"]["status"] == 200
     assert by_kind["alb.response"]["target_ms"] > 0.1

@@ -90,6 +90,8 @@ class Orders:
         if before is not None:
             for listener in self.listeners.values():
                 listener.cut()
+            for group in self.groups.values():
+                group.cut()
             self._stack.remove_interface(INTERFACE)
         if wanted is not None:
             self._stack.add_interface(INTERFACE, wanted.address, mac=mac_for(wanted.eni))

@@ -20,6 +20,8 @@ class Listener:
         self.groups = groups
         self.connections: dict[ClientSide, None] = {}  # a set in order of arrival
         self._server: Any = None
+        self._arns: dict[str, str] = {}
+        """Also of certificates that are no longer shown: handshakes that began before end with them."""
         self.apply(document)
 
     def apply(self, document: Document) -> None:
@@ -35,7 +37,7 @@ class Listener:
         )
         certificates = document.certificates if document.protocol == "HTTPS" else ()
         self.default_certificate = certificates[0].domain if certificates else "-"
-        self._arns = {each.domain: each.arn for each in certificates}
+        self._arns.update((each.domain, each.arn) for each in certificates)
         if self._server is not None and self._server.port == self.port:
             self._server.set_tls(context)
             return

@@ -165,21 +165,19 @@ def _by_weight(exchange: "Exchange", groups: tuple[WeightedGroup, ...]) -> str:
 
 def _choose(exchange: "Exchange", group: "RunningGroup") -> Choice | None:
     """The target that the client has been with, or the algorithm's choice."""
-    recording, engine = exchange.journey is not None, group.engine
+    recording, engine, now_ns = exchange.journey is not None, group.engine, exchange.node.context.now_ns()
     if not group.attributes.sticky:
-        choice = engine.choose(recording)
+        choice = engine.choose(recording, now_ns=now_ns)
     else:
         sticky = exchange.stickiness or Stickiness(exchange.node, exchange.request)
         exchange.stickiness = sticky
         target = sticky.target_of(group.arn, group.attributes)
-        choice = None if target is None else engine.choose_again(target, recording)
+        choice = None if target is None else engine.choose_again(target, recording, now_ns=now_ns)
         if choice is None:
             exchange.node.non_sticky_requests.value += 1
-            choice = engine.choose(recording)
+            choice = engine.choose(recording, now_ns=now_ns)
         if choice is not None:
             sticky.keep_target(group.arn, choice.target.id, group.attributes)
-    if engine.fail_open and choice is not None:
-        group.unhealthy_routing_requests.value += 1
     return choice
 
 
@@ -190,6 +188,7 @@ def _tell_target(exchange: "Exchange", group: "RunningGroup", choice: Choice) ->
         target_group=group.name,
         algorithm=group.engine.algorithm.name,
         candidates=choice.candidates,
+        left_out=choice.left_out,
         chosen=choice.target.text,
         why=choice.why,
     )

@@ -133,6 +133,7 @@ class TargetConnection(asyncio.Protocol):
         if error is None and self._reader.end() and self._reader.response is not None:
             exchange.pass_on(self._reader.response)
         else:
+            self._pool.target.connection_failed()
             exchange.fail(_why_lost(error))
 
     def is_open(self) -> bool:
@@ -200,7 +201,7 @@ class TargetPool:
         self.open_connections = 0
         self._secure = secure
         self.exchanges: dict[Exchange, None] = {}  # a set in order of arrival
-        self._target = target
+        self.target = target
         self._host = ip_text(target.id.address)
         self._idle: list[TargetConnection] = []
         self._open = True
@@ -214,14 +215,14 @@ class TargetPool:
             self.node.context.record(
                 "alb.connection",
                 journey=exchange.journey,
-                target=self._target.text,
+                target=self.target.text,
                 reused=connection is not None,
                 idle_connections=idle,
             )
         if connection is not None:
             connection.begin(exchange)
         else:
-            self.node.context.spawn(self._connect(exchange), f"connection to {self._target.text}")
+            self.node.context.spawn(self._connect(exchange), f"connection to {self.target.text}")
 
     def _take(self) -> TargetConnection | None:
         while self._idle:
@@ -235,17 +236,19 @@ class TargetPool:
             _, connection = await self.node.stack.create_connection(
                 lambda: TargetConnection(self),
                 self._host,
-                self._target.id.port,
+                self.target.id.port,
                 timeout_s=CONNECT_TIMEOUT_S,
                 ssl=target_context(self.node.target_policy) if self._secure else None,
             )
         except (ssl.SSLError, HandshakeTimeout, HandshakeCutShort) as error:
             self.node.target_tls_errors.value += 1
+            self.target.connection_failed()
             late = isinstance(error, TimeoutError)
             exchange.fail(Cause.TARGET_TLS_TIMEOUT if late else Cause.TARGET_TLS_FAILED)
             return
         except OSError as error:
             self.node.target_connection_errors.value += 1
+            self.target.connection_failed()
             exchange.fail(_why_none(error))
             return
         self.node.new_connections.value += 1
@@ -274,6 +277,12 @@ class TargetPool:
         idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
+
+    def cut(self) -> None:
+        """The node's address is gone, and with it the connections that are idle; what is under way ends by itself."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.drop()
 
     def reopen(self) -> None:
         """The target has been registered again while it was draining."""

@@ -5,13 +5,24 @@ from typing import TYPE_CHECKING, Any
 
 from actors.element import Counter, Gauge
 from actors.parts.load_balancer import documents
+from actors.parts.load_balancer.attributes import TargetGroupAttributes
 from actors.parts.load_balancer.errors import why_no_target
 from actors.parts.load_balancer.node import Node
 from actors.parts.load_balancer.prober import Prober
 from actors.parts.load_balancer.registration import NOT_IN_USE, Asked, Health
 from actors.parts.load_balancer.target import TargetPool
 from actors.protocols.alb_causes import Cause
-from actors.protocols.balancing import Changed, Reason, State, Target, TargetGroup, TargetId
+from actors.protocols.balancing import (
+    Attributes,
+    Changed,
+    Judged,
+    Reason,
+    State,
+    Target,
+    TargetGroup,
+    TargetId,
+    Thresholds,
+)
 from actors.units import SECOND
 
 if TYPE_CHECKING:
@@ -41,7 +52,9 @@ class RunningGroup:
         self.attributes = document.attributes
         self.protocol_version = document.protocol_version
         self.name, self.arn = document.name, document.arn
-        self.engine = TargetGroup(document.attributes.algorithm)
+        self.engine = TargetGroup(
+            _engine_attributes(document.attributes), dice=node.context.random, zone=node.zone
+        )
         self._node = node
         self._registered: dict[TargetId, documents.Target] = {}
         self._members: dict[Target, _Member] = {}
@@ -50,12 +63,18 @@ class RunningGroup:
             state: metrics.gauge("journey_alb_targets", target_group=self.name, state=str(state))
             for state in State
         }
-        self.unhealthy_routing_requests = metrics.counter(
+        self._unhealthy_routing_requests = metrics.counter(
             "journey_alb_unhealthy_routing_requests_total", target_group=self.name
         )
         self._response_seconds = metrics.counter(
             "journey_alb_target_response_seconds_total", target_group=self.name
         )
+        self._anomalous = metrics.gauge("journey_alb_anomalous_targets", target_group=self.name)
+        self._mitigated = metrics.gauge("journey_alb_mitigated_targets", target_group=self.name)
+        self._zone_gauges = {
+            kind: metrics.gauge("journey_alb_zone_healthy", target_group=self.name, kind=kind)
+            for kind in ("dns", "routing")
+        }
         self._told_config: Gauge | None = None
         self._timer: Any = None
         self.apply(document)
@@ -67,11 +86,12 @@ class RunningGroup:
         member = self._members[target]
         member.requests.value += 1
         member.outstanding.value = target.outstanding
+        self._unhealthy_routing_requests.value = self.engine.unhealthy_routing_requests
         member.pool.give(exchange)
 
     def take_back(self, target: Target, exchange: "Exchange") -> None:
         """The exchange is over."""
-        self.engine.finished(target)
+        self.engine.finished(target, status=exchange.target_status)
         if exchange.sent_ns is not None and exchange.first_byte_ns is not None:
             self._response_seconds.value += (exchange.first_byte_ns - exchange.sent_ns) / SECOND
         member = self._members.get(target)
@@ -81,10 +101,11 @@ class RunningGroup:
 
     def why_no_target(self) -> Cause:
         """Why there is nobody for a request."""
-        if self.attributes.cross_zone == "false" and self._registered and not self.engine.targets:
-            return Cause.ZONE_WITHOUT_TARGETS
-        if self._registered and not self.engine.targets:
+        targets = self.engine.targets
+        if self._registered and not targets:
             return Cause.ALL_TARGETS_UNUSED
+        if targets and not any(target.in_zone for target in targets.values()):
+            return Cause.ZONE_WITHOUT_TARGETS
         return why_no_target(self.engine)
 
     # ---- what the control plane says ---------------------------------------------------------------------
@@ -94,13 +115,7 @@ class RunningGroup:
         checks_changed = document.health_check != self.document.health_check
         self.document, attributes = document, document.attributes
         self.attributes = attributes
-        percentage = attributes.minimum_healthy_percentage
-        self.engine.configure(
-            attributes.algorithm,
-            minimum_healthy_count=attributes.minimum_healthy_count,
-            minimum_healthy_percentage=None if percentage == "off" else percentage,
-            deregistration_delay_ns=attributes.deregistration_delay_s * SECOND,
-        )
+        self.engine.configure(_engine_attributes(attributes), self._node.context.now_ns())
         if checks_changed:
             for member in self._members.values():
                 member.prober.apply(document.health_check)
@@ -121,7 +136,9 @@ class RunningGroup:
 
     def refresh(self) -> None:
         """Look anew at which of the registered targets are in use."""
-        used = [key for key, target in self._registered.items() if self._in_use(target)]
+        used = {
+            key: target.availability_zone for key, target in self._registered.items() if self._in_use(target)
+        }
         before = self.engine.targets.keys()
         new = [str(key) for key in used if key not in before]
         changes = self.engine.set_targets(used, self._node.context.now_ns())
@@ -133,11 +150,14 @@ class RunningGroup:
                 self._node.context.event(kind, target_group=self.name, targets=names)
 
     def _in_use(self, target: documents.Target) -> bool:
-        """Only targets in the load balancer's zones are; without cross-zone balancing, only those in the node's."""
+        """Only targets in the zones that are enabled for the load balancer are."""
         zone, zones = target.availability_zone, self._node.zones
-        if self.attributes.cross_zone == "false":
-            return zone in ("all", self._node.zone)
         return zone == "all" or not zones or zone in zones
+
+    def cut(self) -> None:
+        """The node's address is gone, and with it its connections."""
+        for member in self._members.values():
+            member.pool.cut()
 
     def close(self) -> None:
         """The group is gone, and its targets with it: whoever waits for one gets a 502."""
@@ -175,11 +195,18 @@ class RunningGroup:
     def _health(self, target: Target, anomalies: bool) -> Health:
         member = self._members[target]
         prober = member.prober
-        return Health(member.id, target.id.port, target.state, target.reason, prober.port, prober.last_status)
+        anomaly = None
+        if anomalies:
+            result, mitigated = self.engine.anomaly(target)
+            anomaly = {"Result": str(result), "MitigationInEffect": "yes" if mitigated else "no"}
+        return Health(
+            member.id, target.id.port, target.state, target.reason, prober.port, prober.last_status, anomaly
+        )
 
     def set_health(self, target: Target, state: State, reason: Reason) -> None:
         """What the health checks say of a target."""
-        self._apply(self.engine.set_health(target, state, reason))
+        self._apply(self.engine.set_health(target, state, reason, now_ns=self._node.context.now_ns()))
+        self._await_deadline()
 
     def _await_deadline(self) -> None:
         if self._timer is not None:
@@ -193,13 +220,20 @@ class RunningGroup:
         self._apply(self.engine.on_deadline(self._node.context.now_ns()))
         self._await_deadline()
 
-    def _apply(self, changes: list[Changed]) -> None:
+    def _apply(self, changes: Iterable[Changed | Judged]) -> None:
         for change in changes:
+            if isinstance(change, Judged):
+                self._tell_judged(change)
+                continue
             if change.state != change.previous:
                 self._moved(change)
             self._tell(change)
         for state, gauge in self._state_gauges.items():
             gauge.value = self.engine.counts[state]
+        self._anomalous.value = self.engine.anomalies.anomalous
+        self._mitigated.value = self.engine.anomalies.mitigated
+        self._zone_gauges["dns"].value = self.engine.dns_healthy()
+        self._zone_gauges["routing"].value = not self.engine.fail_open
 
     def _moved(self, change: Changed) -> None:
         target = change.target
@@ -243,23 +277,27 @@ class RunningGroup:
             **{"from": str(change.previous), "to": str(change.state), "reason": str(change.reason)},
         )
 
+    def _tell_judged(self, judged: Judged) -> None:
+        self._node.context.event(
+            "target.anomaly",
+            target_group=self.name,
+            target=judged.target.text,
+            result=str(judged.result),
+            weight=judged.weight,
+            failing=round(judged.failing_share, 3),
+            normal=round(judged.normal_share, 3),
+        )
+
     # ---- looking in --------------------------------------------------------------------------------------
 
     def zone_health(self) -> dict[str, Any]:
         """How the group fares: `dns` and `routing` say whether it meets its thresholds for those."""
         counts = self.engine.counts
-        healthy = counts[State.HEALTHY]
-        registered = healthy + counts[State.UNHEALTHY] + counts[State.INITIAL]
-        count = self.attributes.dns_minimum_healthy_count
-        percentage = self.attributes.dns_minimum_healthy_percentage
-        meets = (count == "off" or healthy >= min(count, registered or count)) and (
-            percentage == "off" or (registered > 0 and healthy * 100 >= percentage * registered)
-        )
         return {
-            "healthy": healthy,
-            "registered": registered,
+            "healthy": counts[State.HEALTHY],
+            "unhealthy": counts[State.UNHEALTHY],
             "initial": counts[State.INITIAL],
-            "dns": meets,
+            "dns": self.engine.dns_healthy(),
             "routing": not self.engine.fail_open,
         }
 
@@ -275,6 +313,8 @@ class RunningGroup:
                     "id": member.id,
                     "state": str(target.state),
                     "reason": str(target.reason),
+                    "zone": target.zone,
+                    "anomaly": str(self.engine.anomaly(target)[0]),
                     "outstanding": target.outstanding,
                     "served": int(member.requests.value),
                     "open_connections": member.pool.open_connections,
@@ -284,3 +324,25 @@ class RunningGroup:
             ],
             "unused": [str(key) for key in self._registered if key not in self.engine.targets],
         }
+
+
+def _engine_attributes(attributes: TargetGroupAttributes) -> Attributes:
+    return Attributes(
+        attributes.algorithm,
+        anomaly_mitigation=attributes.anomaly_mitigation == "on",
+        slow_start_ns=attributes.slow_start_s * SECOND,
+        cross_zone=attributes.cross_zone != "false",
+        deregistration_delay_ns=attributes.deregistration_delay_s * SECOND,
+        unhealthy_state_routing=_thresholds(
+            attributes.minimum_healthy_count, attributes.minimum_healthy_percentage
+        ),
+        dns_failover=_thresholds(
+            attributes.dns_minimum_healthy_count, attributes.dns_minimum_healthy_percentage
+        ),
+    )
+
+
+def _thresholds(count: int | str, percentage: int | str) -> Thresholds:
+    return Thresholds(
+        None if count == "off" else int(count), None if percentage == "off" else int(percentage)
+    )
