@@ -14,6 +14,9 @@ from actors.parts.aws_api.plane import Plane
 from actors.parts.aws_api.services import make_services
 from actors.protocols.aws.errors import AwsError
 
+PORT = "port"
+"""The fact under which the store keeps where it listens: an endpoint stays good when it starts again."""
+
 
 class Config(ElementConfig):
     """One account in one region of AWS."""
@@ -51,6 +54,24 @@ class AwsApi(Element):
 
     async def start(self) -> None:
         self.plane.start(make_services(self.plane))
+        await self._open_door()
+
+    async def _open_door(self) -> None:
+        """Let real programs in, at the port of the last time; on the virtual clock nobody could come."""
+        from actors.parts.aws_api.http_front import (
+            HttpFront,
+        )  # aiohttp is slow to load, and not always wanted
+
+        facts = self.plane.store.table("facts")
+        app = HttpFront(self.plane).app()
+        try:
+            address = await self.context.serve("aws_api", app, port=self.config.port or facts.get(PORT) or 0)
+        except OSError:
+            if self.config.port:
+                raise
+            address = await self.context.serve("aws_api", HttpFront(self.plane).app())
+        if address is not None:
+            facts.put(PORT, int(address.rpartition(":")[2]))
 
     async def stop(self) -> None:
         self.plane.store.close()
