@@ -37,18 +37,14 @@ SCALARS: dict[str, st.SearchStrategy[Any]] = {
 def values(shape: Any, depth: int = DEPTH) -> st.SearchStrategy[Any]:
     kind = shape.type_name
     if kind == "structure":
-        if shape.is_tagged_union:
-            return st.one_of(
-                *(
-                    st.fixed_dictionaries({name: values(inner, depth - 1)})
-                    for name, inner in shape.members.items()
-                )
-            )
         members = {
             name: values(inner, depth - 1)
             for name, inner in shape.members.items()
             if inner.type_name in SCALARS or depth > 0
         }
+        if shape.is_tagged_union:
+            choices = [st.fixed_dictionaries({name: value}) for name, value in members.items()]
+            return st.one_of(*choices) if choices else st.nothing()
         needed = [
             name for name, inner in shape.members.items() if inner.serialization.get("location") == "uri"
         ]
@@ -62,7 +58,7 @@ def values(shape: Any, depth: int = DEPTH) -> st.SearchStrategy[Any]:
             else st.fixed_dictionaries({name: members[name] for name in needed})
         )
     if kind == "list":
-        return st.lists(values(shape.member, depth - 1), max_size=3) if depth > 0 else st.just([])
+        return st.lists(values(shape.member, depth - 1), max_size=3) if depth > 1 else st.just([])
     if kind == "map":
         return st.dictionaries(TEXT, values(shape.value, depth - 1), max_size=3) if depth > 0 else st.just({})
     return SCALARS[kind]
