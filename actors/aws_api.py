@@ -8,7 +8,15 @@ from typing import Any
 
 from pydantic import Field
 
-from actors.element import CertificateName, Context, Element, ElementConfig, ElementName, answer_call
+from actors.element import (
+    CertificateName,
+    Context,
+    Element,
+    ElementConfig,
+    ElementName,
+    FileName,
+    answer_call,
+)
 from actors.parts.aws_api.config import ControlPlane
 from actors.parts.aws_api.plane import Plane
 from actors.parts.aws_api.services import make_services
@@ -33,6 +41,14 @@ class Config(ElementConfig):
     certificates: tuple[CertificateName, ...] = Field(
         default=(), description="domains for which ACM has issued certificates"
     )
+    hosted_zones: tuple[FileName, ...] = Field(
+        default=(), description="zone files (RFC 1035) that Route 53 adopts when it first sees them"
+    )
+    name_servers: tuple[str, ...] = Field(
+        default=("ns-1.awsdns-01.com",),
+        min_length=1,
+        description="the names of Route 53's name servers, which new hosted zones are delegated to",
+    )
     control_plane: ControlPlane = ControlPlane()
 
 
@@ -50,6 +66,8 @@ class AwsApi(Element):
             config.control_plane,
             config.load_balancer_nodes,
             config.certificates,
+            config.hosted_zones,
+            config.name_servers,
         )
 
     async def start(self) -> None:
