@@ -1,5 +1,7 @@
 """What an AWS API refuses a request with."""
 
+from typing import Any
+
 
 class AwsError(Exception):
     """A request that was refused: one of the service's error codes, what it says, and the HTTP status it comes with."""
@@ -9,3 +11,11 @@ class AwsError(Exception):
         self.code = code
         self.message = message
         self.status = status
+
+    @classmethod
+    def of(cls, answer: dict[str, Any]) -> "AwsError":
+        """From `{"code", "message", "status"}`, as a management call answers it."""
+        return cls(answer["code"], answer["message"], answer["status"])
+
+    def answer(self) -> dict[str, Any]:
+        return {"code": self.code, "message": self.message, "status": self.status}
