@@ -66,7 +66,8 @@ class Cluster:
     ) -> None:
         self.net = VirtualNetwork(seed=seed, directory=directory)
         self.nodes = [f"node-{number}" for number in range(1, nodes + 1)]
-        self.net.add("vpc", "vpc", vpc_config(self.nodes, instance_type, cidr))
+        self.net.add("aws-api", "aws_api", {})
+        self.net.add("vpc", "vpc", {"aws_api": "aws-api", **vpc_config(self.nodes, instance_type, cidr)})
         self.net.add("kube-api", "kube_api", {})
         self.net.add("kube-controller-manager", "kube_controller_manager", {})
         self.net.add("kube-scheduler", "kube_scheduler", {})
@@ -264,7 +265,7 @@ class Cluster:
         return [each.address for each in state_file.decode(path.read_text()).allocations]
 
     def _interfaces(self) -> list[Any]:
-        return list(self.net.element("vpc").ec2._interfaces.by_id.values())
+        return list(self.net.element("aws-api").plane.services["ec2"].core.state.interfaces.by_id.values())
 
     def in_ec2(self) -> dict[str, str]:
         """Private addresses of the VPC's interfaces that are attached, with the nodes that these are at."""
