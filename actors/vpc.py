@@ -16,7 +16,7 @@ from actors.parts.vpc_layout import begin, lay_out
 from actors.parts.vpc_state import VpcState
 from actors.parts.vpc_world import Config, fabric_of
 from actors.protocols.connection_tracking import Connection, ConnectionTracker, Timeouts
-from actors.protocols.ec2.fabric_items import items_of
+from actors.protocols.ec2.fabric_items import REVISION, items_of
 from actors.protocols.ec2.state import Ec2State
 from actors.protocols.eni_map import Eni
 from actors.protocols.flows import FIN_SYN_RST
@@ -108,7 +108,7 @@ class Vpc(Element):
         state = Ec2State("", "")
         vpc = lay_out(state, self.context.name, self.config)
         begin(state, vpc, self.config, self.context.unix_ns())
-        items = items_of(state, vpc.id)
+        items = {**items_of(state, vpc.id), REVISION: 1}
         self.state.apply(items, items.keys())
 
     async def call_caught_up(self, revision: int) -> None:
@@ -119,7 +119,7 @@ class Vpc(Element):
         self, instance_id: str | None = None, port: str | None = None
     ) -> dict[str, Any]:
         """What the instance with this id, or at this port, finds in its own metadata (IMDS), at once."""
-        return self.state.describe_instance(instance_id, port)
+        return await self.state.describe_instance(instance_id, port)
 
     # ---- life ----------------------------------------------------------------------------------------------
 

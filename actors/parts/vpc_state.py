@@ -19,6 +19,8 @@ from actors.wire.addresses import Prefix, ip_bytes, ip_text, mac_text
 from actors.wire.malformed import Malformed
 
 Item = dict[str, Any]
+KNOWN_LIMIT_S = 5.0
+"""How long somebody who asks too early is kept waiting."""
 
 
 class VpcState:
@@ -78,12 +80,15 @@ class VpcState:
 
     # ---- metadata ------------------------------------------------------------------------------------------
 
-    def describe_instance(self, instance_id: str | None, port: str | None) -> Item:
+    async def describe_instance(self, instance_id: str | None, port: str | None) -> Item:
         """What the instance with this id, or at this port, finds in its own metadata (IMDS).
 
-        Raises `CallFailed` for an instance that there is not, and while nothing is known yet."""
-        if not self._items:
-            raise CallFailed("the instance metadata service is not there yet")
+        Raises `CallFailed` for an instance that there is not, and when EC2 has said nothing for some seconds."""
+        try:
+            async with asyncio.timeout(KNOWN_LIMIT_S):
+                await self.caught_up(1)
+        except TimeoutError:
+            raise CallFailed("the instance metadata service knows of no instances yet") from None
         for key, item in self._items.items():
             kind, _, known = key.partition("/")
             if kind == "instance" and (

@@ -177,9 +177,9 @@ class Bed:
     async def imds(self, **arguments: Any) -> Object:
         return await self.net.host("node-1").call("vpc", "describe_instance", **arguments)
 
-    def refused(self, operation: str) -> list[Object]:
-        """Requests that EC2 has refused."""
-        return [each for each in self.events("aws.request") if each["operation"] == operation and "error" in each]
+    def requests(self, operation: str) -> list[Object]:
+        """Requests to EC2, also those that it has refused."""
+        return [each for each in self.events("aws.request") if each["operation"] == operation]
 
     def events(self, kind: str) -> list[Object]:
         return [record for record in self.net.journal if record["kind"] == kind]

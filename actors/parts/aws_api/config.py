@@ -26,7 +26,7 @@ LATENCY: dict[str, dict[str, str]] = {
 }
 """AWS publishes none of these. `AssignPrivateIpAddresses`: a sample of amazon-vpc-cni-k8s#3480; the others are chosen:
 what one sees from within a region, mostly the round trips of TLS and some tens of milliseconds of work. A new network
-interface is usable after up to 10 s (amazon-vpc-cni-k8s, docs/eni-and-ip-target.md); EC2's figures for it go with that."""
+interface is usable after up to 10 s (amazon-vpc-cni-k8s, docs/eni-and-ip-target.md); what EC2 takes goes with it."""
 
 
 class Delays(Part):
