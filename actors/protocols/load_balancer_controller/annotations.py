@@ -11,15 +11,17 @@ PREFIX = "alb.ingress.kubernetes.io/"
 TAG_PREFIXES = ("elbv2.k8s.aws/", "ingress.k8s.aws/")
 """Tags that are the controller's own."""
 
-KNOWN = frozenset(
-    """
-    scheme target-type ip-address-type listen-ports group.name group.order backend-protocol backend-protocol-version
-    healthcheck-protocol healthcheck-port healthcheck-path healthcheck-interval-seconds healthcheck-timeout-seconds
-    healthy-threshold-count unhealthy-threshold-count success-codes target-group-attributes load-balancer-attributes
-    ssl-policy certificate-arn ssl-redirect inbound-cidrs security-groups manage-backend-security-group-rules subnets
-    load-balancer-name tags target-node-labels auth-type
-    """.split()
-)
+# fmt: off
+KNOWN = frozenset((
+    "scheme", "target-type", "ip-address-type", "listen-ports", "group.name", "group.order",
+    "backend-protocol", "backend-protocol-version", "healthcheck-protocol", "healthcheck-port",
+    "healthcheck-path", "healthcheck-interval-seconds", "healthcheck-timeout-seconds",
+    "healthy-threshold-count", "unhealthy-threshold-count", "success-codes", "target-group-attributes",
+    "load-balancer-attributes", "ssl-policy", "certificate-arn", "ssl-redirect", "inbound-cidrs",
+    "security-groups", "manage-backend-security-group-rules", "subnets", "load-balancer-name", "tags",
+    "target-node-labels", "auth-type",
+))
+# fmt: on
 KNOWN_FAMILIES = ("actions.", "conditions.", "listener-attributes.")
 """Suffixes that go on with a name."""
 

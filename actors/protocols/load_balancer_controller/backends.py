@@ -1,6 +1,7 @@
-"""`actions.<name>` and `conditions.<name>`: JSON in annotations, into the API's shapes (pkg/ingress/enhanced_backend_types.go).
+"""`actions.<name>` and `conditions.<name>`: JSON in annotations, into the API's shapes.
 
-Go reads JSON without looking at the case of keys, so `redirectConfig` and `RedirectConfig` are both good.
+Source: pkg/ingress/enhanced_backend_types.go. Go reads JSON without looking at the case of keys: `redirectConfig` and
+`RedirectConfig` are both good.
 """
 
 from collections.abc import Iterable
@@ -86,9 +87,7 @@ def _forward(value: Object) -> Object:
     config = value.get("ForwardConfig")
     simple = {key: value[key] for key in ("TargetGroupARN", "TargetGroupName") if key in value}
     if (config is None) == (not simple):
-        raise BuildError(
-            "precisely one of targetGroupArn and forwardConfig can be specified"
-        )
+        raise BuildError("precisely one of targetGroupArn and forwardConfig can be specified")
     if config is None:
         return {"TargetGroups": [simple]}
     groups = config.get("TargetGroups") or []

@@ -3,7 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from actors.protocols.load_balancer_controller import backends, listeners, names, rules, subnets, target_groups
+from actors.protocols.load_balancer_controller import (
+    backends,
+    listeners,
+    names,
+    rules,
+    subnets,
+    target_groups,
+)
 from actors.protocols.load_balancer_controller.annotations import TAG_PREFIXES, BuildError, check
 from actors.protocols.load_balancer_controller.groups import Group, Member
 from actors.protocols.load_balancer_controller.model import (
@@ -43,10 +50,18 @@ def build(group: Group, services: Mapping[str, Object], facts: Facts) -> Stack:
 def _check_auth(member: Member) -> None:
     kind = member.annotations.text("auth-type")
     if kind not in (None, "none"):
-        raise BuildError(f"annotation auth-type {kind} is not emulated: the load balancer does not authenticate")
+        raise BuildError(
+            f"annotation auth-type {kind} is not emulated: the load balancer does not authenticate"
+        )
 
 
-PARAMETERS_NOT_OFFERED = ("wafv2AclArn", "wafv2AclName", "prefixListsIDs", "minimumLoadBalancerCapacity", "ipamConfiguration")
+PARAMETERS_NOT_OFFERED = (
+    "wafv2AclArn",
+    "wafv2AclName",
+    "prefixListsIDs",
+    "minimumLoadBalancerCapacity",
+    "ipamConfiguration",
+)
 
 
 def _check_parameters(member: Member) -> None:
@@ -134,7 +149,9 @@ class _Build:
 
     def _name(self) -> str:
         said = self._said(
-            lambda each: each.parameters.get("loadBalancerName") or each.annotations.text("load-balancer-name")
+            lambda each: (
+                each.parameters.get("loadBalancerName") or each.annotations.text("load-balancer-name")
+            )
         )
         if len(said) > 1:
             raise BuildError(f"conflicting load balancer name: {_listed(said)}")
@@ -177,10 +194,10 @@ class _Build:
             raise BuildError(f"conflicting securityGroups: {said[0]} | {said[1]}")
         ids: list[str | Ref] = [*self._named_groups(said[0])]
         manages = any(self._said(lambda each: each.annotations.flag("manage-backend-security-group-rules")))
-        return (ids + [Ref(BACKEND)], True, False) if manages else (ids, False, False)
+        return ([*ids, Ref(BACKEND)], True, False) if manages else (ids, False, False)
 
     def _named_groups(self, wanted: list[str]) -> list[str]:
-        found = []
+        found: list[str] = []
         for each in wanted:
             match = [
                 group["GroupId"]
@@ -224,7 +241,9 @@ class _Build:
             rules=[] if redirects else self._rules(port),
             tags=self._tags(str(port.number)),
             certificates=port.certificates,
-            ssl_policy=(port.ssl_policy or listeners.DEFAULT_SSL_POLICY) if port.protocol == "HTTPS" else None,
+            ssl_policy=(port.ssl_policy or listeners.DEFAULT_SSL_POLICY)
+            if port.protocol == "HTTPS"
+            else None,
             attributes=port.attributes,
         )
 
@@ -247,7 +266,9 @@ class _Build:
                     patterns = rules.patterns(path.get("path") or "", path.get("pathType"))
                     conditions = backends.rule_conditions(rule.get("host") or "", patterns, extra)
                     priority = len(found) + 1
-                    found.append(Rule(priority, conditions, [action], self._tags(f"{port.number}:{priority}")))
+                    found.append(
+                        Rule(priority, conditions, [action], self._tags(f"{port.number}:{priority}"))
+                    )
         return found
 
     # ---- backends ------------------------------------------------------------------------------------------
@@ -286,7 +307,9 @@ class _Build:
         if "TargetGroupARN" in named:
             return str(named["TargetGroupARN"])
         if "TargetGroupName" in named:
-            raise BuildError("targetGroupName in actions is not emulated: name the group by its targetGroupARN")
+            raise BuildError(
+                "targetGroupName in actions is not emulated: name the group by its targetGroupARN"
+            )
         service = self.services.get(f"{member.ingress['metadata']['namespace']}/{named['ServiceName']}")
         if service is None:
             return None

@@ -75,7 +75,9 @@ def class_of(
     if reference is None:
         return Class(found, {})
     if reference.get("apiGroup") != "elbv2.k8s.aws" or reference.get("kind") != "IngressClassParams":
-        raise GroupError("invalid ingress class: IngressClass parameters must be an elbv2.k8s.aws IngressClassParams")
+        raise GroupError(
+            "invalid ingress class: IngressClass parameters must be an elbv2.k8s.aws IngressClassParams"
+        )
     of_class = parameters.get(reference["name"])
     if of_class is None:
         missing = f'ingressclassparams.elbv2.k8s.aws "{reference["name"]}" not found'

@@ -1,4 +1,4 @@
-"""What the controller calls the things that it makes: readable parts, and ten digits of a hash that tells them apart."""
+"""What the controller calls the things that it makes: readable parts, and ten digits of a hash."""
 
 import hashlib
 import re

@@ -10,7 +10,7 @@ Object = dict[str, Any]
 
 def in_order(paths: Iterable[Object]) -> list[Object]:
     """Exact paths, then prefixes from the longest to the shortest, then the others; else as they are written."""
-    exact, prefix, other = [], [], []
+    exact, prefix, other = list[Object](), list[Object](), list[Object]()
     for each in paths:
         {"Exact": exact, "Prefix": prefix}.get(each.get("pathType") or "", other).append(each)
     prefix.sort(key=lambda each: -len(each.get("path") or ""))

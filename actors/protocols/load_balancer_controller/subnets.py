@@ -20,7 +20,7 @@ def tags_of(thing: Object) -> dict[str, str]:
 def by_name_or_id(subnets: Iterable[Object], wanted: Iterable[str]) -> list[str]:
     """Those that a user has named, by id or by Name tag. Raises `BuildError`."""
     known, wanted = list(subnets), list(wanted)
-    found = []
+    found: list[Object] = []
     for each in wanted:
         match = [one for one in known if each in (one["SubnetId"], tags_of(one).get("Name"))]
         if not match:
@@ -37,9 +37,7 @@ def by_name_or_id(subnets: Iterable[Object], wanted: Iterable[str]) -> list[str]
 def by_tags(subnets: Iterable[Object], wanted: dict[str, list[str]]) -> list[str]:
     """Those that have all of these tags with one of the values. Raises `BuildError`."""
     known = [
-        each
-        for each in subnets
-        if all(tags_of(each).get(key) in values for key, values in wanted.items())
+        each for each in subnets if all(tags_of(each).get(key) in values for key, values in wanted.items())
     ]
     return _enough(_one_per_zone(known))
 

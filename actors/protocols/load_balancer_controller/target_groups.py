@@ -38,7 +38,9 @@ def find_port(service: Object, port: int | str) -> Object:
     raise BuildError(f"unable to find port {port} on service {metadata['namespace']}/{metadata['name']}")
 
 
-def build(around: Surroundings, member: Member, service: Object, port: int | str, tags: dict[str, str]) -> TargetGroup:
+def build(
+    around: Surroundings, member: Member, service: Object, port: int | str, tags: dict[str, str]
+) -> TargetGroup:
     """Raises `BuildError`. What the Service says in its annotations wins over the Ingress."""
     metadata, of_ingress = service["metadata"], member.ingress["metadata"]
     check(metadata.get("annotations") or {})
@@ -116,7 +118,9 @@ def _version(says: Annotations) -> str:
     return found
 
 
-def _health_check(says: Annotations, service: Object, target_type: str, protocol: str, version: str) -> Object:
+def _health_check(
+    says: Annotations, service: Object, target_type: str, protocol: str, version: str
+) -> Object:
     is_grpc = version == "GRPC"
     check_protocol = says.text("healthcheck-protocol") or protocol
     if check_protocol not in ("HTTP", "HTTPS"):
@@ -146,12 +150,19 @@ def _health_check_port(says: Annotations, service: Object, target_type: str) -> 
     service_port = find_port(service, found)
     number = service_port.get("nodePort" if target_type == "instance" else "targetPort")
     if not isinstance(number, int):
-        raise BuildError("cannot use named healthCheckPort for IP TargetType when service's targetPort is a named port")
+        raise BuildError(
+            "cannot use named healthCheckPort for IP TargetType when service's targetPort is a named port"
+        )
     return str(number)
 
 
 def _binding(
-    around: Surroundings, says: Annotations, service: Object, service_port: Object, port: int | str, parameters: Object
+    around: Surroundings,
+    says: Annotations,
+    service: Object,
+    service_port: Object,
+    port: int | str,
+    parameters: Object,
 ) -> Object:
     spec: Object = {
         "targetType": parameters["TargetType"],
@@ -167,7 +178,9 @@ def _binding(
         spec["nodeSelector"] = {"matchLabels": labels}
     if around.has_backend_group:
         is_instance = parameters["TargetType"] == "instance"
-        traffic = service_port["nodePort"] if is_instance else service_port.get("targetPort", service_port["port"])
+        traffic = (
+            service_port["nodePort"] if is_instance else service_port.get("targetPort", service_port["port"])
+        )
         ports: list[Object] = [{"protocol": "TCP", "port": traffic}]
         checks = parameters["HealthCheckPort"]
         if checks != "traffic-port" and int(checks) != traffic:
