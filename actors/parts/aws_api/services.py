@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
+from actors.parts.aws_api.ec2.service import Ec2
 from actors.parts.aws_api.plane import Plane, Service
 from actors.parts.aws_api.sts import Sts
 
-SERVICES: tuple[Callable[[Plane], Service], ...] = (Sts,)
+SERVICES: tuple[Callable[[Plane], Service], ...] = (Sts, Ec2)
 """In the order in which they start: each may ask those before it."""
 
 
