@@ -75,7 +75,9 @@ class Gates:
             news["reason"] = health["Reason"]
         if health.get("Description"):
             news["message"] = health["Description"]
-        had: Object = next((each for each in pod["status"].get("conditions") or () if each["type"] == type_), {})
+        had: Object = next(
+            (each for each in pod["status"].get("conditions") or () if each["type"] == type_), {}
+        )
         if {key: had.get(key) for key in ("status", "reason", "message")} == {
             key: news.get(key) for key in ("status", "reason", "message")
         }:

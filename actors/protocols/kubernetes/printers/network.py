@@ -208,7 +208,7 @@ def _ingress_class_params(value: Object, now: float) -> list[Any]:
     spec = value.get("spec") or {}
     group = (spec.get("group") or {}).get("name") or ""
     kinds = spec.get("scheme") or "", spec.get("ipAddressType") or ""
-    return [name_of(value), group, *kinds, age_of(value, now)]
+    return [name_of(value), group, *kinds, age(value, now)]
 
 
 INGRESS_CLASS_PARAMS = Printer(
