@@ -50,6 +50,8 @@ class Plane:
         control_plane: ControlPlane,
         load_balancer_nodes: Mapping[Any, str],
         certificates: tuple[str, ...],
+        hosted_zones: tuple[str, ...] = (),
+        name_servers: tuple[str, ...] = (),
     ) -> None:
         self.context = context
         self.region = region
@@ -58,11 +60,15 @@ class Plane:
         """Elements of kind `alb` that Elastic Load Balancing has in stock, and their availability zones."""
         self.certificates = certificates
         """Domains for which ACM has issued certificates."""
+        self.hosted_zones = hosted_zones
+        """Zone files that Route 53 begins with."""
+        self.name_servers = name_servers
+        """The names of Route 53's name servers."""
         directory = context.directory
         self.store = Store(directory / f"{context.name}.db" if directory.is_dir() else None)
         self.topics = Topics(f"{context.unix_ns():x}")
         self.delays: Delays = control_plane.delays
-        self.dns = Names(self.store.table("dns/addresses"), self.topics.topic("zones"))
+        self.dns = Names(self.store.table("dns/addresses"), self.topics.topic("zones"), name_servers)
         self.services: dict[str, Service] = {}
         self._latency = control_plane.latency
 

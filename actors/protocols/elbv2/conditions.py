@@ -95,9 +95,7 @@ def _config(field: str, own: str, condition: Mapping[str, Any]) -> Mapping[str, 
 
 def _pattern(field: str, config: Mapping[str, Any]) -> Condition:
     allowed = _HOST if field == "host-header" else _PATH
-    texts, expressions = _values_of(config), _expressions_of(config)
-    if not texts and not expressions:
-        invalid("A condition value must be specified")
+    texts, expressions = _texts(field, config)
     for each in texts:
         _length(each)
         if not allowed.fullmatch(each):
@@ -107,7 +105,7 @@ def _pattern(field: str, config: Mapping[str, Any]) -> Condition:
 
 
 def _header(field: str, config: Mapping[str, Any]) -> Condition:
-    name, texts, expressions = config.get("HttpHeaderName"), _values_of(config), _expressions_of(config)
+    name = config.get("HttpHeaderName")
     if not isinstance(name, str) or not name:
         invalid("An HTTP header name must be specified")
     if len(name) > MAX_NAME:
@@ -118,8 +116,7 @@ def _header(field: str, config: Mapping[str, Any]) -> Condition:
         invalid(
             "You cannot use an 'http-header' condition for the host header; use a 'host-header' condition"
         )
-    if not texts and not expressions:
-        invalid("A condition value must be specified")
+    texts, expressions = _texts(field, config)
     for each in texts:
         _length(each)
     kept = {"HttpHeaderName": name, **_without_nothing(Values=texts, RegexValues=expressions)}
@@ -175,6 +172,16 @@ _CHECKS: dict[str, Callable[[str, Mapping[str, Any]], Condition]] = {
     "http-request-method": _method,
     "source-ip": _source,
 }
+
+
+def _texts(field: str, config: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Patterns and regular expressions, of which a condition has the ones or the others."""
+    texts, expressions = _values_of(config), _expressions_of(config)
+    if not texts and not expressions:
+        invalid("A condition value must be specified")
+    if texts and expressions:
+        invalid(f"You cannot specify both Values and RegexValues for a condition of type '{field}'")
+    return texts, expressions
 
 
 def _values_of(config: Mapping[str, Any]) -> list[str]:

@@ -31,34 +31,41 @@ class Documents:
     def __init__(self, state: State, world: World) -> None:
         self._state, self._world = state, world
 
-    def of_nodes(self, now_ns: int) -> dict[str, Items]:
-        """The items of every node, by the node; a load balancer that is still provisioning has told it nothing."""
+    def of_nodes(self) -> dict[str, Items]:
+        """Every node's items but the targets, by the node; one of a load balancer that is provisioning has none."""
         documents: dict[str, Items] = {node: {} for node in self._world.nodes}
         for _, record in self._state.load_balancers.items():
             if record["LoadBalancer"]["State"]["Code"] != "active":
                 continue
-            shared = self._shared(record, now_ns)
+            shared = self._shared(record)
             for node in record["Nodes"].values():
                 documents[node["Node"]] = {"interface": node["Interface"], **shared}
         return documents
 
-    def _shared(self, record: Record, now_ns: int) -> Items:
+    def targets(self, items: Items, now_ns: int) -> Items:
+        """The items `targets/<arn>` that go with the target groups among these items."""
+        found: Items = {}
+        for key in items:
+            kind, _, group = key.partition("/")
+            if kind == "target-group":
+                published = (each for each in self._state.targets_of(group) if is_published(each, now_ns))
+                found[f"targets/{group}"] = [_target(each) for each in published if self._is_there(each)]
+        return found
+
+    def _shared(self, record: Record) -> Items:
         arn = record["LoadBalancer"]["LoadBalancerArn"]
         items: Items = {"load-balancer": _load_balancer(record)}
         for listener in self._state.listeners_of(arn):
             items[f"listener/{listener['Listener']['ListenerArn']}"] = self._listener(listener)
         for group in self._state.groups_of(arn):
             items[f"target-group/{group}"] = _target_group(self._state.target_group(group))
-            published = (each for each in self._state.targets_of(group) if is_published(each, now_ns))
-            items[f"targets/{group}"] = [_target(each) for each in published if self._is_there(each)]
         return items
 
     def _is_there(self, target: Record) -> bool:
         """An instance that has gone gets no requests."""
         if not target["Id"].startswith("i-"):
             return True
-        instance = self._world.network.instance(target["Id"])
-        return instance is not None and instance.running
+        return self._world.network.instance(target["Id"]) is not None
 
     def _listener(self, record: Record) -> dict[str, Any]:
         listener = record["Listener"]

@@ -93,7 +93,9 @@ class Listeners:
         load_balancer = state.load_balancer(old["LoadBalancerArn"])
         settings = self._settings(parameters, old)
         for other in state.listeners_of(old["LoadBalancerArn"]):
-            if other is not record and other["Listener"]["Port"] == settings["Port"]:
+            if other["Listener"]["ListenerArn"] == old["ListenerArn"]:
+                continue
+            if other["Listener"]["Port"] == settings["Port"]:
                 raise AwsError(
                     "DuplicateListener",
                     f"A listener already exists on this port for this load balancer '{old['LoadBalancerArn']}'",
@@ -230,8 +232,11 @@ class Listeners:
         default = record["Listener"]["Certificates"][0]["CertificateArn"]
         more = list(dict.fromkeys([*record["More"], *(arn for arn in arns if arn != default)]))
         load_balancer = record["Listener"]["LoadBalancerArn"]
+        own = record["Listener"]["ListenerArn"]
         others = sum(
-            len(each["More"]) for each in self._state.listeners_of(load_balancer) if each is not record
+            len(each["More"])
+            for each in self._state.listeners_of(load_balancer)
+            if each["Listener"]["ListenerArn"] != own
         )
         if others + len(more) > MAX_CERTIFICATES:
             raise AwsError(

@@ -260,7 +260,7 @@ class LoadBalancers:
     def _groups(self, given: list[str] | None, vpc: str) -> list[str]:
         groups = list(dict.fromkeys(given or [self._world.network.default_security_group(vpc)]))
         for group in groups:
-            if self._world.network.security_group_vpc(group) != vpc:
+            if not self._world.network.is_group_of(group, vpc):
                 raise AwsError(
                     "InvalidSecurityGroup", f"The security group '{group}' does not exist in VPC '{vpc}'"
                 )

@@ -48,10 +48,10 @@ ZONE_NOT_ENABLED = {
     "Reason": "Target.NotInUse",
     "Description": "Target is in an Availability Zone that is not enabled for the load balancer",
 }
-STOPPED = {
+GONE = {
     "State": "unused",
     "Reason": "Target.InvalidState",
-    "Description": "Target is in the stopped state",
+    "Description": "Target is in the terminated state",
 }
 IP_UNUSABLE = {
     "State": "unused",
@@ -194,11 +194,6 @@ class Targets:
                 "InvalidTarget",
                 f"The following targets are not in the target group's VPC '{vpc}': '{identity}'",
             )
-        if not instance.running:
-            raise AwsError(
-                "InvalidTarget",
-                f"The following targets are not in a running state and cannot be registered: '{identity}'",
-            )
         return {"Address": instance.address, "AvailabilityZone": instance.availability_zone}
 
     # ---- time ----------------------------------------------------------------------------------------------
@@ -286,8 +281,8 @@ class Targets:
             return IP_UNUSABLE
         if target["Id"].startswith("i-"):
             instance = self._world.network.instance(target["Id"])
-            if instance is None or not instance.running:
-                return STOPPED
+            if instance is None:
+                return GONE
         if load_balancer["LoadBalancer"]["State"]["Code"] != "active" or not is_published(target, now_ns):
             return REGISTERING
         return None

@@ -10,7 +10,7 @@ from typing import Any
 from actors.protocols.aws.errors import AwsError
 from actors.protocols.elbv2.validation import invalid, one_of
 
-SUPPORTED: frozenset[str] = frozenset()
+SUPPORTED = frozenset({"host-header-rewrite", "url-rewrite"})
 _CONFIGS = {"host-header-rewrite": "HostHeaderRewriteConfig", "url-rewrite": "UrlRewriteConfig"}
 MAX_LENGTH = 1024
 

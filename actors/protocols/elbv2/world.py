@@ -14,13 +14,12 @@ class Subnet(NamedTuple):
 
 
 class Instance(NamedTuple):
-    """An EC2 instance: its primary private address, and whether it runs."""
+    """An EC2 instance and its primary private address."""
 
     id: str
     vpc_id: str
     availability_zone: str
     address: str
-    running: bool
 
 
 class Network(Protocol):
@@ -32,8 +31,8 @@ class Network(Protocol):
 
     def has_internet_gateway(self, vpc_id: str) -> bool: ...
 
-    def security_group_vpc(self, group_id: str) -> str | None:
-        """The VPC of a security group; None if there is no such group."""
+    def is_group_of(self, group_id: str, vpc_id: str) -> bool:
+        """Whether there is such a security group in this VPC."""
 
     def default_security_group(self, vpc_id: str) -> str: ...
 
