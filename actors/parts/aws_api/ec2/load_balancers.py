@@ -54,6 +54,10 @@ class LoadBalancerInterfaces:
     def vpc_exists(self, vpc_id: str) -> bool:
         return vpc_id in self._state.vpcs
 
+    def has_internet_gateway(self, vpc_id: str) -> bool:
+        """Whether load balancers of this VPC can face the Internet. Raises `AwsError` InvalidVpcID.NotFound."""
+        return self._state.vpc(vpc_id).internet_gateway is not None
+
     def vpc_cidr(self, vpc_id: str) -> str:
         """Raises `AwsError` InvalidVpcID.NotFound."""
         return self._state.vpc(vpc_id).cidr
