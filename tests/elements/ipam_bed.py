@@ -95,7 +95,11 @@ class Bed:
         self.net = VirtualNetwork(seed=seed, directory=directory)
         control_plane = {"latency": {"ec2": latency or {}}}
         self.net.add("aws-api", "aws_api", {"control_plane": control_plane})
-        self.net.add("vpc", "vpc", {"aws_api": "aws-api", **vpc_config(instance_type, cidr, private_ips), **(vpc or {})})
+        self.net.add(
+            "vpc",
+            "vpc",
+            {"aws_api": "aws-api", **vpc_config(instance_type, cidr, private_ips), **(vpc or {})},
+        )
         self.net.add_element("node-1", lambda context: Kernel(context, max_pods))
         self.net.add("cni", "cni_agent", {"node": "node-1", "env": env})
         self.net.link("eni", ("vpc", "node-1"), ("node-1", "eth0"), delay="50us", mtu=9001)
@@ -172,7 +176,9 @@ class Bed:
 
     async def ec2(self, operation: str, **parameters: Any) -> Object:
         """A request to EC2; raises `AwsError`."""
-        return await AwsClient(self.net.host("node-1"), "aws-api", "test").request("ec2", operation, **parameters)
+        return await AwsClient(self.net.host("node-1"), "aws-api", "test").request(
+            "ec2", operation, **parameters
+        )
 
     async def imds(self, **arguments: Any) -> Object:
         return await self.net.host("node-1").call("vpc", "describe_instance", **arguments)

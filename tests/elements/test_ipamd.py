@@ -205,12 +205,8 @@ def test_what_changed_behind_its_back_is_found_within_two_minutes():
     async def story(bed: Bed) -> None:
         await bed.pods(2)
         await bed.sleep(20)
-        await bed.ec2(
-            "UnassignPrivateIpAddresses", NetworkInterfaceId=ENI, PrivateIpAddresses=["10.0.10.4"]
-        )
-        await bed.ec2(
-            "AssignPrivateIpAddresses", NetworkInterfaceId=ENI, PrivateIpAddresses=["10.0.10.99"]
-        )
+        await bed.ec2("UnassignPrivateIpAddresses", NetworkInterfaceId=ENI, PrivateIpAddresses=["10.0.10.4"])
+        await bed.ec2("AssignPrivateIpAddresses", NetworkInterfaceId=ENI, PrivateIpAddresses=["10.0.10.99"])
         await bed.sleep(125)
         assert [each["address"] for each in bed.agent.inspect()["attachments"]] == ["10.0.10.5"]
         assert "10.0.10.99" in bed.agent.ipamd.store.enis[ENI].addresses
