@@ -120,7 +120,9 @@ def test_a_subnet_is_filled_to_its_last_address(tmp_path: Path):
         await create(cluster, 12)
         await until_ready(cluster, 10, 300)
         await cluster.sleep(60)
-        subnets = await cluster.ask("aws-api", "request", service="ec2", operation="DescribeSubnets", parameters={}, caller="t")
+        subnets = await cluster.ask(
+            "aws-api", "request", service="ec2", operation="DescribeSubnets", parameters={}, caller="t"
+        )
         assert subnets["Subnets"][0]["AvailableIpAddressCount"] == 0
         left = await waiting(cluster)
         assert [(each["status"]["phase"], reason(each)) for each in left] == [
@@ -182,7 +184,14 @@ def test_whoever_is_killed_while_all_is_full_nothing_more_is_given_away(tmp_path
     async def story(cluster: Cluster) -> None:
         await create(cluster, 8)
         before = await until_ready(cluster, 6, 120)
-        for victim in ("cni-node-1", "vpc", "aws-api", "kube-api", "kube-scheduler", "kube-controller-manager"):
+        for victim in (
+            "cni-node-1",
+            "vpc",
+            "aws-api",
+            "kube-api",
+            "kube-scheduler",
+            "kube-controller-manager",
+        ):
             await cluster.net.restart(victim)
             await cluster.sleep(20)
             assert await ready(cluster) == before, victim

@@ -55,7 +55,7 @@ class LoadBalancerInterfaces:
         return vpc_id in self._state.vpcs
 
     def has_internet_gateway(self, vpc_id: str) -> bool:
-        """Raises `AwsError` InvalidVpcID.NotFound."""
+        """Whether load balancers of this VPC can face the Internet. Raises `AwsError` InvalidVpcID.NotFound."""
         return self._state.vpc(vpc_id).internet_gateway is not None
 
     def vpc_cidr(self, vpc_id: str) -> str:
