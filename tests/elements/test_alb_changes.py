@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.elements.alb_bed import ALB, ARN, GET, LISTENER_ARN, OK, Bed, silent, target
+from tests.elements.alb_bed import ALB, ARN, GET, LISTENER_ARN, OK, Bed, say, silent, target
 
 LISTENER, GROUP = f"listener/{LISTENER_ARN}", f"target-group/{ARN}"
 
@@ -160,6 +160,31 @@ def test_header_attributes_take_effect_from_the_next_request(tmp_path):
     assert [b"x-forwarded-for" in request.fields for request in bed.target().requests] == [True, False]
 
 
+def test_a_listener_adds_fields_to_answers_and_may_hide_who_answers(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        bed.target().answer = say(
+            b"HTTP/1.1 200 OK\r\nX-Frame-Options: SAMEORIGIN\r\nContent-Length: 0\r\n\r\n"
+        )
+        talk = await bed.connect()
+        assert b"X-Frame-Options: SAMEORIGIN\r\n" in (await talk.ask(GET)).lines
+        attributes = {
+            "routing.http.response.x_frame_options.header_value": "DENY",
+            "routing.http.response.server.enabled": "false",
+            "routing.http.response.content_security_policy.header_value": "",
+        }
+        bed.change(LISTENER, attributes=attributes)
+        await settled()
+        assert (await talk.ask(GET)).lines == [b"X-Frame-Options: DENY\r\n"]
+        refused = await talk.ask(b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert refused.status == 405
+        assert b"X-Frame-Options: DENY\r\n" in refused.lines
+        assert not any(line.startswith(b"Server:") for line in refused.lines)
+
+    bed.run(story())
+
+
 def test_health_checks_begin_anew_when_their_settings_change(tmp_path):
     bed = Bed(tmp_path, health_check={"HealthCheckIntervalSeconds": 300})
 
@@ -192,6 +217,36 @@ def test_a_group_that_vanishes_is_forgotten_with_its_targets(tmp_path):
         probes = len(bed.target().probes)
         await asyncio.sleep(60)
         assert len(bed.target().probes) == probes
+
+    bed.run(story())
+
+
+def test_a_node_that_is_killed_comes_back_with_all_that_it_was_told(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        bed.change(LISTENER, port=8080)
+        await settled()
+        await bed.net.restart("alb")
+        await asyncio.sleep(16)  # the client's ARP entry outlives the node, and its connections do not
+        talk = await bed.connect(8080)
+        assert (await talk.ask(GET)).status == 200
+
+    bed.run(story())
+
+
+def test_a_load_balancer_that_goes_with_its_interface_leaves_no_connection_behind(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        bed.target().answer = silent
+        talk = await bed.connect()
+        talk.transport.write(GET)
+        await settled()
+        for key in list(bed.items):
+            bed.put(key, None)
+        await settled()
+        assert bed.net.element("alb").inspect()["connections"] == {"client": 0, "target": 0}
 
     bed.run(story())
 

@@ -121,8 +121,8 @@ class ClientSide(asyncio.Protocol):
             chosen_cert_arn=self.listener.certificate_arn(certificate),
         )
         self.tls_lines = (
-            f"X-Amzn-Tls-Version: {self.origin.ssl_protocol}\r\n"
-            f"X-Amzn-Tls-Cipher-Suite: {self.origin.ssl_cipher}\r\n"
+            f"{self.listener.headers.tls_version}: {self.origin.ssl_protocol}\r\n"
+            f"{self.listener.headers.tls_cipher_suite}: {self.origin.ssl_cipher}\r\n"
         ).encode()
         self.node.context.record(
             "tls.established",
@@ -162,6 +162,7 @@ class Arrival(asyncio.Protocol):
 
     def __init__(self, listener: "Listener") -> None:
         self._listener = listener
+        self._failed = False
         self._accepted_ns = listener.node.context.now_ns()
 
     def connection_made(self, transport: Any) -> None:
@@ -177,3 +178,9 @@ class Arrival(asyncio.Protocol):
             connection = ClientConnection(self._listener, self._accepted_ns)
         transport.set_protocol(connection)
         connection.connection_made(transport)
+
+    def handshake_failed(self, error: BaseException) -> None:
+        """The client and the listener have found no common ground, or the client went away."""
+        if not self._failed:
+            self._failed = True
+            self._listener.node.client_tls_errors.value += 1

@@ -27,9 +27,9 @@ _WITH_REGEX = ("host-header", "path-pattern", "http-header")
 
 def rule_of(shape: Shape) -> Rule:
     """`{"arn", "priority", "conditions", "actions", "transforms"?}`; priority is a number in text, or `default`."""
-    priority = shape["priority"]
-    number = DEFAULT_PRIORITY if priority == "default" else int(priority)
+    priority = shape.get("priority")
     try:
+        number = DEFAULT_PRIORITY if priority == "default" else int(shape["priority"])
         return Rule(
             number,
             tuple(condition_of(each) for each in shape.get("conditions", ())),
@@ -37,7 +37,7 @@ def rule_of(shape: Shape) -> Rule:
             transforms_of(shape.get("transforms", ())),
             shape.get("arn", ""),
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"rule {priority}: {type(error).__name__}: {error}") from None
     except ValueError as error:
         raise ValueError(f"rule {priority}: {error}") from None
@@ -51,8 +51,8 @@ def condition_of(shape: Shape) -> Condition:
     config = shape.get(_CONFIGS[field]) or {}
     regex = tuple(config.get("RegexValues") or shape.get("RegexValues") or ())
     values = config.get("Values") or shape.get("Values") or ()
-    if regex and (values or field not in _WITH_REGEX):
-        raise ValueError(f"{field} has RegexValues{' and Values' if values else ''}")
+    if regex and field not in _WITH_REGEX:
+        raise ValueError(f"{field} has no RegexValues")
     if not regex and not values:
         raise ValueError(f"{field} has no values")
     if field == "query-string":
@@ -60,7 +60,7 @@ def condition_of(shape: Shape) -> Condition:
         texts = tuple(value if key is None else f"{key}={value}" for key, value in pairs)
         return Condition(field, texts, pairs=pairs)
     name = config["HttpHeaderName"] if field == "http-header" else ""
-    return Condition(field, regex or tuple(values), name, bool(regex))
+    return Condition(field, tuple(values), name, regex)
 
 
 def action_of(shapes: Iterable[Shape]) -> Action:
