@@ -1,4 +1,4 @@
-"""Whatever is asked for, in whatever order: nothing dangles, nothing is taken twice, nodes are told what is described."""
+"""Whatever is asked for in whatever order: nothing dangles, nothing is taken twice, nodes are told what is so."""
 
 import json
 from random import Random
