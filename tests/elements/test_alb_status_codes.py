@@ -1,4 +1,4 @@
-"""Every status that an ALB makes by itself, each for its documented causes: what the client sees, and what is said of it.
+"""Every status that an ALB makes by itself, for each documented cause: what the client sees, and what is said of it.
 
 Left out are authentication, JWT, WAF and Lambda (401, 403, 413, 500, 561, 562), which this ALB does not have yet.
 """

@@ -68,7 +68,9 @@ def alb_connection(r: Record) -> Told:
 def alb_response(r: Record) -> Told:
     if r["source"] == "elb":
         return Told(
-            f"The load balancer itself answers {r['status']}", f"target: {r.get('target_status') or 'none'}"
+            f"The load balancer itself answers {r['status']}",
+            f"{r.get('cause') or 'no cause'}, target: {r.get('target') or 'none'}",
+            (r["sentence"],) if r.get("sentence") else (),
         )
     asked = f"{milliseconds(r['target_ms'])} after it was asked" if r["target_ms"] is not None else ""
     return Told(f"The target has answered {r['target_status']}: passes {r['status']} on", asked)
