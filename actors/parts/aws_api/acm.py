@@ -153,4 +153,5 @@ def _of_file(path: Path) -> dict[str, Any]:
 
 
 def _serial(certificate: "Certificate") -> str:
-    return certificate.serial_number.to_bytes(20).hex(":").removeprefix("00:")
+    number = certificate.serial_number
+    return number.to_bytes(max(1, (number.bit_length() + 7) // 8)).hex(":")
