@@ -258,7 +258,7 @@ def test_whose_an_ingress_is():
         GroupError, match='invalid ingress class: ingressclasses.networking.k8s.io "x" not found'
     ):
         find("x")
-    with pytest.raises(GroupError, match='ingressclassparams.elbv2.k8s.aws "p" not found'):
+    with pytest.raises(GroupError, match=r'ingressclassparams.elbv2.k8s.aws "p" not found'):
         class_of(classed("with"), CLASSES, {})
 
 

@@ -145,7 +145,7 @@ def test_wrong_ports(says: dict[str, str], words: str):
 def test_members_of_a_group_must_agree_about_a_port():
     one = ingress("a", says={"group.name": "g", "listen-ports": '[{"HTTP": 443}]'})
     other = ingress("b", [rule("web.example")], {"group.name": "g", "listen-ports": '[{"HTTPS": 443}]'})
-    with pytest.raises(BuildError, match="conflicting protocol, default/a: HTTP | default/b: HTTPS"):
+    with pytest.raises(BuildError, match=r"conflicting protocol, default/a: HTTP | default/b: HTTPS"):
         build(one, other, id="g")
 
 
@@ -159,7 +159,7 @@ def test_certificates_are_found_by_the_hosts_of_rules_and_of_tls():
 
 
 def test_no_certificate_for_a_host():
-    with pytest.raises(BuildError, match="no certificate found for host: no.where"):
+    with pytest.raises(BuildError, match=r"no certificate found for host: no.where"):
         build(ingress(rules=[rule("no.where")], says={"listen-ports": '[{"HTTPS": 443}]'}))
 
 
