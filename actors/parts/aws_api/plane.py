@@ -12,6 +12,7 @@ from actors.parts.aws_api.names import Names
 from actors.parts.aws_api.store import Store
 from actors.parts.aws_api.topics import Topics
 from actors.protocols.aws.errors import AwsError
+from actors.protocols.aws.throttling import Buckets
 from actors.units import SECOND, parse_duration
 
 Parameters = dict[str, Any]
@@ -71,6 +72,7 @@ class Plane:
         self.dns = Names(self.store.table("dns/addresses"), self.topics.topic("zones"), name_servers)
         self.services: dict[str, Service] = {}
         self._latency = control_plane.latency
+        self._buckets = Buckets() if control_plane.throttling else None
 
     def start(self, services: Mapping[str, Service]) -> None:
         self.services.update(services)
@@ -100,6 +102,8 @@ class Plane:
         context, began_ns, code = self.context, self.context.now_ns(), ""
         try:
             handler = self._handler(service, operation)
+            if self._buckets is not None:
+                self._buckets.take(service, operation, began_ns)
             await context.sleep(self.latency_ns(service, operation) / SECOND)
             CALLER.set(caller)
             return await self._carry_out(handler, parameters)

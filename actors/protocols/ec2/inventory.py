@@ -111,8 +111,10 @@ def internet_gateway_document(state: Ec2State, vpc: Vpc) -> Document:
 def zone_id(zone: str) -> str:
     """Such as euw1-az1 for eu-west-1a. In AWS the letters of each account stand for other ids."""
     parts = zone[:-1].split("-")
+    if len(parts) < 3:
+        return f"{zone[:-1]}-az{ord(zone[-1]) - ord('a') + 1}"
     directions = {"central": "c", "north": "n", "south": "s", "east": "e", "west": "w"}
-    middle = parts[1] if len(parts) > 2 else ""
+    middle = parts[1]
     for word, letter in directions.items():
         middle = middle.replace(word, letter)
     return f"{parts[0]}{middle}{parts[-1]}-az{ord(zone[-1]) - ord('a') + 1}"

@@ -4,7 +4,7 @@ A token names the last item of the page before, so that what is created or delet
 another item.
 """
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,11 +40,11 @@ def page(
 
 
 def _written(last: str) -> str:
-    return urlsafe_b64encode(last.encode()).decode()
+    return b64encode(last.encode()).decode()
 
 
 def _read(token: str) -> str:
     try:
-        return urlsafe_b64decode(token.encode()).decode()
+        return b64decode(token.encode(), validate=True).decode()
     except ValueError:
         raise AwsError("InvalidNextToken", f"The specified NextToken is not valid: {token}") from None

@@ -5,13 +5,10 @@ from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
 from actors.parts.aws_api.plane import Plane
-from actors.parts.load_balancer.tls import POLICIES
+from actors.parts.load_balancer.tls_policies import POLICIES
 from actors.protocols.aws.errors import AwsError
 from actors.protocols.elbv2.world import Instance, Subnet, World
 from actors.wire.addresses import Prefix, ip_bytes
-
-TLS13_SUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
-_VERSIONS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 
 
 def world_of(plane: Plane) -> World:
@@ -99,19 +96,12 @@ def ssl_policies() -> dict[str, dict[str, Any]]:
     """The nodes' security policies in DescribeSSLPolicies' shape."""
     described = {}
     for name, policy in POLICIES.items():
-        versions = _VERSIONS[
-            _VERSIONS.index(_text(policy.minimum)) : _VERSIONS.index(_text(policy.maximum)) + 1
-        ]
-        older = policy.ciphers.split(":") if versions[0] != "TLSv1.3" else []
-        ciphers = [*(TLS13_SUITES if versions[-1] == "TLSv1.3" else ()), *older]
         described[name] = {
             "Name": name,
-            "SslProtocols": list(versions),
-            "Ciphers": [{"Name": cipher, "Priority": number} for number, cipher in enumerate(ciphers, 1)],
+            "SslProtocols": list(policy.versions),
+            "Ciphers": [
+                {"Name": cipher, "Priority": number} for number, cipher in enumerate(policy.suites, 1)
+            ],
             "SupportedLoadBalancerTypes": ["application"],
         }
     return described
-
-
-def _text(version: Any) -> str:
-    return str(version.name).replace("TLSv1_", "TLSv1.")
