@@ -546,7 +546,7 @@ def test_a_webhook_that_must_answer_holds_pods_up():
         label = {"metadata": {"labels": {"elbv2.k8s.aws/pod-readiness-gate-inject": "enabled"}}}
         await world.kube.patch("Namespace", "default", label)
         await world.net.hosts["alb-controller"].die()
-        with pytest.raises(ApiError, match='failed calling webhook "mpod.elbv2.k8s.aws"'):
+        with pytest.raises(ApiError, match=r'failed calling webhook "mpod.elbv2.k8s.aws"'):
             await world.pod("web-0", 0)
 
     webhook = {**WEBHOOK["mpod.elbv2.k8s.aws"], "failure_policy": "Fail"}

@@ -255,7 +255,7 @@ def test_whose_an_ingress_is():
     assert find("alb", "nginx") is None
     assert find("with") == Class(CLASSES["with"], {"scheme": "internal"})
     with pytest.raises(
-        GroupError, match='invalid ingress class: ingressclasses.networking.k8s.io "x" not found'
+        GroupError, match=r'invalid ingress class: ingressclasses.networking.k8s.io "x" not found'
     ):
         find("x")
     with pytest.raises(GroupError, match=r'ingressclassparams.elbv2.k8s.aws "p" not found'):

@@ -214,7 +214,10 @@ def test_actions_in_annotations():
     assert actions_of(build(annotated(redirect))) == [
         [{"Type": "redirect", "RedirectConfig": {"Host": "x.example", "StatusCode": "HTTP_302"}}]
     ]
-    fixed = '{"Type":"fixed-response","FixedResponseConfig":{"ContentType":"text/plain","StatusCode":418,"MessageBody":"t"}}'
+    fixed = (
+        '{"Type":"fixed-response","FixedResponseConfig":{"ContentType":"text/plain","StatusCode":418,'
+        '"MessageBody":"t"}}'
+    )
     ((action,),) = actions_of(build(annotated(fixed)))
     assert action["FixedResponseConfig"] == {
         "ContentType": "text/plain",
