@@ -8,11 +8,22 @@ from typing import Any
 
 from pydantic import Field
 
-from actors.element import CertificateName, Context, Element, ElementConfig, ElementName, answer_call
+from actors.element import (
+    CertificateName,
+    Context,
+    Element,
+    ElementConfig,
+    ElementName,
+    FileName,
+    answer_call,
+)
 from actors.parts.aws_api.config import ControlPlane
 from actors.parts.aws_api.plane import Plane
 from actors.parts.aws_api.services import make_services
 from actors.protocols.aws.errors import AwsError
+
+PORT = "port"
+"""The fact under which the store keeps where it listens: an endpoint stays good when it starts again."""
 
 
 class Config(ElementConfig):
@@ -29,6 +40,14 @@ class Config(ElementConfig):
     )
     certificates: tuple[CertificateName, ...] = Field(
         default=(), description="domains for which ACM has issued certificates"
+    )
+    hosted_zones: tuple[FileName, ...] = Field(
+        default=(), description="zone files (RFC 1035) that Route 53 adopts when it first sees them"
+    )
+    name_servers: tuple[str, ...] = Field(
+        default=("ns-1.awsdns-01.com",),
+        min_length=1,
+        description="the names of Route 53's name servers, which new hosted zones are delegated to",
     )
     control_plane: ControlPlane = ControlPlane()
 
@@ -47,10 +66,30 @@ class AwsApi(Element):
             config.control_plane,
             config.load_balancer_nodes,
             config.certificates,
+            config.hosted_zones,
+            config.name_servers,
         )
 
     async def start(self) -> None:
         self.plane.start(make_services(self.plane))
+        await self._open_door()
+
+    async def _open_door(self) -> None:
+        """Let real programs in, at the port of the last time; on the virtual clock nobody could come."""
+        from actors.parts.aws_api.http_front import (
+            HttpFront,
+        )  # aiohttp is slow to load, and not always wanted
+
+        facts = self.plane.store.table("facts")
+        app = HttpFront(self.plane).app()
+        try:
+            address = await self.context.serve("aws_api", app, port=self.config.port or facts.get(PORT) or 0)
+        except OSError:
+            if self.config.port:
+                raise
+            address = await self.context.serve("aws_api", HttpFront(self.plane).app())
+        if address is not None:
+            facts.put(PORT, int(address.rpartition(":")[2]))
 
     async def stop(self) -> None:
         self.plane.store.close()

@@ -1,10 +1,11 @@
 """One line of an ALB's access log: 33 fields, as "Access logs for your Application Load Balancer" lists them."""
 
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from actors.protocols.log_text import quoted
+from actors.protocols.log_text import quoted, unquoted
 
 LINE = (
     '%s %s %s %s %s %s %s %s %s %s %d %d "%s" "%s" %s %s %s "%s" "%s" "%s" %s %s "%s" "%s" "%s" "%s" "%s" "%s" "%s" '
@@ -57,6 +58,67 @@ class Entry(NamedTuple):
     transformed_host: str = "-"
     transformed_uri: str = "-"
     request_transform_status: str = "-"
+
+
+FIELDS = (
+    "type",
+    "time",
+    "elb",
+    "client:port",
+    "target:port",
+    "request_processing_time",
+    "target_processing_time",
+    "response_processing_time",
+    "elb_status_code",
+    "target_status_code",
+    "received_bytes",
+    "sent_bytes",
+    "request",
+    "user_agent",
+    "ssl_cipher",
+    "ssl_protocol",
+    "target_group_arn",
+    "trace_id",
+    "domain_name",
+    "chosen_cert_arn",
+    "matched_rule_priority",
+    "request_creation_time",
+    "actions_executed",
+    "redirect_url",
+    "error_reason",
+    "target:port_list",
+    "target_status_code_list",
+    "classification",
+    "classification_reason",
+    "conn_trace_id",
+    "transformed_host",
+    "transformed_uri",
+    "request_transform_status",
+)
+"""The names of a line's fields, in their order."""
+
+_FIELD = re.compile(r'"([^"]*)"(?= |$)|([^ "]+)(?= |$)')
+
+
+class BadLine(ValueError):
+    """Not a line of an ALB's access log; says what is wrong."""
+
+
+def parse(text: str) -> dict[str, str]:
+    """A line's fields by name, as they stand there ("-" for none), strangers' texts with their escapes undone.
+
+    Fields that AWS appends one day are left out. Raises `BadLine`."""
+    fields, at = [], 0
+    text = text.rstrip("\n")
+    while at < len(text):
+        found = _FIELD.match(text, at)
+        if found is None:
+            raise BadLine(f"column {at + 1}: {text[at : at + 20]!r} is no field")
+        fields.append(found[2] if found[1] is None else unquoted(found[1]))
+        at = found.end() + 1
+    if len(fields) < len(FIELDS):
+        raise BadLine(f"{len(fields)} fields, but a line has {len(FIELDS)}")
+    return dict(zip(FIELDS, fields, strict=False))
 
 
 @lru_cache(maxsize=8)

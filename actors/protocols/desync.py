@@ -111,7 +111,8 @@ def may_go_on(start: bytes) -> bool:
     """Whether the beginning of a head is worth waiting for its rest: its request line can be understood."""
     line, newline, _ = start.partition(b"\n")
     if not newline:
-        return False
+        method, space, uri = line.partition(b" ")
+        return _TOKEN.fullmatch(method) is not None and bool(space) and uri[:1] in (b"", b"/", b"*", b"h")
     try:
         _request_line(line.rstrip(b"\r"), [])
     except _Broken:

@@ -148,7 +148,7 @@ class RequestReader:
                 return
         else:
             self._head = data
-            self._begun = 0
+            self._begun = int(self._in_body)  # what begins behind a body does not begin with `data`
         self._parse(data)
         if self.mid_head and b"\n" in self._head[:MAX_REQUEST_LINE] and not self.failed:
             self._maybe_ancient()
@@ -180,7 +180,7 @@ class RequestReader:
             return
         if "invalid `Transfer-Encoding`" in complaint:
             self.give_up(Cause.UNSUPPORTED_TRANSFER_ENCODING)
-        elif self._in_body or not self.mid_head or self._begun > 1 or self._oddity:
+        elif self._in_body or not self.mid_head or self._begun > 1:
             self.give_up(Cause.MALFORMED_REQUEST)
         elif "PRI/Upgrade" in complaint:
             self.give_up(Cause.UNSUPPORTED_VERSION)
@@ -199,10 +199,9 @@ class RequestReader:
             self._request.oddity = finding.reason
             self._give_up_head(Cause.UNSUPPORTED_VERSION if finding.version else Cause.MALFORMED_REQUEST)
             return
-        self._oddity = finding.reason
+        self._oddity, self._begun = finding.reason, 1
         self._parser = httptools.HttpRequestParser(self)
         self._parse(finding.head + head[end + 4 :])
-        self._oddity = ""
 
     def _give_up_head(self, cause: Cause) -> None:
         self._doubtful = False
@@ -253,9 +252,11 @@ class RequestReader:
 
     def on_message_begin(self) -> None:
         self._request = Request()
-        self._request.oddity = self._oddity
+        self._request.oddity, self._oddity = self._oddity, ""
         self._in_body = False
         self._begun += 1
+        if self._begun > 1:
+            self._head = b""
         self.mid_head = True
 
     def on_url(self, url: bytes) -> None:

@@ -11,7 +11,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.exceptions import InvalidBodyLengthError, ProtocolError
 from h2.settings import SettingCodes, Settings
-from hyperframe.frame import Frame, GoAwayFrame, HeadersFrame
+from hyperframe.frame import DataFrame, Frame, GoAwayFrame, HeadersFrame
 
 from actors.protocols.alb_causes import Cause
 from actors.protocols.http1 import (
@@ -87,6 +87,7 @@ class ServerConnection(H2Connection):
         try:
             return super()._receive_frame(frame)
         except InvalidBodyLengthError:
+            assert isinstance(frame, DataFrame)
             self.acknowledge_received_data(frame.flow_controlled_length, frame.stream_id)
             return [BrokenStream(frame.stream_id)]
         except ProtocolError as error:

@@ -48,6 +48,8 @@ class Serving(asyncio.Protocol):
     def __init__(self, target: "Target") -> None:
         self.target = target
         self.reader = RequestReader()
+        self.raw: Callable[[bytes], None] | None = None
+        """Gets what comes once the connection is no longer HTTP."""
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
@@ -55,6 +57,9 @@ class Serving(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.target.heard += data
+        if self.raw is not None:
+            self.raw(data)
+            return
         self.reader.feed(data)
         requests = self.reader.requests
         while requests and (requests[0].complete or not self.target.patient):
@@ -65,6 +70,10 @@ class Serving(asyncio.Protocol):
             else:
                 self.target.requests.append(request)
                 self.target.answer(self, request)
+            if request.websocket and self.raw is None:
+                self.reader.resume()
+            elif request.websocket and (early := self.reader.tunnel()):
+                self.raw(early)
 
 
 class Target(Element):

@@ -87,7 +87,7 @@ def test_target_connections_are_shared_with_http_1(bed):
 
 
 def test_without_the_attribute_alpn_has_http_1_only(directory):
-    bed = Bed(directory, protocol="HTTPS", attributes={"routing.http2.enabled": False})
+    bed = Bed(directory, protocol="HTTPS", attributes={"routing.http2.enabled": "false"})
 
     async def story():
         with pytest.raises(AssertionError):
@@ -317,7 +317,7 @@ def test_after_its_keep_alive_a_connection_serves_one_more_request_and_says_goaw
     bed = Bed(
         directory,
         protocol="HTTPS",
-        attributes={"client_keep_alive.seconds": 60, "idle_timeout.timeout_seconds": 100},
+        attributes={"client_keep_alive.seconds": "60", "idle_timeout.timeout_seconds": "100"},
     )
 
     async def story(talk):
@@ -342,7 +342,7 @@ def test_ten_thousand_requests_and_goaway(bed, monkeypatch):
 
 
 def test_pings_do_not_keep_a_connection_alive(directory):
-    bed = Bed(directory, protocol="HTTPS", attributes={"idle_timeout.timeout_seconds": 30})
+    bed = Bed(directory, protocol="HTTPS", attributes={"idle_timeout.timeout_seconds": "30"})
 
     async def story(talk):
         assert (await talk.fetch()).status == 200

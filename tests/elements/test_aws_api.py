@@ -94,7 +94,7 @@ def test_a_follower_keeps_what_it_has_while_nobody_answers_and_catches_up_after(
         await world.net.restart("aws-api")
         await world.sleep(1)
         assert items.keys() == before.keys() - {"gone."}
-        assert items["elb.amazonaws.com."]["record_sets"][0]["ResourceRecords"] == [
+        assert items["elb.amazonaws.com."]["record_sets"][-1]["ResourceRecords"] == [
             {"Value": "198.51.100.10"}
         ]
         assert told == [["elb.amazonaws.com.", "gone."], ["gone."]]
@@ -120,3 +120,54 @@ def test_a_request_that_is_refused_leaves_nothing_behind(tmp_path: Path):
         assert world.plane.store.table("shelf").items() == [("a", {"n": 1})]
 
     play(story, tmp_path)
+
+
+def test_with_throttling_a_bucket_is_emptied_and_filled_again():
+    async def story(world: World) -> list[str]:
+        codes = []
+        for pause in [0.0] * 7 + [1.0]:
+            await world.sleep(pause)
+            try:
+                await world.request("route53", "GetHostedZoneCount")
+                codes.append("OK")
+            except AwsError as error:
+                codes.append(error.code)
+        return codes
+
+    answers: list[str] = []
+
+    async def told(world: World) -> None:
+        answers.extend(await story(world))
+
+    fast = {"latency": {"route53": {"default": "1us"}}}
+    play(told, control_plane={**fast, "throttling": True})
+    assert answers == ["OK"] * 5 + ["Throttling"] * 2 + ["OK"]
+    answers.clear()
+    play(told, control_plane=fast)
+    assert answers == ["OK"] * 8
+
+
+def test_a_caller_that_finds_nobody_gets_an_error_of_its_own():
+    async def story(world: World) -> None:
+        await world.net.host("aws-api").die()
+        with pytest.raises(AwsError) as caught:
+            await world.request("sts", "GetCallerIdentity")
+        assert caught.value.code == "RequestError"
+
+    play(story)
+
+
+def test_acm_has_a_certificate_for_each_domain():
+    async def story(world: World) -> None:
+        listed = await world.request("acm", "ListCertificates", MaxItems=1)
+        (one,) = listed["CertificateSummaryList"]
+        assert one["CertificateArn"] == (
+            "arn:aws:acm:eu-west-1:123456789012:certificate/fba175fe-d809-5f0c-9e90-6b640e739110"
+        )
+        assert listed["NextToken"]
+        described = await world.request("acm", "DescribeCertificate", CertificateArn=one["CertificateArn"])
+        assert described["Certificate"]["DomainName"] == "packet-journey.com"
+        with pytest.raises(AwsError, match="ResourceNotFoundException"):
+            await world.request("acm", "DescribeCertificate", CertificateArn="arn:aws:acm:x")
+
+    play(story, certificates=["packet-journey.com", "example.org"])

@@ -10,13 +10,23 @@ DEFAULT = "default"
 
 LATENCY: dict[str, dict[str, str]] = {
     "elbv2": {DEFAULT: "150ms"},
-    "ec2": {DEFAULT: "150ms", "AssignPrivateIpAddresses": "510ms"},
+    "ec2": {
+        DEFAULT: "100ms",
+        "AssignPrivateIpAddresses": "510ms",
+        "UnassignPrivateIpAddresses": "510ms",
+        "CreateNetworkInterface": "600ms",
+        "AttachNetworkInterface": "2s",
+        "DetachNetworkInterface": "2s",
+        "DeleteNetworkInterface": "300ms",
+        "ModifyNetworkInterfaceAttribute": "200ms",
+    },
     "route53": {DEFAULT: "150ms"},
     "acm": {DEFAULT: "100ms"},
     "sts": {DEFAULT: "50ms"},
 }
 """AWS publishes none of these. `AssignPrivateIpAddresses`: a sample of amazon-vpc-cni-k8s#3480; the others are chosen:
-what one sees from within a region, mostly the round trips of TLS and some tens of milliseconds of work."""
+what one sees from within a region, mostly the round trips of TLS and some tens of milliseconds of work. A new network
+interface is usable after up to 10 s (amazon-vpc-cni-k8s, docs/eni-and-ip-target.md); what EC2 takes goes with it."""
 
 
 class Delays(Part):

@@ -1,9 +1,12 @@
 """The names that AWS itself keeps in DNS: those of load balancers, in the zone elb.amazonaws.com."""
 
+from typing import Any
+
 from actors.parts.aws_api.store import Table
 from actors.parts.aws_api.topics import Topic
 
 ZONE = "elb.amazonaws.com."
+SOA_TTL_S, NS_TTL_S = 900, 172_800
 TTL_S = 60
 """Elastic Load Balancing user guide, "How Elastic Load Balancing works"."""
 
@@ -11,8 +14,9 @@ TTL_S = 60
 class Names:
     """Load balancers' names and their addresses. No customer sees this zone in Route 53; name servers follow it."""
 
-    def __init__(self, table: Table, zones: Topic) -> None:
+    def __init__(self, table: Table, zones: Topic, name_servers: tuple[str, ...]) -> None:
         self._table = table
+        self._name_servers = name_servers
         self._zones = zones
 
     def start(self) -> None:
@@ -35,13 +39,15 @@ class Names:
         return list(self._table.get(name.rstrip(".") + ".") or ())
 
     def _tell(self) -> None:
-        record_sets = [
-            {
-                "Name": name,
-                "Type": "A",
-                "TTL": TTL_S,
-                "ResourceRecords": [{"Value": each} for each in addresses],
-            }
-            for name, addresses in self._table.items()
-        ]
+        servers = [f"{name.rstrip('.')}." for name in self._name_servers]
+        if not servers:
+            return  # nobody serves it
+        soa = f"{servers[0]} awsdns-hostmaster.amazon.com. 1 7200 900 1209600 {TTL_S}"
+        record_sets = [_record_set(ZONE, "NS", NS_TTL_S, servers), _record_set(ZONE, "SOA", SOA_TTL_S, [soa])]
+        record_sets += [_record_set(name, "A", TTL_S, addresses) for name, addresses in self._table.items()]
         self._zones.put(ZONE, {"record_sets": record_sets})
+
+
+def _record_set(name: str, kind: str, ttl_s: int, values: list[str]) -> dict[str, Any]:
+    records = [{"Value": value} for value in values]
+    return {"Name": name, "Type": kind, "TTL": ttl_s, "ResourceRecords": records}

@@ -12,6 +12,7 @@ from actors.parts.aws_api.names import Names
 from actors.parts.aws_api.store import Store
 from actors.parts.aws_api.topics import Topics
 from actors.protocols.aws.errors import AwsError
+from actors.protocols.aws.throttling import Buckets
 from actors.units import SECOND, parse_duration
 
 Parameters = dict[str, Any]
@@ -50,6 +51,8 @@ class Plane:
         control_plane: ControlPlane,
         load_balancer_nodes: Mapping[Any, str],
         certificates: tuple[str, ...],
+        hosted_zones: tuple[str, ...] = (),
+        name_servers: tuple[str, ...] = (),
     ) -> None:
         self.context = context
         self.region = region
@@ -58,13 +61,18 @@ class Plane:
         """Elements of kind `alb` that Elastic Load Balancing has in stock, and their availability zones."""
         self.certificates = certificates
         """Domains for which ACM has issued certificates."""
+        self.hosted_zones = hosted_zones
+        """Zone files that Route 53 begins with."""
+        self.name_servers = name_servers
+        """The names of Route 53's name servers."""
         directory = context.directory
         self.store = Store(directory / f"{context.name}.db" if directory.is_dir() else None)
         self.topics = Topics(f"{context.unix_ns():x}")
         self.delays: Delays = control_plane.delays
-        self.dns = Names(self.store.table("dns/addresses"), self.topics.topic("zones"))
+        self.dns = Names(self.store.table("dns/addresses"), self.topics.topic("zones"), name_servers)
         self.services: dict[str, Service] = {}
         self._latency = control_plane.latency
+        self._buckets = Buckets() if control_plane.throttling else None
 
     def start(self, services: Mapping[str, Service]) -> None:
         self.services.update(services)
@@ -94,6 +102,8 @@ class Plane:
         context, began_ns, code = self.context, self.context.now_ns(), ""
         try:
             handler = self._handler(service, operation)
+            if self._buckets is not None:
+                self._buckets.take(service, operation, began_ns)
             await context.sleep(self.latency_ns(service, operation) / SECOND)
             CALLER.set(caller)
             return await self._carry_out(handler, parameters)

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 
+from actors.parts.aws_api.acm import Acm
+from actors.parts.aws_api.ec2.service import Ec2
+from actors.parts.aws_api.elbv2.service import Elbv2
 from actors.parts.aws_api.plane import Plane, Service
+from actors.parts.aws_api.route53 import Route53
 from actors.parts.aws_api.sts import Sts
 
-SERVICES: tuple[Callable[[Plane], Service], ...] = (Sts,)
+SERVICES: tuple[Callable[[Plane], Service], ...] = (Sts, Acm, Route53, Ec2, Elbv2)
 """In the order in which they start: each may ask those before it."""
 
 

@@ -66,6 +66,9 @@ class Table:
     def __contains__(self, key: str) -> bool:
         return key in self.texts
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self.texts))
+
     def __len__(self) -> int:
         return len(self.texts)
 

@@ -89,6 +89,10 @@ def _redirect(exchange: "Exchange", action: Redirect) -> None:
         exchange.refuse(Cause.REDIRECT_TOO_LONG)
         return
     exchange.redirect_url = url
+    if exchange.journey is not None:
+        exchange.node.context.record(
+            "alb.redirect", journey=exchange.journey, status=action.status_code, url=url
+        )
     exchange.answer(redirect_answer(action.status_code, url), "redirect")
 
 

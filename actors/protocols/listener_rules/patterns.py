@@ -36,6 +36,13 @@ def wildcard(pattern: str, *, ignore_case: bool, escapes: bool = False) -> Like:
     return re.compile(text, re.DOTALL | (re.IGNORECASE if ignore_case else 0)).fullmatch
 
 
+def literal(pattern: str) -> tuple[str, bool] | None:
+    """What texts like `pattern` are, or, if true, begin with; None where it takes more to say."""
+    if "?" in pattern or "*" in pattern[:-1]:
+        return None
+    return pattern.removesuffix("*"), pattern.endswith("*")
+
+
 def _prefix(prefix: str) -> Like:
     return lambda text: text.startswith(prefix)
 

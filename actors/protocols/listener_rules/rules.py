@@ -19,7 +19,7 @@ from actors.protocols.listener_rules.conditions import (
     subject,
     text_tests,
 )
-from actors.protocols.listener_rules.patterns import Like
+from actors.protocols.listener_rules.patterns import Like, literal
 from actors.protocols.listener_rules.transforms import Transforms
 
 DEFAULT_PRIORITY = 0
@@ -48,37 +48,63 @@ class Match(NamedTuple):
 
 
 class _Field:
-    """What one field of requests says of all rules."""
+    """What one field of requests says of all rules.
+
+    Most patterns are literal texts or beginnings of texts, which are looked up; only the others are tried."""
 
     def __init__(self, field: str) -> None:
         self._text = subject(field)
-        self._tests: list[tuple[int, list[Like]]] = []
+        self._ignore_case = field == "host-header"
+        self._exact: dict[str, int] = {}
+        self._prefixes: dict[int, dict[str, int]] = {}  # by their length
+        self._tests: list[tuple[int, Like]] = []
         self._open = 0
         self._masks: dict[bytes, int] = {}
+        self.matters = False
+        """Whether any rule looks at it."""
 
     def add(self, bit: int, condition: Condition | None) -> None:
         """The next rule; None when it does not look at this field."""
         if condition is None:
             self._open |= bit
-        else:
-            self._tests.append((bit, text_tests(condition)))
+            return
+        self.matters = True
+        others = []
+        for value in condition.values:
+            plain = literal(value) if condition.field != "http-request-method" else (value, False)
+            if plain is None:
+                others.append(value)
+            else:
+                self._add_literal(bit, *plain)
+        rest = condition._replace(values=tuple(others))
+        self._tests += [(bit, like) for like in text_tests(rest)]
+
+    def _add_literal(self, bit: int, text: str, prefix: bool) -> None:
+        if self._ignore_case:
+            text = text.lower()
+        known = self._prefixes.setdefault(len(text), {}) if prefix else self._exact
+        known[text] = known.get(text, 0) | bit
 
     def mask(self, value: bytes) -> int:
         """The rules that this value leaves open."""
         mask = self._masks.get(value)
         if mask is None:
-            text, mask = self._text(value), self._open
-            for bit, likes in self._tests:
-                if any(like(text) for like in likes):
-                    mask |= bit
+            mask = self._worked_out(self._text(value))
             if len(self._masks) >= REMEMBERED:
                 self._masks.clear()
             self._masks[value] = mask
         return mask
 
-    @property
-    def matters(self) -> bool:
-        return bool(self._tests)
+    def _worked_out(self, text: str) -> int:
+        if self._ignore_case:
+            text = text.lower()
+        mask = self._open | self._exact.get(text, 0)
+        for length, prefixes in self._prefixes.items():
+            mask |= prefixes.get(text[:length], 0)
+        for bit, like in self._tests:
+            if not mask & bit and like(text):
+                mask |= bit
+        return mask
 
 
 class ListenerRules:

@@ -22,9 +22,22 @@ def http_response(r: Record) -> Told:
 def alb_rule(r: Record) -> Told:
     conditions = listed(r["conditions"], nothing="no condition")
     which = "default rule" if r["priority"] == "default" else f"rule {r['priority']} ({conditions})"
-    passed_over = [str(rule["priority"]) for rule in r["evaluated"] if not rule["matched"]]
-    why = f"rules that did not match: {listed(passed_over)}" if passed_over else "the first rule that matched"
-    return Told(f"Listener {r['listener']}, {which}: {r['action']}", why)
+    passed_over = [rule for rule in r["evaluated"] if not rule["matched"]]
+    names = listed([str(rule["priority"]) for rule in passed_over])
+    why = f"rules that did not match: {names}" if passed_over else "the first rule that matched"
+    tried = tuple(f"rule {rule['priority']}: {rule['why']}" for rule in passed_over if rule.get("why"))
+    return Told(f"Listener {r['listener']}, {which}: {r['action']}", why, tried)
+
+
+@sentence("alb.redirect")
+def alb_redirect(r: Record) -> Told:
+    return Told(f"Sends the client to {r['url']}", f"status {r['status']}")
+
+
+@sentence("alb.target_group")
+def alb_target_group(r: Record) -> Told:
+    weights = tuple(f"{group}: weight {weight}" for group, weight in r["weights"].items())
+    return Told(f"Chose target group {r['chosen']}", f"by {r['why']}", weights)
 
 
 @sentence("alb.target")
@@ -55,7 +68,9 @@ def alb_connection(r: Record) -> Told:
 def alb_response(r: Record) -> Told:
     if r["source"] == "elb":
         return Told(
-            f"The load balancer itself answers {r['status']}", f"target: {r.get('target_status') or 'none'}"
+            f"The load balancer itself answers {r['status']}",
+            f"{r.get('cause') or 'no cause'}, target: {r.get('target') or 'none'}",
+            (r["sentence"],) if r.get("sentence") else (),
         )
     asked = f"{milliseconds(r['target_ms'])} after it was asked" if r["target_ms"] is not None else ""
     return Told(f"The target has answered {r['target_status']}: passes {r['status']} on", asked)

@@ -53,6 +53,16 @@ def element_restart(r: Record) -> Told:
     return Told(f"Started again, for the {r['restarts']}. time")
 
 
+@sentence("alb.configured")
+def alb_configured(r: Record) -> Told:
+    return Told(f"The load balancer node has new orders: {listed(r['changed'])}")
+
+
+@sentence("alb.document_refused")
+def alb_document_refused(r: Record) -> Told:
+    return Told(f"What the control plane says of {r['key']} cannot be carried out", r["why"])
+
+
 @sentence("target.state")
 def target_state(r: Record) -> Told:
     return Told(f"Target {r['target']} is {r['to']}, was {r['from']}", r.get("reason") or "")
