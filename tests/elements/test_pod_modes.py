@@ -209,7 +209,7 @@ def test_the_call_names_the_pod_and_inspect_shows_what_is_on(tmp_path):
     bed = Bed(tmp_path)
 
     async def story():
-        with pytest.raises(CallFailed, match="^nginx: unknown key 'x'"):
+        with pytest.raises(CallFailed, match=r"^nginx: unknown key 'x'"):
             await told(bed, x=1)
         assert bed.net.element("nginx").inspect()["modes"] == "none"
         shown = await told(bed, latency="exponential(20ms)", errors="5%")
