@@ -13,7 +13,8 @@ from orchestrator.control.api import USAGE, RequestFailed
 from orchestrator.journal.journey import Journey
 from orchestrator.journal.origins import went_before
 from orchestrator.journal.store import JournalStore
-from orchestrator.load_client import LoadClient
+from orchestrator.load.client import LoadClient
+from orchestrator.load.shapes import Closed, Open, Shape
 from orchestrator.metrics.ledger import Ledger
 
 POLL_S = 0.25
@@ -121,7 +122,7 @@ def journey_of(world: WorldLike, identity: str) -> Journey:
     return journey
 
 
-async def load(
+def load(
     world: WorldLike,
     *,
     concurrency: int,
@@ -129,13 +130,32 @@ async def load(
     url: str | None = None,
     element: str | None = None,
 ) -> AsyncIterator[dict[str, Any]]:
-    """A closed loop: so many requests at once, each followed by the next. Yields what the laptop has counted so far.
+    """A closed loop: so many requests at once, each followed by the next. Yields as `run_load` does."""
+    return run_load(world, Closed(concurrency, duration_s), url=url, element=element)
 
-    The last value has `running` False and is the result. Beside what `LoadRun.status` tells, a value has
-    `lost_clients`: how often the laptop was killed on the way, and `lag_ms`: how far the emulator fell behind
+
+def load_open(
+    world: WorldLike,
+    *,
+    stages: list[dict[str, float]],
+    url: str | None = None,
+    element: str | None = None,
+    **options: Any,
+) -> AsyncIterator[dict[str, Any]]:
+    """An open model: requests come at a rate, whatever becomes of those before them. Yields as `run_load` does."""
+    return run_load(world, Open(tuple(stages), options), url=url, element=element)
+
+
+async def run_load(
+    world: WorldLike, shape: Shape, *, url: str | None = None, element: str | None = None
+) -> AsyncIterator[dict[str, Any]]:
+    """Any load. Yields what the laptop has counted so far.
+
+    The last value has `running` False and is the result. Beside what `LoadRun.status` or `OpenRun.status` tells, a
+    value has `lost_clients`: how often the laptop was killed on the way, and `lag_ms`: how far the emulator fell behind
     meanwhile (`max`), and which element did (`element`). Breaking off stops the load.
     """
-    client = LoadClient(world, laptop_of(world, element), target_of(world, url), concurrency, duration_s)
+    client = LoadClient(world, laptop_of(world, element), target_of(world, url), shape)
     await world.settle()  # what elements report from here on is about this load
     with world.metrics.peaks(LAG) as lags_s:
         await client.start()

@@ -27,7 +27,11 @@ class Service:
             "trace": self.trace,
             "down": self.request_down,
         }
-        self.streams: dict[str, Stream] = {"load": self.load, "capture": self.capture}
+        self.streams: dict[str, Stream] = {
+            "load": self.load,
+            "load_open": self.load_open,
+            "capture": self.capture,
+        }
 
     def server(self) -> ApiServer:
         """These verbs for commands in other processes."""
@@ -54,6 +58,9 @@ class Service:
 
     def load(self, **arguments: Any) -> AsyncIterator[dict[str, Any]]:
         return operations.load(self._world, **arguments)
+
+    def load_open(self, **arguments: Any) -> AsyncIterator[dict[str, Any]]:
+        return operations.load_open(self._world, **arguments)
 
     def capture(self, **arguments: Any) -> AsyncIterator[dict[str, Any]]:
         """While this world's own URL is fetched if neither a URL nor a time is given and `until_fetched` is."""
