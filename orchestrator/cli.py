@@ -8,7 +8,17 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from orchestrator.commands import capture, checks, cluster, inspection, measure, nodes, requests, world
+from orchestrator.commands import (
+    capture,
+    checks,
+    cluster,
+    inspection,
+    measure,
+    nodes,
+    requests,
+    settings,
+    world,
+)
 from orchestrator.commands.failure import INTERRUPTED, explain
 from orchestrator.commands.kubectl import Untouched, kubectl
 from orchestrator.commands.terminal import say
@@ -77,6 +87,7 @@ for verb in (
     requests.trace,
     requests.load,
     inspection.inspect,
+    settings.get,
     cluster.scale,
     nodes.drain,
     nodes.cordon,
@@ -89,6 +100,7 @@ for verb in (
     checks.doctor,
 ):
     app.command()(verb)
+app.command("set")(settings.set_)
 app.add_typer(cluster.rollout, name="rollout")
 app.command(cls=Untouched, add_help_option=False, options_metavar="ANYTHING...")(kubectl)
 

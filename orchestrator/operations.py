@@ -53,6 +53,17 @@ def kinds_of(world: WorldLike) -> dict[str, str]:
     return {element["name"]: element["kind"] for element in world.ps()["elements"]}
 
 
+class Asked:
+    """A world as settings and scenarios see it: elements with their kinds, that can be called."""
+
+    def __init__(self, world: WorldLike) -> None:
+        self._world = world
+        self.call = world.call
+
+    def kinds(self) -> dict[str, str]:
+        return kinds_of(self._world)
+
+
 def has_laptop(world: WorldLike) -> bool:
     """Whether there is anybody in this world who could ask for something."""
     return "laptop" in kinds_of(world).values()

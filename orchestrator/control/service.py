@@ -25,6 +25,8 @@ class Service:
             "call": self.call,
             "inspect": self.inspect,
             "trace": self.trace,
+            "set": self.set,
+            "get": self.get,
             "down": self.request_down,
         }
         self.streams: dict[str, Stream] = {
@@ -51,6 +53,30 @@ class Service:
     async def trace(self, url: str | None = None, element: str | None = None) -> dict[str, Any]:
         """A packed journey."""
         return (await operations.trace(self._world, url, element)).packed()
+
+    async def set(self, words: list[str]) -> list[dict[str, str]]:
+        """What has changed: `target`, `key`, `before`, `after`, and what to set to take it back (`undo`)."""
+        from orchestrator.settings import verbs
+        from orchestrator.settings import words as said
+
+        changed = await verbs.apply(operations.Asked(self._world), said.from_words(words))
+        return [
+            {
+                "target": str(each.target),
+                "key": each.key,
+                "before": each.before,
+                "after": each.after,
+                "undo": each.target.assignment(each.key, each.before),
+            }
+            for each in changed
+        ]
+
+    async def get(self, target: str) -> dict[str, Any]:
+        """What is set on a target."""
+        from orchestrator.settings import verbs
+        from orchestrator.settings import words as said
+
+        return await verbs.read(operations.Asked(self._world), said.target_of(target))
 
     async def request_down(self) -> dict[str, Any]:
         self.down.set()
