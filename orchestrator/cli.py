@@ -9,9 +9,11 @@ import typer
 from typer.core import TyperGroup
 
 from orchestrator.commands import (
+    aws,
     capture,
     checks,
     cluster,
+    explaining,
     inspection,
     measure,
     nodes,
@@ -102,7 +104,9 @@ for verb in (
     app.command()(verb)
 app.command("set")(settings.set_)
 app.add_typer(cluster.rollout, name="rollout")
+app.add_typer(explaining.explain, name="explain")
 app.command(cls=Untouched, add_help_option=False, options_metavar="ANYTHING...")(kubectl)
+app.command(cls=Untouched, add_help_option=False, options_metavar="ANYTHING...")(aws.aws)
 
 
 def main() -> None:

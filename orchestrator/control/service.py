@@ -27,6 +27,7 @@ class Service:
             "trace": self.trace,
             "set": self.set,
             "get": self.get,
+            "explain": self.explain,
             "down": self.request_down,
         }
         self.streams: dict[str, Stream] = {
@@ -77,6 +78,12 @@ class Service:
         from orchestrator.settings import words as said
 
         return await verbs.read(operations.Asked(self._world), said.target_of(target))
+
+    async def explain(self, request_id: str) -> dict[str, Any]:
+        """Why a request got its answer."""
+        from orchestrator.explaining import explain_request
+
+        return await explain_request(self._world, request_id)
 
     async def request_down(self) -> dict[str, Any]:
         self.down.set()
