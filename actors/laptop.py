@@ -195,7 +195,8 @@ class Laptop(Element):
         """Begin an open model: requests come at a rate, whatever becomes of those before them; returns its status.
 
         A stage is `{"duration_s", "rate", "rate_at_end"?}` (requests a second); options are `arrivals` (poisson or
-        uniform), `max_connections`, `max_inflight`, `timeout_s`."""
+        uniform), `max_connections`, `max_inflight`, `timeout_s`, `seed`,
+        `warm_up_s` (of the stages' time; nothing is counted of it)."""
         self._check_idle()
         try:
             plan = plan_of(stages, options)

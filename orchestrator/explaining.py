@@ -110,7 +110,7 @@ def _chosen(records: dict[str, Record], response: Record | dict[str, Any]) -> st
         return f"{response['element']} answered {response['status']}: {response['sentence']}"
     if target is not None:
         many = len(target["candidates"])
-        status = f" and it answered {response['status']}" if response.get("status") else ""
+        status = f"; the answer was {response['status']}" if response.get("status") else ""
         return (
             f"{target['element']} chose {target['chosen']} out of {many} by {target['algorithm']}: "
             f"{target['why']}{status}"

@@ -72,16 +72,22 @@ def has_laptop(world: WorldLike) -> bool:
 def laptop_of(world: WorldLike, element: str | None = None) -> str:
     """The laptop that requests go out from: the named one, else the world's first. Raises `RequestFailed`."""
     kinds = kinds_of(world)
-    laptops = [name for name, kind in kinds.items() if kind == "laptop"]
     if element is None:
-        if not laptops:
-            raise RequestFailed("this world has no laptop that could ask for anything", USAGE)
-        return laptops[0]
+        return laptop_named(kinds)
+    laptops = [name for name, kind in kinds.items() if kind == "laptop"]
     check_names("element", [element], kinds)
     if element not in laptops:
         what = f"{element} is of kind {kinds[element]}; requests go out from a laptop"
         raise RequestFailed(what + suggestion(element, laptops, otherwise="there is"), USAGE)
     return element
+
+
+def laptop_named(kinds: dict[str, str]) -> str:
+    """The first laptop among elements with their kinds. Raises `RequestFailed`."""
+    for name, kind in kinds.items():
+        if kind == "laptop":
+            return name
+    raise RequestFailed("this world has no laptop that could ask for anything", USAGE)
 
 
 def target_of(world: WorldLike, url: str | None = None) -> str:

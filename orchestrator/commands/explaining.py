@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.commands.options import Json, the_world
-from orchestrator.commands.terminal import out, print_json
+from orchestrator.commands.terminal import pages, print_json
 
 explain = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
 
@@ -46,7 +46,7 @@ def request(
         return
     from rich.markup import escape
 
-    console = out()
+    console = pages()
     console.print(f"[bold]{escape(found['sentence'])}[/]")
     about = [found["request_id"], *([f"cause {found['cause']}"] if found["cause"] else [])]
     console.print(f"[dim]{escape('  '.join(about))}[/]")

@@ -52,13 +52,15 @@ class Open:
         return sum(stage["duration_s"] for stage in self.stages)
 
     def begin(self, elapsed_s: float = 0.0) -> Begin | None:
-        stages = []
+        stages, options = [], dict(self.options)
+        if "warm_up_s" in options:
+            options["warm_up_s"] = max(options["warm_up_s"] - elapsed_s, 0.0)
         for stage in self.stages:
             over_s = min(elapsed_s, stage["duration_s"])
             elapsed_s -= over_s
             if over_s < stage["duration_s"]:
                 stages.append(_rest(stage, over_s))
-        return Begin("load_open", {"stages": stages, **self.options}) if stages else None
+        return Begin("load_open", {"stages": stages, **options}) if stages else None
 
 
 def _rest(stage: dict[str, float], over_s: float) -> dict[str, float]:

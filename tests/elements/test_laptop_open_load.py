@@ -41,6 +41,27 @@ def test_a_plan_has_stages(scene):
     assert status["offered"] == 150 and status["duration_s"] == 3
 
 
+def test_what_is_due_in_the_warm_up_is_sent_and_not_counted(scene):
+    status = scene.run(lambda: opened(scene, 100, 3, arrivals="uniform", warm_up_s=1.0))
+    assert status["offered"] == status["requests"] == 200
+    assert (status["duration_s"], status["elapsed_s"]) == (2, pytest.approx(2, abs=0.05))
+    assert len(scene.home.connections) == 300
+
+
+def test_a_seed_gives_the_same_arrivals_whatever_the_laptop_did_before(directory: Path):
+    def offered(fetches: int) -> list[int]:
+        scene = Scene(directory)
+
+        async def story() -> Any:
+            for _ in range(fetches):
+                await scene.fetch()
+            return [(await opened(scene, 100, 1, seed=seed))["offered"] for seed in range(5)]
+
+        return scene.run(story)
+
+    assert offered(0) == offered(3)
+
+
 def test_a_stall_is_seen_by_the_open_model_and_not_by_the_closed_one(directory: Path):
     """Both send 100 requests a second to a site that stands still for a second."""
 
@@ -161,10 +182,12 @@ def test_it_can_be_stopped(scene):
         ({"arrivals": "bursty"}, "arrivals are poisson or uniform, not 'bursty'"),
         ({"max_connections": 0}, "a load has between 1 and 10000 connections, not 0"),
         ({"max_inflight": 0}, "max_inflight is 1 or more, not 0"),
+        ({"warm_up_s": 2.0}, "the warm-up ends before the load does, not after 2 s"),
         ({"timeout_s": 0}, "a request is given longer than 0 s"),
         (
             {"users": 3},
-            "unknown option 'users'; a load has arrivals, max_connections, max_inflight, timeout_s",
+            "unknown option 'users'; a load has arrivals, max_connections, max_inflight, timeout_s, seed, "
+            "warm_up_s",
         ),
         ({"stages": [{"rate": 3}]}, "a stage has duration_s, rate and perhaps rate_at_end, not rate"),
     ],

@@ -10,6 +10,7 @@ was is counted too: on a machine that cannot keep up, the figures must not be be
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 from actors.element import Context
@@ -33,6 +34,10 @@ class Plan:
     max_connections: int
     max_inflight: int
     timeout_ns: int
+    seed: int | None
+    """Arrivals are drawn from it, so that they are the same whatever else happens; if None, from the laptop's dice."""
+    warm_up_ns: int
+    """What is due in this first part of the plan is sent, and not counted."""
 
 
 class OpenRun:
@@ -42,9 +47,10 @@ class OpenRun:
         self.context = context
         self.counts = Counts()
         self.began_ns = context.now_ns()
-        self.last_ns = self.began_ns
+        self.last_ns = self._counted_ns = self.began_ns + plan.warm_up_ns
         self._plan, self._site = plan, site
-        self._coming: Iterator[int] = arrivals(plan.stages, plan.arrivals, context.random)
+        dice = context.random if plan.seed is None else Random(plan.seed)
+        self._coming: Iterator[int] = arrivals(plan.stages, plan.arrivals, dice)
         self._next_ns: int | None = None
         self._timer: Any = None
         self._inflight: dict[Arrival, None] = {}  # a set in the order in which they were due
@@ -87,10 +93,12 @@ class OpenRun:
             self._timer = self.context.call_at(self._next_ns, self._ring)
 
     def _arrive(self, due_ns: int, now_ns: int) -> None:
-        self._offered += 1
-        self._lag.record_value(min((now_ns - due_ns) // 1000, LONGEST_US))
+        counts = due_ns >= self._counted_ns
+        if counts:
+            self._offered += 1
+            self._lag.record_value(min((now_ns - due_ns) // 1000, LONGEST_US))
         if len(self._inflight) >= self._plan.max_inflight:
-            self._dropped["max_inflight"] += 1
+            self._dropped["max_inflight"] += counts
             return
         arrival = Arrival(due_ns)
         self._inflight[arrival] = None
@@ -101,6 +109,8 @@ class OpenRun:
     def answered(self, arrival: Arrival, status: int, server: bytes) -> None:
         """An answer is complete."""
         now_ns = self._over(arrival)
+        if arrival.due_ns < self._counted_ns:
+            return
         latency_ns = now_ns - arrival.due_ns
         self.counts.answered(status, server, latency_ns)
         self._service.record_value(min((now_ns - arrival.sent_ns) // 1000, LONGEST_US))
@@ -112,12 +122,14 @@ class OpenRun:
     def failed(self, arrival: Arrival, kind: str) -> None:
         """There is no answer, and will be none."""
         self._over(arrival)
-        self.counts.errors[kind] += 1
+        if arrival.due_ns >= self._counted_ns:
+            self.counts.errors[kind] += 1
 
     def _over(self, arrival: Arrival) -> int:
         self._inflight.pop(arrival, None)
-        self.last_ns = self.context.now_ns()
-        return self.last_ns
+        now_ns = self.context.now_ns()
+        self.last_ns = max(self.last_ns, now_ns)
+        return now_ns
 
     async def _watch(self) -> None:
         """Give up on those who have waited too long, and close the connections at the end."""
@@ -128,7 +140,8 @@ class OpenRun:
                 if arrival.due_ns > oldest_ns:
                     break
                 self._pool.give_up(arrival)
-                self.counts.latencies.record_value(min(self._plan.timeout_ns // 1000, LONGEST_US))
+                if arrival.due_ns >= self._counted_ns:
+                    self.counts.latencies.record_value(min(self._plan.timeout_ns // 1000, LONGEST_US))
                 self.failed(arrival, "timeout")
         self._pool.close()
 
@@ -140,9 +153,10 @@ class OpenRun:
         `latency_ms` counts from when requests were due (with those that timed out, at their time limit), `service_ms`
         from when they were sent: what lies between is what a closed loop would not have seen (coordinated omission).
         `dispatch_lag_ms` is the generator's own lateness."""
-        elapsed_s = ((self.context.now_ns() if self.running else self.last_ns) - self.began_ns) / SECOND
+        now_ns = self.context.now_ns() if self.running else self.last_ns
+        elapsed_s = max(now_ns - self._counted_ns, 0) / SECOND
         requests = sum(self.counts.statuses.values())
-        planned_s = duration_ns(self._plan.stages) / SECOND
+        planned_s = (duration_ns(self._plan.stages) - self._plan.warm_up_ns) / SECOND
         return {
             "running": self.running,
             "url": str(self._site.url),
@@ -153,7 +167,7 @@ class OpenRun:
             "requests": requests,
             "requests_per_s": requests / elapsed_s if elapsed_s else 0.0,
             "inflight": len(self._inflight),
-            "dropped": dict(sorted(self._dropped.items())),
+            "dropped": {reason: count for reason, count in sorted(self._dropped.items()) if count},
             "timeout_ms": self._plan.timeout_ns / MILLISECOND,
             **self.counts.status(),
             "service_ms": percentiles_ms(self._service),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from actors.parts.load.open_model import Plan
-from actors.protocols.arrivals import PATTERNS, POISSON, Stage
+from actors.protocols.arrivals import PATTERNS, POISSON, Stage, duration_ns
 from actors.units import SECOND
 
 MAX_RATE = 100_000.0
@@ -13,6 +13,8 @@ DEFAULTS: dict[str, Any] = {
     "max_connections": 1000,
     "max_inflight": 2000,
     "timeout_s": 10.0,
+    "seed": None,
+    "warm_up_s": 0.0,
 }
 
 
@@ -38,12 +40,18 @@ def plan_of(stages: list[dict[str, float]], options: dict[str, Any]) -> Plan:
         raise BadPlan(f"max_inflight is 1 or more, not {given['max_inflight']}")
     if not given["timeout_s"] > 0:
         raise BadPlan(f"a request is given longer than {given['timeout_s']:g} s")
+    plan = [_stage(each) for each in stages]
+    warm_up_ns = round(given["warm_up_s"] * SECOND)
+    if not 0 <= warm_up_ns < duration_ns(plan):
+        raise BadPlan(f"the warm-up ends before the load does, not after {given['warm_up_s']:g} s")
     return Plan(
-        [_stage(each) for each in stages],
+        plan,
         given["arrivals"],
         given["max_connections"],
         given["max_inflight"],
         round(given["timeout_s"] * SECOND),
+        given["seed"],
+        warm_up_ns,
     )
 
 
