@@ -18,6 +18,7 @@ from orchestrator.commands import (
     measure,
     nodes,
     requests,
+    scenarios,
     settings,
     world,
 )
@@ -95,6 +96,7 @@ for verb in (
     nodes.cordon,
     nodes.uncordon,
     capture.capture,
+    scenarios.run,
     measure.simulate,
     measure.bench,
     checks.validate,
