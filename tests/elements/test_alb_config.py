@@ -86,12 +86,9 @@ def test_documents_that_cannot_be_carried_out(key, where, value, complaint):
     assert complaint in str(raised.value)
 
 
+WORDS = st.sampled_from(["/x", "*", "default", "forward"])
 JUNK = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.text(max_size=5)
-    | st.sampled_from(["/x", "*", "default", "forward"]),
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | WORDS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
