@@ -134,7 +134,8 @@ class ListenerRules:
         while True:
             bit = mask & -mask
             number = bit.bit_length() - 1
-            if all(test(facts) for test in self._others[number]):
+            tests = self._others[number]
+            if not tests or all(test(facts) for test in tests):
                 break
             mask ^= bit
         evaluated = [_told(rule, facts) for rule in self.rules[: number + 1]] if explain else []
