@@ -186,7 +186,7 @@ def session_cookies(provider: Provider, session: Session, seal: Seal, dice: Rand
 
 
 def session_of(provider: Provider, cookies: Mapping[str, str], seal: Seal, unix_s: float) -> Session | None:
-    """The session that a request's cookies hold; None without one, or when it is over. Raises `Denied` for a false one."""
+    """The session that a request's cookies hold; None without one or after its end. Raises `Denied` for a false one."""
     shards: list[str] = []
     while (name := f"{provider.session_cookie}-{len(shards)}") in cookies and len(shards) < MAX_SHARDS:
         shards.append(cookies[name])
