@@ -32,7 +32,7 @@ LOOKS_AT = {
 }
 MAY_INSTALL = {
     "wire": {"msgpack", "dns"},
-    "protocols": {"dns", "httptools", "cryptography"},
+    "protocols": {"botocore", "cryptography", "dns", "httptools"},
     "units": {"pydantic"},
 }
 """Distributions that the innermost rooms may use; the others are not held to a list."""

@@ -1,0 +1,47 @@
+"""The names that AWS itself keeps in DNS: those of load balancers, in the zone elb.amazonaws.com."""
+
+from actors.parts.aws_api.store import Table
+from actors.parts.aws_api.topics import Topic
+
+ZONE = "elb.amazonaws.com."
+TTL_S = 60
+"""Elastic Load Balancing user guide, "How Elastic Load Balancing works"."""
+
+
+class Names:
+    """Load balancers' names and their addresses. No customer sees this zone in Route 53; name servers follow it."""
+
+    def __init__(self, table: Table, zones: Topic) -> None:
+        self._table = table
+        self._zones = zones
+
+    def start(self) -> None:
+        """Tell the name servers what is in the table."""
+        self._tell()
+
+    def set_addresses(self, name: str, addresses: list[str]) -> None:
+        """The name resolves to these addresses from now on; to none: the name is gone."""
+        key = name.rstrip(".") + "."
+        if not key.endswith(f".{ZONE}"):
+            raise ValueError(f"{name} does not lie in {ZONE}")
+        if addresses:
+            self._table.put(key, addresses)
+        else:
+            self._table.delete(key)
+        self._tell()
+
+    def addresses(self, name: str) -> list[str]:
+        """What the name resolves to; nothing if it is no load balancer's."""
+        return list(self._table.get(name.rstrip(".") + ".") or ())
+
+    def _tell(self) -> None:
+        record_sets = [
+            {
+                "Name": name,
+                "Type": "A",
+                "TTL": TTL_S,
+                "ResourceRecords": [{"Value": each} for each in addresses],
+            }
+            for name, addresses in self._table.items()
+        ]
+        self._zones.put(ZONE, {"record_sets": record_sets})
