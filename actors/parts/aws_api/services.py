@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from actors.parts.aws_api.plane import Plane, Service
 from actors.parts.aws_api.sts import Sts
+from actors.parts.aws_api.wafv2 import Wafv2
 
-SERVICES: tuple[Callable[[Plane], Service], ...] = (Sts,)
+SERVICES: tuple[Callable[[Plane], Service], ...] = (Sts, Wafv2)
 """In the order in which they start: each may ask those before it."""
 
 
