@@ -7,8 +7,8 @@ from typing import NamedTuple
 from actors.protocols.log_text import quoted
 
 LINE = (
-    '%s %s %s %s %s %s %s %s %s %s %d %d "%s" "%s" %s %s %s "%s" "%s" "%s" %s %s "%s" "-" "-" "%s" "%s" "-" "-" '
-    '%s "-" "-" "-"\n'
+    '%s %s %s %s %s %s %s %s %s %s %d %d "%s" "%s" %s %s %s "%s" "%s" "%s" %s %s "%s" "%s" "%s" "%s" "%s" "%s" "%s" '
+    '%s "%s" "%s" "%s"\n'
 )
 
 
@@ -50,6 +50,13 @@ class Entry(NamedTuple):
     trace_id: str
     matched_rule_priority: str
     actions: str
+    redirect_url: str = "-"
+    error_reason: str = "-"
+    classification: str = "-"
+    classification_reason: str = "-"
+    transformed_host: str = "-"
+    transformed_uri: str = "-"
+    request_transform_status: str = "-"
 
 
 @lru_cache(maxsize=8)
@@ -100,7 +107,14 @@ def line(entry: Entry) -> str:
         entry.matched_rule_priority,
         moment(entry.received_ns + entry.unix_offset_ns),
         entry.actions,
+        quoted(entry.redirect_url),
+        entry.error_reason,
         target,
         target_status,
+        entry.classification,
+        entry.classification_reason,
         origin.conn_trace_id,
+        quoted(entry.transformed_host),
+        quoted(entry.transformed_uri),
+        entry.request_transform_status,
     )

@@ -96,6 +96,14 @@ class HealthCheck:
         self._probes = 0
         self._probes_that_count_from = 0
 
+    @classmethod
+    def resumed(cls, settings: Settings, matcher: Matcher, now_ns: int, state: State) -> "HealthCheck":
+        """Checks that go on with new settings, of a target that is healthy or unhealthy and has nothing to prove."""
+        check = cls(settings, matcher, now_ns)
+        check.state = Healthy(failures=0) if state is State.HEALTHY else Unhealthy(passes=0)
+        check._probes = 1
+        return check
+
     def deadline_ns(self) -> int:
         """When the next probe is due."""
         return self._probe_at_ns

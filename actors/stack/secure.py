@@ -21,6 +21,15 @@ from typing import Any
 HANDSHAKE_TIMEOUT_S = 60.0
 """asyncio's default."""
 
+
+class HandshakeTimeout(TimeoutError):
+    """The TCP connection was there in time, and TLS was not."""
+
+
+class HandshakeCutShort(ConnectionResetError):
+    """The peer closed or reset the connection in the middle of the TLS handshake."""
+
+
 _RECORDS = 256 * 1024
 
 
@@ -76,7 +85,7 @@ class TlsConnection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         if self._transport is None:
-            self._fail(ConnectionResetError("closed in the middle of the TLS handshake"))
+            self._fail(HandshakeCutShort("closed in the middle of the TLS handshake"))
         elif not self.closing:
             self._end()
 
@@ -86,7 +95,8 @@ class TlsConnection(asyncio.Protocol):
         if self._transport is not None:
             self.application.connection_lost(error)
         else:
-            self._tell(error or ConnectionResetError("closed in the middle of the TLS handshake"))
+            happened = "closed" if error is None else f"{error}"
+            self._tell(HandshakeCutShort(f"{happened} in the middle of the TLS handshake"))
 
     def pause_writing(self) -> None:
         if self._transport is not None:

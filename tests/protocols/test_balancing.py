@@ -1,7 +1,20 @@
+from random import Random
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.protocols.balancing import Changed, Reason, State, Target, TargetGroup, TargetId
+from actors.protocols.balancing import (
+    Attributes,
+    Changed,
+    Choice,
+    Reason,
+    State,
+    Target,
+    TargetGroup,
+    TargetId,
+    Thresholds,
+)
 
 SECOND = 1_000_000_000
 
@@ -10,12 +23,28 @@ def target_id(number: int) -> TargetId:
     return TargetId(bytes([10, 0, number // 256, number % 256]), 80)
 
 
-def healthy_group(size: int, algorithm: str = "round_robin", **options: int) -> TargetGroup:
-    group = TargetGroup(algorithm, **options)
+def new_group(algorithm: str = "round_robin", **options: Any) -> TargetGroup:
+    return TargetGroup(Attributes(algorithm, **options), dice=Random(1))
+
+
+def healthy_group(size: int, algorithm: str = "round_robin", **options: Any) -> TargetGroup:
+    group = new_group(algorithm, **options)
     group.set_targets([target_id(number) for number in range(size)], now_ns=0)
     for target in list(group.targets.values()):
-        group.set_health(target, State.HEALTHY)
+        healthy(group, target)
     return group
+
+
+def healthy(group: TargetGroup, target: Target, now_ns: int = 0) -> list[Changed]:
+    return group.set_health(target, State.HEALTHY, now_ns=now_ns)
+
+
+def unhealthy(group: TargetGroup, target: Target, now_ns: int = 0) -> list[Changed]:
+    return group.set_health(target, State.UNHEALTHY, Reason.TIMEOUT, now_ns=now_ns)
+
+
+def choose(group: TargetGroup, explain: bool = False, now_ns: int = 0) -> Choice | None:
+    return group.choose(explain, now_ns=now_ns)
 
 
 def member(group: TargetGroup, number: int) -> Target:
@@ -23,7 +52,7 @@ def member(group: TargetGroup, number: int) -> Target:
 
 
 def chosen(group: TargetGroup) -> str:
-    choice = group.choose()
+    choice = choose(group)
     assert choice is not None
     return choice.target.text
 
@@ -32,53 +61,53 @@ def chosen(group: TargetGroup) -> str:
 
 
 def test_a_new_target_is_initial_and_gets_no_requests():
-    group = TargetGroup()
+    group = new_group()
     changes = group.set_targets([target_id(1)], now_ns=0)
     assert changes == [
         Changed(member(group, 1), State.UNUSED, State.INITIAL, Reason.REGISTRATION_IN_PROGRESS)
     ]
-    assert group.choose() is None
+    assert choose(group) is None
 
 
 def test_a_healthy_target_gets_requests_until_it_is_unhealthy():
     group = healthy_group(2)
     assert {chosen(group), chosen(group)} == {"10.0.0.0:80", "10.0.0.1:80"}
-    group.set_health(member(group, 0), State.UNHEALTHY, Reason.TIMEOUT)
+    unhealthy(group, member(group, 0))
     assert {chosen(group) for _ in range(4)} == {"10.0.0.1:80"}
 
 
 def test_the_same_health_again_is_no_change():
     group = healthy_group(1)
-    assert group.set_health(member(group, 0), State.HEALTHY) == []
+    assert healthy(group, member(group, 0)) == []
 
 
 def test_when_all_are_unhealthy_all_get_requests():
     group = healthy_group(2)
     for number in range(2):
-        group.set_health(member(group, number), State.UNHEALTHY, Reason.FAILED_HEALTH_CHECKS)
+        unhealthy(group, member(group, number))
     assert group.fail_open
     assert {chosen(group) for _ in range(2)} == {"10.0.0.0:80", "10.0.0.1:80"}
-    choice = group.choose(explain=True)
+    choice = choose(group, explain=True)
     assert choice is not None
     assert choice.why.startswith("fail-open, 0 healthy")
-    group.set_health(member(group, 1), State.HEALTHY)
+    healthy(group, member(group, 1))
     assert not group.fail_open
     assert {chosen(group) for _ in range(4)} == {"10.0.0.1:80"}
 
 
 def test_targets_that_are_all_initial_are_no_reason_to_fail_open():
-    group = TargetGroup()
+    group = new_group()
     group.set_targets([target_id(1), target_id(2)], now_ns=0)
     assert not group.fail_open
-    assert group.choose() is None
+    assert choose(group) is None
 
 
 def test_fail_open_also_below_a_share_of_healthy_targets():
-    group = healthy_group(4, minimum_healthy_percentage=50)
+    group = healthy_group(4, unhealthy_state_routing=Thresholds(1, 50))
     for number in range(2):
-        group.set_health(member(group, number), State.UNHEALTHY, Reason.TIMEOUT)
+        unhealthy(group, member(group, number))
     assert len({chosen(group) for _ in range(4)}) == 2
-    group.set_health(member(group, 2), State.UNHEALTHY, Reason.TIMEOUT)
+    unhealthy(group, member(group, 2))
     assert len({chosen(group) for _ in range(4)}) == 4
 
 
@@ -102,7 +131,7 @@ def test_without_delay_it_is_gone_at_once():
     [change] = group.set_targets([], now_ns=0)
     assert change.state is State.UNUSED
     assert group.targets == {}
-    assert group.choose() is None
+    assert choose(group) is None
 
 
 def test_registering_a_draining_target_again_makes_it_initial():
@@ -117,8 +146,8 @@ def test_health_of_a_draining_target_changes_nothing():
     group = healthy_group(1)
     target = member(group, 0)
     group.set_targets([], now_ns=0)
-    assert group.set_health(target, State.HEALTHY) == []
-    assert group.choose() is None
+    assert healthy(group, target) == []
+    assert choose(group) is None
 
 
 # ---- algorithms --------------------------------------------------------------------------------------------
@@ -132,15 +161,15 @@ def test_round_robin_goes_round_in_order_of_registration():
 def test_round_robin_goes_on_where_it_was_when_targets_come_and_go():
     group = healthy_group(4)
     assert [chosen(group)[-4:] for _ in range(2)] == ["0:80", "1:80"]
-    group.set_health(member(group, 0), State.UNHEALTHY, Reason.TIMEOUT)
+    unhealthy(group, member(group, 0))
     assert chosen(group)[-4:] == "2:80"
-    group.set_health(member(group, 0), State.HEALTHY)
+    healthy(group, member(group, 0))
     assert [chosen(group)[-4:] for _ in range(2)] == ["3:80", "0:80"]
 
 
 def test_least_outstanding_takes_the_idle_one():
     group = healthy_group(3, "least_outstanding_requests")
-    first, second = group.choose(), group.choose()
+    first, second = choose(group), choose(group)
     assert first is not None and second is not None
     assert chosen(group)[-4:] == "2:80"
     group.finished(second.target)
@@ -149,15 +178,15 @@ def test_least_outstanding_takes_the_idle_one():
 
 def test_the_choice_tells_every_candidate():
     group = healthy_group(2, "least_outstanding_requests")
-    group.choose()
-    choice = group.choose(explain=True)
+    choose(group)
+    choice = choose(group, explain=True)
     assert choice is not None
     assert choice.candidates == [
-        {"target": "10.0.0.0:80", "outstanding": 1, "state": "healthy"},
-        {"target": "10.0.0.1:80", "outstanding": 0, "state": "healthy"},
+        {"target": "10.0.0.0:80", "outstanding": 1, "state": "healthy", "weight": 1.0},
+        {"target": "10.0.0.1:80", "outstanding": 0, "state": "healthy", "weight": 1.0},
     ]
     assert choice.why == "fewest outstanding requests (0)"
-    choice = group.choose(explain=True)
+    choice = choose(group, explain=True)
     assert choice is not None
     assert choice.why == "fewest outstanding requests (1), first of 2 that tie"
 
@@ -189,7 +218,7 @@ STEPS = st.lists(
 @settings(max_examples=300, deadline=None)
 @given(STEPS)
 def test_least_outstanding_chooses_as_brute_force_does(steps):
-    group, model, busy = TargetGroup("least_outstanding_requests", deregistration_delay_ns=0), Model(), []
+    group, model, busy = new_group("least_outstanding_requests", deregistration_delay_ns=0), Model(), []
     wanted: set[TargetId] = set()
     for step, number in steps:
         target = group.targets.get(target_id(number))
@@ -197,7 +226,7 @@ def test_least_outstanding_chooses_as_brute_force_does(steps):
         match step:
             case "choose":
                 best = model.best()
-                choice = group.choose()
+                choice = choose(group)
                 assert (choice.target if choice else None) is best
                 if best is not None:
                     busy.append(best)
@@ -208,7 +237,7 @@ def test_least_outstanding_chooses_as_brute_force_does(steps):
                 if done in model.since:
                     model.stamp(done)
             case "healthy" | "unhealthy" if target is not None:
-                group.set_health(target, State(step), Reason.NONE)
+                group.set_health(target, State(step), Reason.NONE, now_ns=0)
             case "in" | "out":
                 (wanted.add if step == "in" else wanted.discard)(target_id(number))
                 group.set_targets(sorted(wanted), now_ns=0)
@@ -219,8 +248,8 @@ def test_least_outstanding_chooses_as_brute_force_does(steps):
 def follow(group: TargetGroup, model: Model, before: dict[TargetId, Target]) -> None:
     """Let the model know who may be chosen now: the healthy, or without any the unhealthy."""
     everybody = group.targets.values()
-    healthy = [target for target in everybody if target.state is State.HEALTHY]
-    routable = healthy or [target for target in everybody if target.state is State.UNHEALTHY]
+    well = [target for target in everybody if target.state is State.HEALTHY]
+    routable = well or [target for target in everybody if target.state is State.UNHEALTHY]
     for target in list(model.since):
         if target not in routable:
             del model.since[target]
@@ -234,7 +263,7 @@ def test_round_robin_is_even(size, requests):
     group = healthy_group(size)
     counts = [0] * size
     for _ in range(requests):
-        choice = group.choose()
+        choice = choose(group)
         assert choice is not None
         counts[choice.target.sequence] += 1
     assert max(counts) - min(counts) <= 1

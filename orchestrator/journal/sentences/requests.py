@@ -31,13 +31,17 @@ def alb_rule(r: Record) -> Told:
 def alb_target(r: Record) -> Told:
     width = max((len(c["target"]) for c in r["candidates"]), default=0)
     candidates = tuple(_candidate(c, width, chosen=c["target"] == r["chosen"]) for c in r["candidates"])
+    if r.get("left_out"):
+        candidates += (f"  and {r['left_out']} more",)
     chosen = f"chose {r['chosen']}" if r["chosen"] else "found no target"
     return Told(f"Target group {r['target_group']}, {r['algorithm']}: {chosen}", r["why"], candidates)
 
 
 def _candidate(candidate: Record, width: int, *, chosen: bool) -> str:
     mark = "▸" if chosen else " "
-    return f"{mark} {candidate['target']:<{width}}  {candidate['outstanding']:>3} outstanding  {candidate['state']}"
+    share = f", {candidate['weight']:.0%} of a full share" if candidate.get("weight", 1) < 1 else ""
+    busy = f"{candidate['outstanding']:>3} outstanding"
+    return f"{mark} {candidate['target']:<{width}}  {busy}  {candidate['state']}{share}"
 
 
 @sentence("alb.connection")

@@ -58,6 +58,15 @@ def target_state(r: Record) -> Told:
     return Told(f"Target {r['target']} is {r['to']}, was {r['from']}", r.get("reason") or "")
 
 
+@sentence("target.anomaly")
+def target_anomaly(r: Record) -> Told:
+    share = f" and gets {r['weight']:.0%} of a full share" if r["weight"] < 1 else ""
+    return Told(
+        f"Target {r['target']} is {r['result']}{share}",
+        f"{r['failing']:.0%} of its requests failed, its peers' normal is {r['normal']:.0%}",
+    )
+
+
 @sentence("target.registered", "target.deregistered")
 def target_registration(r: Record) -> Told:
     verb = "is" if len(r["targets"]) == 1 else "are"
