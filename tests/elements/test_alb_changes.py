@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.elements.alb_bed import ALB, ARN, GET, LISTENER_ARN, OK, Bed, silent, target
+from tests.elements.alb_bed import ALB, ARN, GET, LISTENER_ARN, OK, Bed, say, silent, target
 
 LISTENER, GROUP = f"listener/{LISTENER_ARN}", f"target-group/{ARN}"
 
@@ -158,6 +158,31 @@ def test_header_attributes_take_effect_from_the_next_request(tmp_path):
 
     bed.run(story())
     assert [b"x-forwarded-for" in request.fields for request in bed.target().requests] == [True, False]
+
+
+def test_a_listener_adds_fields_to_answers_and_may_hide_who_answers(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        bed.target().answer = say(
+            b"HTTP/1.1 200 OK\r\nX-Frame-Options: SAMEORIGIN\r\nContent-Length: 0\r\n\r\n"
+        )
+        talk = await bed.connect()
+        assert b"X-Frame-Options: SAMEORIGIN\r\n" in (await talk.ask(GET)).lines
+        attributes = {
+            "routing.http.response.x_frame_options.header_value": "DENY",
+            "routing.http.response.server.enabled": "false",
+            "routing.http.response.content_security_policy.header_value": "",
+        }
+        bed.change(LISTENER, attributes=attributes)
+        await settled()
+        assert (await talk.ask(GET)).lines == [b"X-Frame-Options: DENY\r\n"]
+        refused = await talk.ask(b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert refused.status == 405
+        assert b"X-Frame-Options: DENY\r\n" in refused.lines
+        assert not any(line.startswith(b"Server:") for line in refused.lines)
+
+    bed.run(story())
 
 
 def test_health_checks_begin_anew_when_their_settings_change(tmp_path):

@@ -136,6 +136,7 @@ QUERY = {
 }
 HOST_REGEX = {"Field": "host-header", "HostHeaderConfig": {"RegexValues": [r"^(.+)\.example\.com$"]}}
 PATH_REGEX = {"Field": "path-pattern", "PathPatternConfig": {"RegexValues": [r"^/api/?(.*)$"]}}
+BOTH = {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/a"], "RegexValues": ["^/b"]}}
 OLD_STYLE = {"Field": "path-pattern", "Values": ["/old/*"]}
 
 
@@ -158,6 +159,9 @@ OLD_STYLE = {"Field": "path-pattern", "Values": ["/old/*"]}
         (HOST_REGEX, facts(host="example.com"), False),
         (PATH_REGEX, facts("/api"), True),
         (PATH_REGEX, facts("/API"), False),
+        (BOTH, facts("/a"), True),
+        (BOTH, facts("/bc"), True),
+        (BOTH, facts("/c"), False),
         (OLD_STYLE, facts("/old/x"), True),
     ],
 )
@@ -174,8 +178,8 @@ def test_each_condition_in_awss_shape(condition, request_facts, expected):
         ({"Field": "colour", "Values": ["x"]}, "condition field 'colour' is none of host-header"),
         ({"Field": "path-pattern"}, "path-pattern has no values"),
         (
-            {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/"], "RegexValues": ["/"]}},
-            "path-pattern has RegexValues and Values",
+            {"Field": "source-ip", "SourceIpConfig": {"Values": ["10.0.0.0/8"], "RegexValues": ["10"]}},
+            "source-ip has no RegexValues",
         ),
     ],
 )
@@ -187,7 +191,7 @@ def test_conditions_that_cannot_be_carried_out(shape, complaint):
 @pytest.mark.parametrize("pattern", [r"(?=a)", r"(a)\1", r"(?>a)", r"a++", r"\p{L}", "(", "a{99999999999}"])
 def test_regular_expressions_that_aws_does_not_take(pattern):
     with pytest.raises(BadPattern):
-        ListenerRules([Rule(1, (Condition("path-pattern", (pattern,), regex=True),), DEFAULT)], DEFAULT)
+        ListenerRules([Rule(1, (Condition("path-pattern", (), regexes=(pattern,)),), DEFAULT)], DEFAULT)
 
 
 def test_weighted_and_sticky_forwards_in_awss_shape():

@@ -44,11 +44,13 @@ class Answer(NamedTuple):
     media: bytes
     body: bytes
     more: tuple[tuple[bytes, bytes], ...] = ()
+    server: bool = True
+    """Whether it says who has answered."""
 
     def fields(self, unix_s: int) -> list[tuple[bytes, bytes]]:
         """The header fields, without those that belong to a connection."""
         return [
-            (b"Server", SERVER),
+            *([(b"Server", SERVER)] if self.server else []),
             (b"Date", http_date(unix_s).encode()),
             (b"Content-Type", self.media),
             (b"Content-Length", b"%d" % len(self.body)),

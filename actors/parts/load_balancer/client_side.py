@@ -121,8 +121,8 @@ class ClientSide(asyncio.Protocol):
             chosen_cert_arn=self.listener.certificate_arn(certificate),
         )
         self.tls_lines = (
-            f"X-Amzn-Tls-Version: {self.origin.ssl_protocol}\r\n"
-            f"X-Amzn-Tls-Cipher-Suite: {self.origin.ssl_cipher}\r\n"
+            f"{self.listener.headers.tls_version}: {self.origin.ssl_protocol}\r\n"
+            f"{self.listener.headers.tls_cipher_suite}: {self.origin.ssl_cipher}\r\n"
         ).encode()
         self.node.context.record(
             "tls.established",

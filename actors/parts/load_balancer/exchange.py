@@ -256,8 +256,10 @@ class Exchange:
             self._finish(response.status, "target")
 
     def cookies(self, response: Response) -> bytes:
-        """`Set-Cookie` lines of the load balancer's own for the head of this response."""
-        return b"" if self.stickiness is None else self.stickiness.cookies_for(response)
+        """Lines of the load balancer's own for the head of this response: cookies, and what the listener adds."""
+        headers = self.client.listener.headers
+        added = headers.of_response(response) if headers.changes_responses else b""
+        return added if self.stickiness is None else added + self.stickiness.cookies_for(response)
 
     def _head_came(self, response: Response) -> None:
         self.first_byte_ns = self.node.context.now_ns()
@@ -278,6 +280,9 @@ class Exchange:
 
     def answer(self, answer: Answer, source: str) -> None:
         """Answer without a target; `source` is `elb`, or the rule's action that says so."""
+        headers = self.client.listener.headers
+        if headers.changes_answers:
+            answer = headers.of_answer(answer)
         self.sent_bytes += self.client.answer(self, answer)
         self._finish(answer.status, source)
 

@@ -6,6 +6,7 @@ from typing import Any
 from actors.parts.load_balancer.client import ClientConnection
 from actors.parts.load_balancer.client_side import Arrival, ClientSide
 from actors.parts.load_balancer.documents import Listener as Document
+from actors.parts.load_balancer.header_modification import HeaderModification
 from actors.parts.load_balancer.node import Node
 from actors.parts.load_balancer.target_group import RunningGroup
 from actors.parts.load_balancer.tls import server_context
@@ -37,6 +38,7 @@ class Listener:
         )
         certificates = document.certificates if document.protocol == "HTTPS" else ()
         self.default_certificate = certificates[0].domain if certificates else "-"
+        self.headers = HeaderModification(document.attributes)
         self._arns.update((each.domain, each.arn) for each in certificates)
         if self._server is not None and self._server.port == self.port:
             self._server.set_tls(context)

@@ -32,7 +32,7 @@ class Facts(NamedTuple):
 
 
 class Condition(NamedTuple):
-    """`name` is the header's for `http-header`. With `regex`, `values` are regular expressions.
+    """`name` is the header's for `http-header`; `regexes` are regular expressions, as good as `values`.
 
     `source-ip` has prefixes for values, `query-string` has `key=value`, or only `value` where any key will do.
     """
@@ -40,12 +40,14 @@ class Condition(NamedTuple):
     field: str
     values: tuple[str, ...]
     name: str = ""
-    regex: bool = False
+    regexes: tuple[str, ...] = ()
     pairs: tuple[tuple[str | None, str], ...] = ()
 
     def __str__(self) -> str:
         what = f"{self.field} {self.name}" if self.name else self.field
-        return f"{what} {'matches' if self.regex else 'is'} {' or '.join(self.values)}"
+        wanted = [f"is {' or '.join(self.values)}"] if self.values else []
+        wanted += [f"matches {' or '.join(self.regexes)}"] if self.regexes else []
+        return f"{what} {' or '.join(wanted)}"
 
 
 Test = Callable[[Facts], bool]
@@ -66,11 +68,10 @@ def header_values(head: Head, name: bytes) -> list[str]:
 def text_tests(condition: Condition) -> list[Like]:
     """The tests of `host-header`, `path-pattern` and `http-request-method`, whose subject is one text."""
     ignore_case = condition.field == "host-header"
-    if condition.regex:
-        return [expression(value, ignore_case=ignore_case).search for value in condition.values]
     if condition.field == "http-request-method":
         return [value.__eq__ for value in condition.values]
-    return [wildcard(value, ignore_case=ignore_case) for value in condition.values]
+    likes = [wildcard(value, ignore_case=ignore_case) for value in condition.values]
+    return likes + [expression(regex, ignore_case=ignore_case).search for regex in condition.regexes]
 
 
 def compiled(condition: Condition) -> Test:
@@ -87,10 +88,8 @@ def compiled(condition: Condition) -> Test:
 
 def _header_test(condition: Condition) -> Test:
     name = condition.name.lower().encode()
-    likes: list[Like] = [
-        expression(value, ignore_case=True).search if condition.regex else wildcard(value, ignore_case=True)
-        for value in condition.values
-    ]
+    likes = [wildcard(value, ignore_case=True) for value in condition.values]
+    likes += [expression(regex, ignore_case=True).search for regex in condition.regexes]
 
     def test(facts: Facts) -> bool:
         return any(like(value) for value in header_values(facts.head, name) for like in likes)

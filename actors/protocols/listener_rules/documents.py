@@ -51,8 +51,8 @@ def condition_of(shape: Shape) -> Condition:
     config = shape.get(_CONFIGS[field]) or {}
     regex = tuple(config.get("RegexValues") or shape.get("RegexValues") or ())
     values = config.get("Values") or shape.get("Values") or ()
-    if regex and (values or field not in _WITH_REGEX):
-        raise ValueError(f"{field} has RegexValues{' and Values' if values else ''}")
+    if regex and field not in _WITH_REGEX:
+        raise ValueError(f"{field} has no RegexValues")
     if not regex and not values:
         raise ValueError(f"{field} has no values")
     if field == "query-string":
@@ -60,7 +60,7 @@ def condition_of(shape: Shape) -> Condition:
         texts = tuple(value if key is None else f"{key}={value}" for key, value in pairs)
         return Condition(field, texts, pairs=pairs)
     name = config["HttpHeaderName"] if field == "http-header" else ""
-    return Condition(field, regex or tuple(values), name, bool(regex))
+    return Condition(field, tuple(values), name, regex)
 
 
 def action_of(shapes: Iterable[Shape]) -> Action:
