@@ -19,8 +19,8 @@ class Sockets(Protocol):
         host: str,
         port: int,
         *,
-        timeout_s: float | None = None,
-        ssl: ssl.SSLContext | None = None,
+        timeout_s: float,
+        ssl: Any = None,
         server_hostname: str | None = None,
     ) -> tuple[Any, Any]: ...
 

@@ -10,11 +10,13 @@ import hashlib
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 from actors.element import Context
 from actors.parts.https_client import Answer, HttpsClient, Resolve, Sockets, Unreachable
 from actors.protocols.authentication import oidc
 from actors.protocols.authentication.faults import Denied, Reason
+from actors.protocols.authentication.gates import Gate
 from actors.protocols.authentication.identity import FIELDS, Signer, identity_fields
 from actors.protocols.authentication.jwt import MAX_JWKS_BYTES, Token, Validation, bearer, read_jwks, verify
 from actors.protocols.authentication.oidc import IDP_TIMEOUT_S, MAX_CLAIMS, Provider, Session
@@ -24,8 +26,6 @@ from actors.units import SECOND
 KEYS_LIVE_NS = 300 * SECOND
 """How long a node believes a JWKS; AWS does not say how long its own do."""
 MAX_TOKENS = 64 * 1024
-
-Gate = Validation | Provider
 
 
 class Asked(NamedTuple):
@@ -85,6 +85,18 @@ class Gates:
             lines += passed.lines
         return Admitted(lines)
 
+    def begun(self, query: bytes, gates: Iterable[Gate]) -> Provider | None:
+        """The provider to which the user who comes back with this query was sent; None if it was none of these."""
+        state = dict(parse_qsl(query.decode("latin-1"))).get("state", "")
+        for gate in gates:
+            if isinstance(gate, Provider):
+                try:
+                    self._seal(gate).open(state)
+                except ValueError:
+                    continue
+                return gate
+        return None
+
     def public_key(self) -> str:
         """With which targets verify `X-Amzn-Oidc-Data`, as PEM."""
         return self._signer.public_pem()
@@ -110,7 +122,7 @@ class Gates:
     # ---- users ---------------------------------------------------------------------------------------------
 
     async def _authenticate(self, gate: Provider, asked: Asked) -> Admitted | Sent:
-        seal = Seal(self._secret, f"session {gate.issuer} {gate.client_id}")
+        seal = self._seal(gate)
         if asked.path == oidc.CALLBACK:
             return await self._take_back(gate, asked, seal)
         session = oidc.session_of(gate, asked.cookies(), seal, self._unix_s())
@@ -125,6 +137,9 @@ class Gates:
                 )
         login = oidc.login(gate, asked.url, asked.host, seal, self._context.random, self._unix_s())
         return Sent(login.location, [login.set_cookie])
+
+    def _seal(self, gate: Provider) -> Seal:
+        return Seal(self._secret, f"session {gate.issuer} {gate.client_id}")
 
     async def _take_back(self, gate: Provider, asked: Asked, seal: Seal) -> Sent:
         """A user comes back from the provider: fetch tokens and claims, and begin a session."""
