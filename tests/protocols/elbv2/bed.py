@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from actors.parts.load_balancer.documents import parse
 from actors.protocols.aws.errors import AwsError
 from actors.protocols.elbv2.engine import Delays, Engine
 from actors.protocols.elbv2.state import State
@@ -153,6 +154,13 @@ class Bed:
     def wait(self, seconds: float) -> None:
         self.now_ns += int(seconds * SECOND)
         self.engine.on_deadline(self.now_ns)
+        self.check_documents()
+
+    def check_documents(self) -> None:
+        """Nodes understand what they are told."""
+        for items in self.engine.documents.of_nodes().values():
+            for key, value in {**items, **self.engine.documents.targets(items, self.now_ns)}.items():
+                parse(key, value)
 
     # ---- things --------------------------------------------------------------------------------------------
 

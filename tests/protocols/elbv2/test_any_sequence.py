@@ -1,4 +1,4 @@
-"""Whatever is asked for, in whatever order: nothing dangles, nothing is taken twice, nodes are told what is described."""
+"""Whatever is asked for in whatever order: nothing dangles, nothing is taken twice, nodes are told what is so."""
 
 import json
 from random import Random
@@ -219,6 +219,7 @@ def test_any_sequence_of_requests_keeps_the_house_in_order(seed: int):
     check_nothing_dangles(bed)
     check_nothing_is_taken_twice(bed)
     check_what_is_told_is_what_is_described(bed)
+    bed.check_documents()
     again = Bed(loaded(bed.tables), nodes=NODES)
     again.now_ns = bed.now_ns
     assert again.engine.documents.of_nodes() == bed.engine.documents.of_nodes()

@@ -159,6 +159,7 @@ def test_a_listener_can_become_another(bed: Bed):
     assert [key for key in bed.engine.documents.of_nodes()["alb-1a"] if key.startswith("listener/")] == [
         f"listener/{listener}"
     ]
+    bed.wait(1)
 
 
 def test_certificates_are_added_and_removed_but_the_default_one(bed: Bed):
@@ -328,6 +329,7 @@ def test_all_six_conditions_in_one_rule(bed: Bed):
     ]
     source = [{"Field": "source-ip", "SourceIpConfig": {"Values": ["192.0.2.0/24", "2001:db8::/32"]}}]
     bed.ask("CreateRule", ListenerArn=listener, Priority=2, Conditions=source, Actions=[fixed()])
+    bed.wait(60)
 
 
 # ---- actions ---------------------------------------------------------------------------------------------------
@@ -431,6 +433,7 @@ def test_forwarding_to_several_groups_with_weights_and_stickiness(bed: Bed):
     action = weighted((groups[0], 0), (groups[1], 999), Enabled=True, DurationSeconds=604_800)
     rule = bed.rule(listener, 1, action)
     assert bed.ask("DescribeRules", RuleArns=[rule])["Rules"][0]["Actions"] == [action]
+    bed.wait(60)
     create = {"ListenerArn": listener, "Priority": 2, "Conditions": PATH}
     for wrong, code, message in (
         (weighted((groups[0], 1000)), "ValidationError", "between 0 and 999"),
