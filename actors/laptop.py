@@ -12,7 +12,10 @@ from actors.parts.browser import Browser, Fetched
 from actors.parts.config_fields import Part
 from actors.parts.dhcp_udp import DhcpInterface
 from actors.parts.dns_udp import SharedResolve, ask
-from actors.parts.load import LoadRun
+from actors.parts.load.closed import LoadRun
+from actors.parts.load.open_model import OpenRun
+from actors.parts.load.plan import BadPlan, plan_of
+from actors.parts.load.site import Site
 from actors.parts.names import BrowserDns
 from actors.parts.tools import ping
 from actors.protocols.dhcp.client import Lease
@@ -81,7 +84,7 @@ class Laptop(Element):
             context, self.stack, BrowserDns(context, self._resolve, config.browser.dns_cache_max_ttl)
         )
         self._online = asyncio.Event()
-        self._load: LoadRun | None = None
+        self._load: LoadRun | OpenRun | None = None
 
     async def start(self) -> None:
         self.browser.warm_up()
@@ -178,21 +181,43 @@ class Laptop(Element):
 
     async def call_load_start(self, url: str, concurrency: int, duration_s: float) -> dict[str, Any]:
         """Begin a closed loop of `concurrency` users for so many seconds; returns its status."""
-        if self._load is not None and self._load.running:
-            raise CallFailed("a load is running already; stop it first")
+        self._check_idle()
         if not 1 <= concurrency <= MAX_CONCURRENCY:
             raise CallFailed(f"a load needs between 1 and {MAX_CONCURRENCY} users at once, not {concurrency}")
         if not duration_s > 0:
             raise CallFailed(f"a load lasts longer than {duration_s:g} s")
+        self._load = LoadRun(self.context, await self._site(url), concurrency, duration_s)
+        return self._load.status()
+
+    async def call_load_open(
+        self, url: str, stages: list[dict[str, float]], **options: Any
+    ) -> dict[str, Any]:
+        """Begin an open model: requests come at a rate, whatever becomes of those before them; returns its status.
+
+        A stage is `{"duration_s", "rate", "rate_at_end"?}` (requests a second); options are `arrivals` (poisson or
+        uniform), `max_connections`, `max_inflight`, `timeout_s`, `seed`,
+        `warm_up_s` (of the stages' time; nothing is counted of it)."""
+        self._check_idle()
+        try:
+            plan = plan_of(stages, options)
+        except BadPlan as error:
+            raise CallFailed(f"{self.context.name}: {error}") from None
+        self._load = OpenRun(self.context, await self._site(url), plan)
+        return self._load.status()
+
+    def _check_idle(self) -> None:
+        if self._load is not None and self._load.running:
+            raise CallFailed("a load is running already; stop it first")
+
+    async def _site(self, url: str) -> Site:
         target = _url(url)
         if not await self._wait_for_network():
             raise CallFailed(_NETWORK_DOWN.error)
         tls = self.browser.tls if target.scheme == "https" else None
-        self._load = LoadRun(self.context, self.stack, self._resolve, tls, target, concurrency, duration_s)
-        return self._load.status()
+        return Site(self.stack, self._resolve, tls, target)
 
     async def call_load_status(self) -> dict[str, Any]:
-        """What the latest load has counted so far; see `LoadRun.status`."""
+        """What the latest load has counted so far; see `LoadRun.status` and `OpenRun.status`."""
         if self._load is None:
             raise CallFailed("there has been no load yet")
         return self._load.status()

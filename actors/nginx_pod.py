@@ -14,6 +14,7 @@ from actors.element import CallFailed, Context, Element, ElementConfig, ElementN
 from actors.parts.pod.container import Container, StartError
 from actors.parts.pod.container_log import ContainerLog
 from actors.parts.pod.image import ContainerImage
+from actors.parts.pod.modes import BadMode, Modes
 from actors.protocols.kubelet.commands import START_ERROR
 from actors.stack import Stack
 from actors.wire.addresses import mac_bytes
@@ -44,6 +45,7 @@ class NginxPod(Element):
         self.stack = Stack(context)
         self.stack.add_interface(INTERFACE)
         self.containers: dict[str, Container] = {}
+        self.modes = Modes()
         # Every packet comes by here, so the runtime gets the stack's own method, not one that calls it.
         self.on_frame = self.stack.on_frame  # type: ignore[method-assign]
 
@@ -70,6 +72,23 @@ class NginxPod(Element):
         port: Any = self.context.ports[INTERFACE]
         port.mtu = min(port.mtu, mtu)
 
+    # ---- misbehaviour --------------------------------------------------------------------------------------
+
+    async def call_set(self, **settings: Any) -> dict[str, Any]:
+        """Switch modes while the pod runs: `latency="200ms"`, `errors="20%"`, `latency="off"` (`parts/pod/modes.py`).
+
+        Returns `{"modes": all keys with their values, "changed": {key: {"from", "to"}}}`."""
+        try:
+            changed = self.modes.change(settings)
+        except BadMode as error:
+            raise CallFailed(f"{self.context.name}: {error}") from None
+        for container in self.containers.values():
+            if container.nginx is not None:
+                await container.nginx.follow_modes()
+        if changed:
+            self.context.event("pod.mode", pod=self.config.pod, changed=changed)
+        return {"modes": self.modes.all(), "changed": changed}
+
     # ---- containers ----------------------------------------------------------------------------------------
 
     async def call_start_container(
@@ -94,7 +113,9 @@ class NginxPod(Element):
             raise CallFailed(f"{self.context.name}: image: {error}") from None
         env = {"HOSTNAME": self.config.pod.partition("/")[2], **env}
         log = ContainerLog(self.context, log_path)
-        container = Container(self.context, self.stack, name, container_id, checked, env, log, self._exited)
+        container = Container(
+            self.context, self.stack, name, container_id, checked, env, log, self.modes, self._exited
+        )
         try:
             container.start(checked.argv(command, args))
         except StartError as error:
@@ -146,6 +167,7 @@ class NginxPod(Element):
     def inspect(self) -> dict[str, Any]:
         return {
             "pod": self.config.pod,
+            "modes": self.modes.shown() or "none",
             "containers": {
                 name: {
                     "id": container.id,

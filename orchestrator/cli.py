@@ -8,7 +8,20 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from orchestrator.commands import capture, checks, cluster, inspection, measure, nodes, requests, world
+from orchestrator.commands import (
+    aws,
+    capture,
+    checks,
+    cluster,
+    explaining,
+    inspection,
+    measure,
+    nodes,
+    requests,
+    scenarios,
+    settings,
+    world,
+)
 from orchestrator.commands.failure import INTERRUPTED, explain
 from orchestrator.commands.kubectl import Untouched, kubectl
 from orchestrator.commands.terminal import say
@@ -77,11 +90,13 @@ for verb in (
     requests.trace,
     requests.load,
     inspection.inspect,
+    settings.get,
     cluster.scale,
     nodes.drain,
     nodes.cordon,
     nodes.uncordon,
     capture.capture,
+    scenarios.run,
     measure.simulate,
     measure.bench,
     checks.validate,
@@ -89,8 +104,11 @@ for verb in (
     checks.doctor,
 ):
     app.command()(verb)
+app.command("set")(settings.set_)
 app.add_typer(cluster.rollout, name="rollout")
+app.add_typer(explaining.explain, name="explain")
 app.command(cls=Untouched, add_help_option=False, options_metavar="ANYTHING...")(kubectl)
+app.command(cls=Untouched, add_help_option=False, options_metavar="ANYTHING...")(aws.aws)
 
 
 def main() -> None:

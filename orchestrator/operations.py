@@ -13,7 +13,8 @@ from orchestrator.control.api import USAGE, RequestFailed
 from orchestrator.journal.journey import Journey
 from orchestrator.journal.origins import went_before
 from orchestrator.journal.store import JournalStore
-from orchestrator.load_client import LoadClient
+from orchestrator.load.client import LoadClient
+from orchestrator.load.shapes import Closed, Open, Shape
 from orchestrator.metrics.ledger import Ledger
 
 POLL_S = 0.25
@@ -52,6 +53,17 @@ def kinds_of(world: WorldLike) -> dict[str, str]:
     return {element["name"]: element["kind"] for element in world.ps()["elements"]}
 
 
+class Asked:
+    """A world as settings and scenarios see it: elements with their kinds, that can be called."""
+
+    def __init__(self, world: WorldLike) -> None:
+        self._world = world
+        self.call = world.call
+
+    def kinds(self) -> dict[str, str]:
+        return kinds_of(self._world)
+
+
 def has_laptop(world: WorldLike) -> bool:
     """Whether there is anybody in this world who could ask for something."""
     return "laptop" in kinds_of(world).values()
@@ -60,16 +72,22 @@ def has_laptop(world: WorldLike) -> bool:
 def laptop_of(world: WorldLike, element: str | None = None) -> str:
     """The laptop that requests go out from: the named one, else the world's first. Raises `RequestFailed`."""
     kinds = kinds_of(world)
-    laptops = [name for name, kind in kinds.items() if kind == "laptop"]
     if element is None:
-        if not laptops:
-            raise RequestFailed("this world has no laptop that could ask for anything", USAGE)
-        return laptops[0]
+        return laptop_named(kinds)
+    laptops = [name for name, kind in kinds.items() if kind == "laptop"]
     check_names("element", [element], kinds)
     if element not in laptops:
         what = f"{element} is of kind {kinds[element]}; requests go out from a laptop"
         raise RequestFailed(what + suggestion(element, laptops, otherwise="there is"), USAGE)
     return element
+
+
+def laptop_named(kinds: dict[str, str]) -> str:
+    """The first laptop among elements with their kinds. Raises `RequestFailed`."""
+    for name, kind in kinds.items():
+        if kind == "laptop":
+            return name
+    raise RequestFailed("this world has no laptop that could ask for anything", USAGE)
 
 
 def target_of(world: WorldLike, url: str | None = None) -> str:
@@ -121,7 +139,7 @@ def journey_of(world: WorldLike, identity: str) -> Journey:
     return journey
 
 
-async def load(
+def load(
     world: WorldLike,
     *,
     concurrency: int,
@@ -129,13 +147,32 @@ async def load(
     url: str | None = None,
     element: str | None = None,
 ) -> AsyncIterator[dict[str, Any]]:
-    """A closed loop: so many requests at once, each followed by the next. Yields what the laptop has counted so far.
+    """A closed loop: so many requests at once, each followed by the next. Yields as `run_load` does."""
+    return run_load(world, Closed(concurrency, duration_s), url=url, element=element)
 
-    The last value has `running` False and is the result. Beside what `LoadRun.status` tells, a value has
-    `lost_clients`: how often the laptop was killed on the way, and `lag_ms`: how far the emulator fell behind
+
+def load_open(
+    world: WorldLike,
+    *,
+    stages: list[dict[str, float]],
+    url: str | None = None,
+    element: str | None = None,
+    **options: Any,
+) -> AsyncIterator[dict[str, Any]]:
+    """An open model: requests come at a rate, whatever becomes of those before them. Yields as `run_load` does."""
+    return run_load(world, Open(tuple(stages), options), url=url, element=element)
+
+
+async def run_load(
+    world: WorldLike, shape: Shape, *, url: str | None = None, element: str | None = None
+) -> AsyncIterator[dict[str, Any]]:
+    """Any load. Yields what the laptop has counted so far.
+
+    The last value has `running` False and is the result. Beside what `LoadRun.status` or `OpenRun.status` tells, a
+    value has `lost_clients`: how often the laptop was killed on the way, and `lag_ms`: how far the emulator fell behind
     meanwhile (`max`), and which element did (`element`). Breaking off stops the load.
     """
-    client = LoadClient(world, laptop_of(world, element), target_of(world, url), concurrency, duration_s)
+    client = LoadClient(world, laptop_of(world, element), target_of(world, url), shape)
     await world.settle()  # what elements report from here on is about this load
     with world.metrics.peaks(LAG) as lags_s:
         await client.start()

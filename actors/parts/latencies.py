@@ -9,9 +9,9 @@ LONGEST_US = 60_000_000
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9, "max": 100.0}
 
 
-def new_histogram() -> HdrHistogram:
-    """For latencies in microseconds, at most `LONGEST_US`."""
-    return HdrHistogram(1, LONGEST_US, 3)
+def new_histogram(digits: int = 3) -> HdrHistogram:
+    """For latencies in microseconds, at most `LONGEST_US`; two digits take a tenth of the memory of three."""
+    return HdrHistogram(1, LONGEST_US, digits)
 
 
 def percentiles_ms(histogram: HdrHistogram) -> dict[str, float]:

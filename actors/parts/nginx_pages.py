@@ -41,8 +41,16 @@ _REASONS = {
     400: "Bad Request",
     404: "Not Found",
     405: "Not Allowed",
+    408: "Request Time-out",
+    413: "Request Entity Too Large",
+    429: "Too Many Requests",
     500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Temporarily Unavailable",
+    504: "Gateway Time-out",
 }
+ERROR_STATUSES = frozenset(status for status in _REASONS if status >= 400)
+"""Those that there is a page for."""
 
 MODIFIED = http_date(MODIFIED_S)
 

@@ -5,20 +5,34 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.commands.failure import ENVIRONMENT
+from orchestrator.commands.failure import ENVIRONMENT, usage
 from orchestrator.commands.options import Json, read_config
 from orchestrator.commands.terminal import out, print_json
 
 MARKS = {"ok": "[green]ok[/]", "warn": "[yellow]warn[/]", "fail": "[bold red]fail[/]"}
 
 
-def validate(file: Annotated[Path, typer.Argument(help="World file.")], as_json: Json = False) -> None:
-    """Check a world file; every fault is shown with its line, and nothing is started.
+def validate(
+    file: Annotated[Path, typer.Argument(help="World or scenario file.")], as_json: Json = False
+) -> None:
+    """Check a world or scenario file; every fault is shown with its line, and nothing is started.
 
     [bold]Examples[/bold]
 
       journey validate configs/journey.yaml
+      journey validate configs/scenarios/lor-vs-round-robin.yaml
     """
+    from orchestrator.scenarios.loader import is_scenario, load_scenario
+
+    if is_scenario(file):
+        scenario = load_scenario(file).scenario
+        variants = list(scenario.variants)
+        if as_json:
+            print_json({"name": scenario.name, "variants": variants, "thresholds": len(scenario.thresholds)})
+        else:
+            many = f"{len(variants)} variants" if variants else "no variants"
+            out().print(f"{file} is sound: {many}, {len(scenario.thresholds)} thresholds")
+        return
     config = read_config(file)
     if as_json:
         print_json({"name": config.name, "elements": len(config.elements), "links": len(config.links)})
@@ -26,16 +40,23 @@ def validate(file: Annotated[Path, typer.Argument(help="World file.")], as_json:
         out().print(f"{file} is sound: {len(config.elements)} elements, {len(config.links)} links")
 
 
-def schema() -> None:
-    """Print the JSON Schema of world files, for editors.
+def schema(
+    what: Annotated[str, typer.Argument(metavar="[world|scenario]", help="Which files.")] = "world",
+) -> None:
+    """Print the JSON Schema of world or scenario files, for editors.
 
     [bold]Examples[/bold]
 
       journey schema > world.schema.json
+      journey schema scenario > scenario.schema.json
     """
-    from orchestrator.config.schema import world_schema
+    from orchestrator.config.errors import suggestion
+    from orchestrator.config.schema import scenario_schema, world_schema
 
-    print_json(world_schema())
+    makers = {"world": world_schema, "scenario": scenario_schema}
+    if what not in makers:
+        usage(f"there is no schema of {what!r}{suggestion(what, makers, otherwise='there are')}")
+    print_json(makers[what]())
 
 
 def doctor(as_json: Json = False) -> None:

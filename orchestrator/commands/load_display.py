@@ -85,10 +85,19 @@ def load_tables(result: Status) -> "Iterable[RenderableType]":
         yield errors
     if result["latency_ms"]:
         latency = Table("latency", *(_right(name) for name in PERCENTILES), box=None, padding=(0, 2, 0, 0))
-        latency.add_row("ms", *(f"{result['latency_ms'][name]:.2f}" for name in PERCENTILES))
+        for name, key in _latencies(result):
+            latency.add_row(name, *(f"{result[key][each]:.2f}" for each in PERCENTILES))
         yield latency
     if notes := list(_notes(result)):
         yield Text("\n".join(notes), style="dim")
+
+
+def _latencies(result: Status) -> Iterator[tuple[str, str]]:
+    if not result.get("service_ms"):
+        yield "ms", "latency_ms"
+        return
+    yield "ms, from when requests were due", "latency_ms"
+    yield "ms, from when they were sent", "service_ms"
 
 
 def _notes(result: Status) -> Iterator[str]:

@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 
 import typer
 
-from orchestrator.commands.failure import THRESHOLD
-from orchestrator.commands.options import File, FileOption, Json, read_config, seconds
+from orchestrator.commands.failure import THRESHOLD, usage
+from orchestrator.commands.options import FileOption, Json, read_config, seconds
+from orchestrator.commands.scenarios import play_scenario
 from orchestrator.commands.terminal import out, print_json, say
 
 Seed = Annotated[
@@ -19,8 +20,22 @@ Seed = Annotated[
         show_default=False,
     ),
 ]
-Concurrency = Annotated[int, typer.Option("--concurrency", "-c", min=1, help="Requests at the same time.")]
-Duration = Annotated[str, typer.Option("--duration", "-d", help="Virtual time of load, such as 5s.")]
+File = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[FILE]",
+        help="World or scenario file; the default world if none is given.",
+        show_default=False,
+    ),
+]
+Concurrency = Annotated[
+    int | None,
+    typer.Option("--concurrency", "-c", min=1, help="Requests at the same time; 8.", show_default=False),
+]
+Duration = Annotated[
+    str | None,
+    typer.Option("--duration", "-d", help="Virtual time of load, such as 5s; 5s.", show_default=False),
+]
 Output = Annotated[
     Path | None,
     typer.Option(
@@ -32,19 +47,30 @@ Output = Annotated[
 def simulate(
     file: File = None,
     seed: Seed = None,
-    concurrency: Concurrency = 8,
-    duration: Duration = "5s",
+    concurrency: Concurrency = None,
+    duration: Duration = None,
     output: Output = None,
     as_json: Json = False,
 ) -> None:
-    """Run a world under load on the virtual clock: equal seeds give equal journals, byte for byte.
+    """Run a world under load, or a scenario, on the virtual clock: equal seeds give equal runs, byte for byte.
 
     [bold]Examples[/bold]
 
       journey simulate --seed 7
       journey simulate configs/journey.yaml --seed 8 --duration 30s -o journal.ndjson
       journey simulate --seed 7 --json | jq -r .journal_hash
+      journey simulate configs/scenarios/lor-vs-round-robin.yaml --seed 1
+
+    With a scenario it ends as `journey run` does.
     """
+    if file is not None and _is_scenario(file):
+        if (concurrency, duration, output) != (None, None, None):
+            usage(
+                "a scenario says itself what its load is: --concurrency, --duration and --output are for worlds"
+            )
+        play_scenario(file, seed, on_virtual_clock=True, as_json=as_json)
+        return
+    duration, concurrency = duration or "5s", concurrency or 8
     config, duration_s = read_config(file), seconds(duration)
     from orchestrator.simulation import simulate as run
 
@@ -70,6 +96,12 @@ def simulate(
         f"{result['virtual_s']:.1f} s of the world in {result['wall_s']:.1f} s ({pace:.1f} times real time)"
     )
     show_result(console, f"{told(result['load'])}, {concurrency} at once", result["load"])
+
+
+def _is_scenario(file: Path) -> bool:
+    from orchestrator.scenarios.loader import is_scenario
+
+    return is_scenario(file)
 
 
 def bench(file: FileOption = None, as_json: Json = False) -> None:

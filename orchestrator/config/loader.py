@@ -28,7 +28,7 @@ Model = TypeVar("Model", bound=BaseModel)
 def load_world(path: Path | str) -> World:
     """Read and check a world file; raises `ConfigErrors` with every fault that it has."""
     path = Path(path)
-    return read_world(_read_text(path), path)
+    return read_world(read_text(path), path)
 
 
 def read_world(text: str, path: Path) -> World:
@@ -141,7 +141,8 @@ def _put(value: Any, path: ConfigPath, new: str) -> None:
     value[path[-1]] = new
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """A file's text; raises `ConfigErrors` where it cannot be had."""
     try:
         data = path.read_bytes()
     except OSError as error:

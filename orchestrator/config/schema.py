@@ -1,4 +1,6 @@
-"""The JSON Schema of world files, for editors (`journey schema`): what an element may have follows from its kind."""
+"""The JSON Schema of world and scenario files, for editors (`journey schema`); what an element may have follows from
+its kind.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,6 +38,16 @@ def world_schema() -> dict[str, Any]:
         "allOf": [{"if": _is_of(name), "then": {"$ref": f"#/$defs/{name}"}} for name in names],
     }
     return {"$schema": DIALECT, "title": "A world of packet-journey", **_top(), "$defs": definitions}
+
+
+def scenario_schema() -> dict[str, Any]:
+    """The schema of a scenario file."""
+    from orchestrator.scenarios.models import Scenario
+
+    schema: dict[str, Any] = Scenario.model_json_schema()
+    definitions = {name: _readable(inner) for name, inner in schema.pop("$defs").items()}
+    top: dict[str, Any] = _readable(schema)
+    return {"$schema": DIALECT, "title": "A scenario of packet-journey", **top, "$defs": definitions}
 
 
 def _is_of(kind: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.element import CallFailed
+from actors.protocols.kubernetes.status import ApiError
 
 log = logging.getLogger("orchestrator")
 
@@ -86,6 +87,9 @@ class ApiServer:
             await say(error=str(error), exit=error.code)
         except CallFailed as error:
             await say(error=str(error), exit=ENVIRONMENT)
+        except ApiError as error:
+            words = f"Error from server ({error.reason}): {error.message}"
+            await say(error=words, exit=USAGE if error.code < 500 else ENVIRONMENT)
         except (ValueError, TypeError, KeyError, LookupError) as error:
             await say(error=f"{type(error).__name__}: {error}", exit=USAGE)
         await say(end=True)

@@ -25,9 +25,16 @@ class Service:
             "call": self.call,
             "inspect": self.inspect,
             "trace": self.trace,
+            "set": self.set,
+            "get": self.get,
+            "explain": self.explain,
             "down": self.request_down,
         }
-        self.streams: dict[str, Stream] = {"load": self.load, "capture": self.capture}
+        self.streams: dict[str, Stream] = {
+            "load": self.load,
+            "load_open": self.load_open,
+            "capture": self.capture,
+        }
 
     def server(self) -> ApiServer:
         """These verbs for commands in other processes."""
@@ -48,12 +55,45 @@ class Service:
         """A packed journey."""
         return (await operations.trace(self._world, url, element)).packed()
 
+    async def set(self, words: list[str]) -> list[dict[str, str]]:
+        """What has changed: `target`, `key`, `before`, `after`, and what to set to take it back (`undo`)."""
+        from orchestrator.settings import verbs
+        from orchestrator.settings import words as said
+
+        changed = await verbs.apply(operations.Asked(self._world), said.from_words(words))
+        return [
+            {
+                "target": str(each.target),
+                "key": each.key,
+                "before": each.before,
+                "after": each.after,
+                "undo": each.target.assignment(each.key, each.before),
+            }
+            for each in changed
+        ]
+
+    async def get(self, target: str) -> dict[str, Any]:
+        """What is set on a target."""
+        from orchestrator.settings import verbs
+        from orchestrator.settings import words as said
+
+        return await verbs.read(operations.Asked(self._world), said.target_of(target))
+
+    async def explain(self, request_id: str) -> dict[str, Any]:
+        """Why a request got its answer."""
+        from orchestrator.explaining import explain_request
+
+        return await explain_request(self._world, request_id)
+
     async def request_down(self) -> dict[str, Any]:
         self.down.set()
         return {"directory": str(self._world.directory), "pid": os.getpid()}
 
     def load(self, **arguments: Any) -> AsyncIterator[dict[str, Any]]:
         return operations.load(self._world, **arguments)
+
+    def load_open(self, **arguments: Any) -> AsyncIterator[dict[str, Any]]:
+        return operations.load_open(self._world, **arguments)
 
     def capture(self, **arguments: Any) -> AsyncIterator[dict[str, Any]]:
         """While this world's own URL is fetched if neither a URL nor a time is given and `until_fetched` is."""

@@ -12,6 +12,7 @@ from typing import Any
 from actors.element import Context
 from actors.parts.pod.container_log import ContainerLog
 from actors.parts.pod.image import ContainerImage
+from actors.parts.pod.modes import Modes
 from actors.parts.pod.nginx_server import NginxServer
 from actors.protocols.kubelet import commands
 from actors.protocols.kubelet.commands import Command, Echo, Exit, Nginx, Script, SignalNginx, Sleep
@@ -39,6 +40,7 @@ class Container:
         image: ContainerImage,
         environment: dict[str, str],
         log: ContainerLog,
+        modes: Modes,
         exited: Callable[["Container", int], None],
     ) -> None:
         self.name = name
@@ -47,7 +49,7 @@ class Container:
         self.nginx: NginxServer | None = None
         self.log = log
         self._context, self._stack, self._image = context, stack, image
-        self._environment, self._exited = environment, exited
+        self._environment, self._modes, self._exited = environment, modes, exited
         self._init_is_nginx = False
         self._tasks: dict[asyncio.Task[Any], None] = {}
 
@@ -149,7 +151,7 @@ class Container:
 
     async def _start_nginx(self, daemonizes: bool, is_init: bool) -> int:
         hostname = self._environment["HOSTNAME"]
-        nginx = NginxServer(self._context, self._stack, self._image, hostname, self.log)
+        nginx = NginxServer(self._context, self._stack, self._image, hostname, self.log, self._modes)
         if self.nginx is None or not self.nginx.running:
             self.nginx, self._init_is_nginx = nginx, is_init and not daemonizes
         if not daemonizes:

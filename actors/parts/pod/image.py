@@ -28,6 +28,9 @@ class NginxSettings(Part):
     keepalive_requests: int = Field(
         default=1000, ge=1, description="a connection is closed after so many requests"
     )
+    keepalive_time: Annotated[Duration, Field(gt=0)] = Field(
+        default=3600 * SECOND, description="a connection is closed after the next request once it is this old"
+    )
     service_time: Distribution = Field(
         default=Constant.model_validate({"distribution": "constant", "value": "400us"}),
         description="how long a worker is busy with a request",

@@ -4,7 +4,7 @@ How this works. nginx's stand-in is aiohttp's server on the sandbox's stack. A c
 accepted it, and a worker serves one request at a time for a service time from the image's distribution
 (`protocols/nginx_workers.py`): what comes while it serves waits, and that is recorded. While all workers serve, nobody
 accepts, so that new connections wait in the listening socket's accept queue. SIGQUIT lets requests that have begun end
-(and closes idle connections); SIGTERM does not.
+(and closes idle connections); SIGTERM does not. What a user has it do wrong is in `modes.py`.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from actors.element import JOURNEY, Context, Counter
 from actors.parts.nginx_pages import SERVER, Answer, answer, status_of
 from actors.parts.pod.container_log import ContainerLog
 from actors.parts.pod.image import NginxSettings
+from actors.parts.pod.modes import ANSWER, RESET, STALL, Fate, Modes
 from actors.protocols.log_text import quoted
 from actors.protocols.nginx_workers import Worker, Workers
 from actors.stack import Stack, TcpServer
@@ -28,6 +29,8 @@ from actors.units import MILLISECOND, SECOND
 PORT = 80
 BIND_TRIES, BIND_RETRY_S = 5, 0.5
 """nginx tries to bind five times, half a second apart."""
+ANSWERED = Fate(ANSWER, None, 0)
+"""What becomes of requests as long as no user meddles."""
 FIRST_WORKER_PID = 29
 """In the official image's log; the entry point's scripts had those before."""
 
@@ -40,8 +43,11 @@ class NginxConnection(RequestHandler):
         super().__init__(server, loop=loop, keepalive_timeout=timeout_s, access_log=None)  # type: ignore[arg-type]
         self.nginx = nginx
         self.worker: Worker | None = None
+        self.opened_ns = nginx.now_ns()
         self.requests = 0
         self.serves = False
+        self.gone: asyncio.Future[None] | None = None
+        """What a request waits for that is never answered."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.worker = self.nginx.accept(self, transport)
@@ -52,6 +58,8 @@ class NginxConnection(RequestHandler):
         if self.worker is not None:
             self.nginx.release(self, self.worker)
             super().connection_lost(exc)
+        if self.gone is not None:
+            _set_done(self.gone)
 
     def close_when_idle(self) -> None:
         """Close it now, or when the request that it is busy with has been answered."""
@@ -88,16 +96,29 @@ class Ready:
             self._transport.write(self.answer.data)
 
 
+NOTHING = Answer(b"", 0)
+"""What is said on a connection that is closed in place of an answer."""
+
+
 class NginxServer:
     """One nginx, from its start to its end."""
 
     def __init__(
-        self, context: Context, stack: Stack, settings: NginxSettings, hostname: str, log: ContainerLog
+        self,
+        context: Context,
+        stack: Stack,
+        settings: NginxSettings,
+        hostname: str,
+        log: ContainerLog,
+        modes: Modes,
     ) -> None:
         self.settings = settings
+        self.now_ns = context.now_ns
         self.workers = Workers(settings.worker_processes, settings.worker_connections)
         self.running = False
         self._context, self._stack, self._log, self._name = context, stack, log, hostname
+        self._modes = modes
+        self._http = web.Server(self._serve)  # type: ignore[arg-type]
         self._server: TcpServer | None = None
         self._connections: dict[NginxConnection, None] = {}
         self._draining = False
@@ -117,12 +138,9 @@ class NginxServer:
 
     async def bind(self) -> bool:
         """Listen and start the workers; False when the port stays taken."""
-        http = web.Server(self._serve)  # type: ignore[arg-type]
         for _ in range(BIND_TRIES):
             try:
-                self._server = await self._stack.create_server(
-                    lambda: NginxConnection(self, http), PORT, backlog=self.settings.backlog
-                )
+                await self._listen()
             except OSError:
                 taken = f"bind() to 0.0.0.0:{PORT} failed (98: Address already in use)"
                 self._log.stderr(f"nginx: [emerg] {taken}")
@@ -136,6 +154,22 @@ class NginxServer:
                 return True
         self._log.stderr("nginx: [emerg] still could not bind()")
         return False
+
+    async def _listen(self) -> None:
+        self._server = await self._stack.create_server(
+            lambda: NginxConnection(self, self._http), PORT, backlog=self.settings.backlog
+        )
+        if self._modes.refuses:
+            self._server.close()
+
+    async def follow_modes(self) -> None:
+        """A user may have switched `refuse`: close the listening socket, or open it again."""
+        if not self.running or self._draining or self._server is None:
+            return
+        if self._modes.refuses:
+            self._server.close()
+        elif not self._server.is_serving():
+            await self._listen()
 
     async def run(self) -> int:
         """Serve until a signal has ended it; the exit code."""
@@ -224,18 +258,28 @@ class NginxServer:
         journey = None if transport is None else transport.get_extra_info("journey")
         JOURNEY.set(journey)  # this task's own; it was started in the journey that opened the connection
         arrived_ns = self._context.now_ns()
-        service_ns = self.settings.service_time.draw(self._context.random)
+        dice, modes = self._context.random, self._modes
+        service_ns = modes.service_ns(dice) if modes.active else None
+        if service_ns is None:
+            service_ns = self.settings.service_time.draw(dice)
+        fate = self._fate(request) if modes.active else ANSWERED
         service = self.workers.serve(connection.worker, service_ns, arrived_ns)
         self._inflight.value += 1
         connection.serves = True
         try:
             await self._work_until(service.ends_ns, arrived_ns)
+            if fate is not ANSWERED:
+                await self._suffer(fate, connection)
         finally:
             connection.serves = False
             self._inflight.value -= 1
         connection.requests += 1
-        ready = self._answer(request, connection)
-        if journey is not None:
+        ready = (
+            self._answer(request, connection, fate)
+            if fate.end == ANSWER
+            else self._no_answer(fate, connection)
+        )
+        if journey is not None and fate.end == ANSWER:
             self._context.record(
                 "nginx.answer",
                 journey=journey,
@@ -244,8 +288,43 @@ class NginxServer:
                 service_ms=service_ns / MILLISECOND,
                 queued_ms=(service.begins_ns - arrived_ns) / MILLISECOND,
                 worker=connection.worker.number,
+                **({} if fate is ANSWERED else {"latency_ms": fate.delay_ns / MILLISECOND}),
             )
         return ready
+
+    def _fate(self, request: web.BaseRequest) -> Fate:
+        path, agent = request.raw_path.partition("?")[0], request.headers.get("User-Agent", "")
+        return self._modes.fate(path, agent, self._context.random)
+
+    async def _suffer(self, fate: Fate, connection: NginxConnection) -> None:
+        """Wait as the user wants it. Raises CancelledError when nginx, or the connection, ends meanwhile."""
+        if fate.delay_ns:
+            await self._pause_until(self.now_ns() + fate.delay_ns)
+        if fate.end == STALL:
+            if connection.transport is not None:
+                connection.gone = asyncio.get_running_loop().create_future()
+                self._tell_no_answer(fate)
+                await connection.gone
+            raise asyncio.CancelledError
+
+    async def _pause_until(self, when_ns: int) -> None:
+        done = asyncio.get_running_loop().create_future()
+        self._context.call_at(when_ns, _set_done, done)
+        await done
+        if self._ended.is_set():
+            raise asyncio.CancelledError
+
+    def _no_answer(self, fate: Fate, connection: NginxConnection) -> Ready:
+        """Close the connection, or cut it, in place of an answer."""
+        self._tell_no_answer(fate)
+        if fate.end == RESET and connection.transport is not None:
+            connection.transport.abort()
+        return Ready(
+            444, NOTHING, False
+        )  # nginx's own code in its log for a connection closed without an answer
+
+    def _tell_no_answer(self, fate: Fate) -> None:
+        self._context.record("nginx.no_answer", mode=fate.end, latency_ms=fate.delay_ns / MILLISECOND)
 
     async def _work_until(self, when_ns: int, now_ns: int) -> None:
         """Be busy; nobody accepts while all workers are. Raises CancelledError when nginx ends meanwhile."""
@@ -255,23 +334,24 @@ class NginxServer:
             return
         if self.workers.all_busy(now_ns):
             server.pause_accepting()
-        done = asyncio.get_running_loop().create_future()
-        self._context.call_at(when_ns, _set_done, done)
-        await done
-        if self._ended.is_set():
-            raise asyncio.CancelledError
+        await self._pause_until(when_ns)
+        server = self._server or server  # it may have been closed and opened again meanwhile
         if not self.workers.all_busy(max(when_ns, self._context.now_ns())):  # timers may be early by a hair
             server.resume_accepting()
         self._accept_queue.value = server.accept_queue_length
 
-    def _answer(self, request: web.BaseRequest, connection: NginxConnection) -> Ready:
-        path = request.raw_path.partition("?")[0]
-        fields = request.headers
-        status = status_of(request.method, path, fields.get("If-None-Match"), fields.get("If-Modified-Since"))
+    def _answer(self, request: web.BaseRequest, connection: NginxConnection, fate: Fate) -> Ready:
+        status = fate.status
+        if status is None:
+            path, fields = request.raw_path.partition("?")[0], request.headers
+            status = status_of(
+                request.method, path, fields.get("If-None-Match"), fields.get("If-Modified-Since")
+            )
         keep_alive = (
             request.keep_alive
             and not self._draining
             and connection.requests < self.settings.keepalive_requests
+            and self.now_ns() - connection.opened_ns < self.settings.keepalive_time
         )
         ready = self.answer(request.method, status, keep_alive)
         self._write_log(request, ready)

@@ -32,6 +32,12 @@ def pod_phase(r: Record) -> Told:
     return Told(f"Pod {r['pod']} is {r['phase']}")
 
 
+@sentence("pod.mode")
+def pod_mode(r: Record) -> Told:
+    changes = ", ".join(f"{key}={change['to']}" for key, change in r["changed"].items())
+    return Told(f"A user sets pod {r['pod']}: {changes}")
+
+
 @sentence("pod.probe")
 def pod_probe(r: Record) -> Told:
     return Told(f"Container {r['container']} of pod {r['pod']} fails its {r['probe']} probe", r["message"])

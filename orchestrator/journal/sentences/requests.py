@@ -109,7 +109,18 @@ def nginx_accept(r: Record) -> Told:
 
 @sentence("nginx.answer")
 def nginx_answer(r: Record) -> Told:
+    waited = f", then {milliseconds(r['latency_ms'])} of latency, as set" if r.get("latency_ms") else ""
     return Told(
         f"Worker {r['worker']} answers {r['status']}, {plural(r['bytes'], 'byte')}",
-        f"service {milliseconds(r['service_ms'])}, queued before that {milliseconds(r['queued_ms'])}",
+        f"service {milliseconds(r['service_ms'])}, queued before that {milliseconds(r['queued_ms'])}{waited}",
     )
+
+
+@sentence("nginx.no_answer")
+def nginx_no_answer(r: Record) -> Told:
+    what = {
+        "stall": "takes the request and never answers",
+        "close": "closes the connection in place of an answer",
+        "reset": "resets the connection in place of an answer",
+    }[r["mode"]]
+    return Told(f"nginx {what}", f"as set: {r['mode']}")

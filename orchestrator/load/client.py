@@ -8,8 +8,11 @@ from typing import Any, Protocol
 
 from actors.element import CallFailed
 from actors.parts.latencies import new_histogram, percentiles_ms
+from orchestrator.load.shapes import Shape
 
 COUNTS = ("statuses", "errors", "per_pod", "connections")
+OPEN_COUNTS = (*COUNTS, "dropped")
+"""What an open model counts besides."""
 
 Status = dict[str, Any]
 
@@ -27,10 +30,9 @@ class Elements(Protocol):
 class LoadClient:
     """One load of a given time, by a laptop and those that it is restarted as."""
 
-    def __init__(self, world: Elements, laptop: str, url: str, concurrency: int, duration_s: float) -> None:
+    def __init__(self, world: Elements, laptop: str, url: str, shape: Shape) -> None:
         self._world, self._laptop = world, laptop
-        self._users = {"url": url, "concurrency": concurrency}
-        self._duration_s = duration_s
+        self._url, self._shape = url, shape
         self._began_s: float | None = None
         self._before_s = 0.0
         """How much of the load was over when the present client began."""
@@ -44,17 +46,17 @@ class LoadClient:
         while self._latest is None:
             await self._world.until_up(self._laptop)
             self._restarts = self._restarts_now()
-            left_s = self._duration_s - self._elapsed_s()
-            if left_s <= 0:
+            begin = self._shape.begin(self._elapsed_s())
+            if begin is None:
                 break
             with self._unless_killed():
-                self._latest = await self._call("load_start", **self._users, duration_s=left_s)
+                self._latest = await self._call(begin.verb, url=self._url, **begin.arguments)
         self._before_s = self._elapsed_s()
         if self._began_s is None:
             self._began_s = asyncio.get_running_loop().time()
 
     async def look(self) -> Status:
-        """What has been counted until now, in the words of `LoadRun.status`, and `lost_clients`."""
+        """What has been counted until now, in the words of `LoadRun.status` or `OpenRun.status`, and `lost_clients`."""
         killed = True
         with self._unless_killed():
             self._latest = await self._call("load_status")
@@ -96,7 +98,7 @@ class LoadClient:
         if self._lost:
             whole |= add_up(statuses)
             whole["running"] = self._latest is not None and self._latest["running"]
-            whole["duration_s"] = self._duration_s
+            whole["duration_s"] = self._shape.duration_s
             whole["elapsed_s"] = self._before_s + (self._latest["elapsed_s"] if self._latest else 0.0)
             whole["requests_per_s"] = whole["requests"] / whole["elapsed_s"]
         if whole["running"]:
@@ -109,12 +111,15 @@ def add_up(statuses: list[Status]) -> Status:
     histogram = new_histogram()
     for status in statuses:
         histogram.decode_and_add(status["hdr"])
-    counts: dict[str, Counter[str]] = {name: Counter() for name in COUNTS}
+    names = OPEN_COUNTS if "offered" in statuses[-1] else COUNTS
+    counts: dict[str, Counter[str]] = {name: Counter() for name in names}
     for status in statuses:
-        for name in COUNTS:
+        for name in names:
             counts[name].update(status[name])
+    offered = {"offered": sum(status["offered"] for status in statuses)} if names is OPEN_COUNTS else {}
     return {
         "requests": sum(status["requests"] for status in statuses),
+        **offered,
         **{name: dict(sorted(count.items())) for name, count in counts.items()},
         "latency_ms": percentiles_ms(histogram),
         "hdr": histogram.encode().decode(),

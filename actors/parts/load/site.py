@@ -1,0 +1,73 @@
+"""The site that a load is for: the bytes of its request, and connections to whichever of its addresses answers."""
+
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+from yarl import URL
+
+from actors.parts.names import NameNotResolved, addresses
+from actors.protocols.dns.answer import Resolve
+from actors.stack import Stack
+
+CONNECT_TIMEOUT_S = 10.0
+
+
+class Site:
+    """A URL, and how a laptop reaches it."""
+
+    def __init__(self, stack: Stack, resolve: Resolve, tls: ssl.SSLContext | None, url: URL) -> None:
+        self.url = url
+        self.request = request_bytes(url)
+        self._stack, self._resolve, self._tls = stack, resolve, tls
+
+    async def connect(self, make_protocol: Callable[[], Any]) -> tuple[str, str]:
+        """Connect to the first address that takes it, the name resolved anew: `(address, "")`, or `("", kind of
+        error)` if none does."""
+        assert self.url.raw_host is not None
+        assert self.url.port is not None
+        kind = "dns_error"
+        try:
+            for host in await addresses(self._resolve, self.url.raw_host):
+                kind = await self._open(make_protocol, host, self.url.port)
+                if not kind:
+                    return host, ""
+        except NameNotResolved:
+            pass
+        return "", kind
+
+    async def _open(self, make_protocol: Callable[[], Any], host: str, port: int) -> str:
+        hostname = self.url.raw_host if self._tls is not None else None
+        try:
+            await self._stack.create_connection(
+                make_protocol,
+                host,
+                port,
+                timeout_s=CONNECT_TIMEOUT_S,
+                ssl=self._tls,
+                server_hostname=hostname,
+            )
+        except TimeoutError:
+            return "connect_timeout"
+        except ConnectionRefusedError:
+            return "refused"
+        except ConnectionResetError:
+            return "reset"
+        except ssl.SSLError:
+            return "tls_error"
+        except OSError:
+            return "unreachable"
+        return ""
+
+
+def request_bytes(url: URL) -> bytes:
+    """The bytes of the request; the same every time."""
+    assert url.raw_host is not None
+    host = url.raw_host if url.is_default_port() else f"{url.raw_host}:{url.port}"
+    lines = (
+        f"GET {url.raw_path_qs} HTTP/1.1",
+        f"Host: {host}",
+        "User-Agent: packet-journey-load",
+        "Accept: */*",
+    )
+    return "".join(f"{line}\r\n" for line in (*lines, "")).encode()

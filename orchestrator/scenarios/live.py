@@ -1,0 +1,52 @@
+"""A scenario's world as processes on this machine."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from orchestrator.config.models import World as WorldConfig
+from orchestrator.operations import kinds_of
+from orchestrator.scenarios.scene import Scene
+from orchestrator.settling import settle, who_settles
+from orchestrator.world import World
+
+Result = TypeVar("Result")
+
+
+class LiveScene:
+    """A running world."""
+
+    clock = "real"
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.call = world.call
+        self.ps = world.ps
+        self.until_up = world.until_up
+
+    def kinds(self) -> dict[str, str]:
+        return kinds_of(self._world)
+
+    async def settled(self) -> list[str]:
+        async def ask(name: str) -> bool:
+            return bool(await self._world.call(name, "settled"))
+
+        kinds = {name: element.kind for name, element in self._world.config.elements.items()}
+        return await settle(who_settles(kinds), ask, asyncio.sleep)
+
+    async def kill(self, element: str) -> None:
+        self._world.kill(element)
+
+    def unix_s(self) -> float:
+        return time.time()
+
+
+def play(config: WorldConfig, seed: int, story: Callable[[Scene], Awaitable[Result]]) -> Result:
+    """Bring the world up, run the story in it, take it down."""
+
+    async def whole() -> Result:
+        async with World(config, seed=seed) as world:
+            return await story(LiveScene(world))
+
+    return asyncio.run(whole())

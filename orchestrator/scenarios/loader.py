@@ -1,0 +1,225 @@
+"""From a file to a `Scenario` with the world of each of its variants, or to all that is wrong with it.
+
+The same steps as for a world file: values that know their places, pydantic's findings in words, and then what only
+shows when parts are held against each other.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from pydantic import ValidationError
+
+from actors.parts.pod.modes import BadMode, Modes
+from orchestrator.config.errors import ConfigError, ConfigErrors, Position, path_text, suggestion
+from orchestrator.config.errors import Path as ConfigPath
+from orchestrator.config.explain import explain, keys_at
+from orchestrator.config.loader import load_world, read_text, read_world
+from orchestrator.config.models import World
+from orchestrator.config.tree import Entry, NotYaml, read_tree
+from orchestrator.control.api import RequestFailed
+from orchestrator.scenarios.models import Scenario, Threshold
+from orchestrator.scenarios.thresholds import complaints
+from orchestrator.settings.words import DEPLOYMENT, POD, Target, from_mapping, target_of
+
+Fault = tuple[ConfigPath, bool, str]
+"""Where, whether the key is at fault, and what."""
+
+
+class Loaded(NamedTuple):
+    """A scenario that can be run."""
+
+    path: Path
+    scenario: Scenario
+    worlds: dict[str, World]
+    """By variant."""
+
+
+def is_scenario(path: Path) -> bool:
+    """Whether a file is one, or else (as far as can be seen) a world."""
+    try:
+        value = read_tree(read_text(path))[0].value
+    except NotYaml:
+        return False
+    return isinstance(value, dict) and "elements" not in value and ("load" in value or "world" in value)
+
+
+def load_scenario(path: Path | str) -> Loaded:
+    """Read and check a scenario file; raises `ConfigErrors` with every fault that it has."""
+    path = Path(path)
+    file = str(path)
+    try:
+        tree, unreadable = read_tree(read_text(path))
+    except NotYaml as error:
+        raise ConfigErrors([ConfigError(file, error.position, (), error.what)]) from None
+    errors = [ConfigError(file, position, where, what) for position, where, what in unreadable]
+
+    def add(faults: Iterator[Fault]) -> None:
+        seen: set[Position | None] = {error.position for error in errors}
+        for where, of_key, what in faults:
+            position = tree.position(where, of_key=of_key)
+            if position not in seen:
+                errors.append(ConfigError(file, position, where, what))
+
+    scenario = None
+    try:
+        scenario = Scenario.model_validate(tree.value)
+    except ValidationError as error:
+        add(explain(error, tree, lambda where: keys_at(Scenario, where)))
+    add(_disagreements(tree))
+    worlds: dict[str, World] = {}
+    if isinstance(tree.value, dict):
+        add(_load_worlds(tree.value, path.parent, scenario, worlds))
+    if scenario is None or errors:
+        raise ConfigErrors(errors)
+    return Loaded(path, scenario, worlds)
+
+
+# ---- parts against each other --------------------------------------------------------------------------------------
+
+
+def _disagreements(tree: Entry) -> Iterator[Fault]:
+    """What pydantic cannot see; of parts that are not what they should be, nothing is said here."""
+    value = tree.value if isinstance(tree.value, dict) else {}
+    yield from _set_faults(value.get("set"), ("set",))
+    variants = value.get("variants")
+    variants = variants if isinstance(variants, dict) else {}
+    for name, variant in variants.items():
+        if isinstance(variant, dict):
+            yield from _set_faults(variant.get("set"), ("variants", name, "set"))
+    expect = value.get("expect")
+    for name in expect if isinstance(expect, dict) else ():
+        if variants and name not in variants:
+            hint = suggestion(str(name), variants, otherwise="variants are")
+            yield ("expect", name), True, f"there is no variant {name!r}{hint}"
+    timeline = value.get("timeline")
+    for number, action in enumerate(timeline if isinstance(timeline, list) else ()):
+        if isinstance(action, dict):
+            yield from _action_faults(action, ("timeline", number))
+    thresholds = value.get("thresholds")
+    for number, threshold in enumerate(thresholds if isinstance(thresholds, list) else ()):
+        yield from _threshold_faults(threshold, ("thresholds", number))
+
+
+def _set_faults(values: Any, path: ConfigPath) -> Iterator[Fault]:
+    if not isinstance(values, dict):
+        return
+    for key, value in values.items():
+        try:
+            settings = from_mapping({str(key): value})
+        except RequestFailed as error:
+            yield (*path, key), True, str(error)
+            continue
+        for target, wanted in settings.items():
+            inside = isinstance(value, dict)
+            for bad, of_key, what in _target_faults(target, wanted):
+                yield ((*path, key, bad) if inside and bad else (*path, key)), of_key, what
+
+
+def _target_faults(target: Target, values: dict[str, str]) -> Iterator[tuple[str, bool, str]]:
+    """What can be known of settings without a world: pods' modes, and replicas."""
+    if target.kind == POD:
+        modes = Modes()
+        for key, text in values.items():
+            try:
+                modes.change({"errors": "1%", "stall": "1%", key: text})
+            except BadMode as error:
+                yield key, str(error).startswith("unknown key"), str(error)
+    if target.kind == DEPLOYMENT:
+        for key, text in values.items():
+            if key != "replicas":
+                yield key, True, "unknown key; a deployment has replicas"
+            elif not text.isdecimal():
+                yield key, False, f"must be a whole number, not {text!r}"
+
+
+def _action_faults(action: dict[str, Any], path: ConfigPath) -> Iterator[Fault]:
+    name, kind = action.get("target"), action.get("do")
+    if not isinstance(name, str) or kind == "kill":
+        return
+    try:
+        target = target_of(name)
+    except RequestFailed as error:
+        yield (*path, "target"), False, str(error)
+        return
+    if kind in ("scale", "rollout.restart") and target.kind != DEPLOYMENT:
+        yield (
+            (*path, "target"),
+            False,
+            f"only deployments can do that, such as deployment/nginx, not {name!r}",
+        )
+    if kind == "set" and isinstance(action.get("to"), dict):
+        values = {str(key): str(value) for key, value in action["to"].items()}
+        for bad, of_key, what in _target_faults(target, values):
+            yield (*path, "to", bad), of_key, what
+
+
+def _threshold_faults(value: Any, path: ConfigPath) -> Iterator[Fault]:
+    try:
+        threshold = Threshold.model_validate(value)
+    except ValidationError:
+        return
+    for key, what in complaints(threshold.metric, threshold.is_, threshold.where):
+        yield (*path, key), False, what
+
+
+# ---- worlds --------------------------------------------------------------------------------------------------------
+
+
+def _load_worlds(
+    value: dict[str, Any], directory: Path, scenario: Scenario | None, worlds: dict[str, World]
+) -> Iterator[Fault]:
+    """Read the world file, and make each variant's own of it."""
+    if not isinstance(value.get("world"), str) or not value["world"]:
+        return
+    path = directory / value["world"]
+    try:
+        plain = load_world(path)
+    except ConfigErrors as error:
+        yield ("world",), False, _as_one(error)
+        return
+    if scenario is None:
+        return
+    yield from _element_faults(scenario, plain)
+    raw = read_tree(read_text(path))[0].value
+    base = merged(raw, scenario.overrides)
+    for name, variant in scenario.named_variants().items():
+        whole = merged(base, variant.overrides)
+        where: ConfigPath = ("variants", name, "overrides") if variant.overrides else ("overrides",)
+        try:
+            worlds[name] = plain if whole == raw else read_world(_yaml(whole), path)
+        except ConfigErrors as error:
+            what = "; ".join(f"{_place(each)}{each.what}" for each in error.errors)
+            yield where, False, f"with this the world is wrong: {what}"
+
+
+def _element_faults(scenario: Scenario, world: World) -> Iterator[Fault]:
+    for number, action in enumerate(scenario.timeline):
+        if (
+            action.do == "kill"
+            and not action.target.startswith(f"{POD}/")
+            and action.target not in world.elements
+        ):
+            hint = suggestion(action.target, world.elements, otherwise="elements are")
+            yield ("timeline", number, "target"), False, f"there is no element {action.target!r}{hint}"
+
+
+def merged(base: Any, change: Any) -> Any:
+    """A change merged into values: mappings key by key, all else replaced."""
+    if not isinstance(base, dict) or not isinstance(change, dict):
+        return change
+    return {**base, **{key: merged(base.get(key), value) for key, value in change.items()}}
+
+
+def _yaml(value: Any) -> str:
+    return yaml.safe_dump(value, allow_unicode=True, sort_keys=False)
+
+
+def _place(error: ConfigError) -> str:
+    return f"{path_text(error.path)}: " if error.path else ""
+
+
+def _as_one(error: ConfigErrors) -> str:
+    first, *more = map(str, error.errors)
+    return first if not more else f"{first} (and {len(more)} more; `journey validate` shows all)"

@@ -1,0 +1,209 @@
+"""The scenario file as pydantic models."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from actors.units import MILLISECOND, SECOND, Duration
+from orchestrator.config.models import Name, Url
+from orchestrator.load.shapes import Open
+from orchestrator.scenarios.thresholds import METRICS, Condition, parse
+
+Values = dict[str, Any]
+Verdict = Literal["pass", "fail"]
+
+
+class Part(BaseModel):
+    """Unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+# ---- load ----------------------------------------------------------------------------------------------------------
+
+_RATE = r"(\d+(?:\.\d+)?)\s*/\s*s"
+
+
+def parse_rate_plan(value: Any) -> tuple[float, float]:
+    """`300/s`, or `50/s to 300/s`, as requests a second at the beginning and at the end. Raises ValueError."""
+    if isinstance(value, tuple):
+        return value
+    match = re.fullmatch(rf"{_RATE}(?:\s+to\s+{_RATE})?", value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{value!r} is not a rate; write it like 300/s, or 50/s to 300/s")
+    first = float(match[1])
+    last = first if match[2] is None else float(match[2])
+    if first + last == 0:
+        raise ValueError("a stage needs a rate above 0")
+    return first, last
+
+
+RatePlan = Annotated[
+    tuple[float, float],
+    BeforeValidator(parse_rate_plan),
+    WithJsonSchema({"type": "string", "examples": ["300/s", "50/s to 300/s"]}),
+]
+
+
+class Stage(Part):
+    """A part of the load."""
+
+    for_: Annotated[Duration, Field(gt=0)] = Field(alias="for", description="how long")
+    rate: RatePlan = Field(description="requests a second: 300/s, or in a straight line 50/s to 300/s")
+
+    def plain(self) -> dict[str, float]:
+        """As the laptop is told."""
+        first, last = self.rate
+        return {"duration_s": self.for_ / SECOND, "rate": first, "rate_at_end": last}
+
+
+class Load(Part):
+    """Requests of an open model: they come whatever happens to those before them."""
+
+    url: Url | None = Field(
+        default=None, description="what is asked for; the world's own URL if none is given"
+    )
+    arrivals: Literal["poisson", "uniform"] = Field(default="poisson", description="how requests are spaced")
+    warm_up: Duration = Field(
+        default=0, description="load at the first stage's rate before that, which nothing is counted of"
+    )
+    stages: list[Stage] = Field(min_length=1, description="rates, one after the other")
+    max_connections: int = Field(default=1000, ge=1, le=10_000, description="connections at most, kept alive")
+    max_inflight: int = Field(
+        default=2000, ge=1, description="requests under way at most; beyond it they are dropped and counted"
+    )
+    timeout: Annotated[Duration, Field(gt=0)] = Field(
+        default=10 * SECOND, description="a request is given up this long after it was due"
+    )
+
+    def shape(self, seed: int) -> Open:
+        """As the laptop is told; equal seeds give equal arrivals, in all variants."""
+        stages = [stage.plain() for stage in self.stages]
+        if self.warm_up:
+            first = stages[0]["rate"] or stages[0]["rate_at_end"]
+            stages.insert(0, {"duration_s": self.warm_up / SECOND, "rate": first, "rate_at_end": first})
+        options = {
+            "arrivals": self.arrivals,
+            "max_connections": self.max_connections,
+            "max_inflight": self.max_inflight,
+            "timeout_s": self.timeout / SECOND,
+            "seed": seed,
+            "warm_up_s": self.warm_up / SECOND,
+        }
+        return Open(tuple(stages), options)
+
+
+# ---- what happens --------------------------------------------------------------------------------------------------
+
+
+class _At(Part):
+    at: Duration = Field(description="when, counted from the beginning of the load (after the warm-up)")
+
+
+class SetAction(_At):
+    """As `journey set` does."""
+
+    do: Literal["set"]
+    target: str = Field(description="pod/nginx-0, alb, alb[NAME], tg/NAME or deployment/NAME")
+    to: Values = Field(min_length=1, description="what is set: key and value, as for `journey set`")
+
+
+class ScaleAction(_At):
+    """As `journey scale` does, without waiting."""
+
+    do: Literal["scale"]
+    target: str = Field(description="deployment/NAME")
+    replicas: int = Field(ge=0, description="how many pods it is to have")
+
+
+class RestartAction(_At):
+    """As `journey rollout restart` does."""
+
+    do: Literal["rollout.restart"]
+    target: str = Field(description="deployment/NAME")
+
+
+class KillAction(_At):
+    """`kill -9` of an element's process; whoever started it starts it again."""
+
+    do: Literal["kill"]
+    target: str = Field(description="an element, or pod/nginx-0")
+
+
+Action = Annotated[SetAction | ScaleAction | RestartAction | KillAction, Field(discriminator="do")]
+
+
+class Variant(Part):
+    """What one variant has that the others have not."""
+
+    set_: Values = Field(default={}, alias="set", description="as the scenario's own `set`, after it")
+    overrides: Values = Field(default={}, description="as the scenario's own `overrides`, after them")
+
+
+# ---- what must come out --------------------------------------------------------------------------------------------
+
+
+def _condition(value: Any) -> Condition:
+    return value if isinstance(value, Condition) else parse(value)
+
+
+class Threshold(Part):
+    """A number that must be so."""
+
+    metric: str = Field(description=f"one of {', '.join(METRICS)}", json_schema_extra={"enum": list(METRICS)})
+    is_: Annotated[
+        Condition,
+        BeforeValidator(_condition),
+        WithJsonSchema({"type": "string", "examples": ["p(99) < 400ms", "rate < 0.1%", "count == 0"]}),
+    ] = Field(alias="is", description="`p(99) < 400ms`, `rate < 0.1%`, `max <= 20`")
+    where: dict[str, str] = Field(default={}, description="of which pod, node or code")
+
+
+class Validity(Part):
+    """What a run must keep to for its figures to be believed."""
+
+    max_dropped: int = Field(default=0, ge=0, description="requests that could not be sent, at most")
+    max_dispatch_lag_p99: Duration = Field(
+        default=5 * MILLISECOND, description="how late the generator may be, for 99 of 100 requests"
+    )
+
+
+class Scenario(Part):
+    """A scenario: a world, load on it, what happens when, and what must come out."""
+
+    version: Literal[1] = Field(description="version of this format")
+    name: Name = Field(description="what it is called")
+    title: str = Field(min_length=1, description="the question that it answers")
+    description: str = Field(default="", description="what happens in it")
+    seed: int = Field(default=1, ge=0, description="all dice are thrown from this, and arrivals are drawn")
+    world: str = Field(min_length=1, description="the world file, relative to this one")
+    overrides: Values = Field(
+        default={}, description="merged into the world file: mappings key by key, all else replaced"
+    )
+    set_: Values = Field(
+        default={},
+        alias="set",
+        description="before the load: `pod/nginx-0: {latency: 200ms}`, `deployment/nginx: {replicas: 6}`, "
+        "`alb.algorithm: round_robin`",
+    )
+    variants: dict[Name, Variant] = Field(
+        default={}, description="the same again with something else, each in a world of its own"
+    )
+    load: Load = Field(description="requests")
+    timeline: list[Action] = Field(default=[], description="what happens while the load runs")
+    thresholds: list[Threshold] = Field(default=[], description="what must come out, of each variant")
+    expect: dict[Name, Verdict] = Field(
+        default={}, description="variants that are meant to fail (or pass); pass if nothing is said"
+    )
+    validity: Validity = Field(default=Validity(), description="what a run must keep to")
+    sample: Annotated[Duration, Field(ge=10 * MILLISECOND)] = Field(
+        default=100 * MILLISECOND, description="how often outstanding requests are looked at"
+    )
+
+    def named_variants(self) -> dict[str, Variant]:
+        """At least one: a scenario without variants has a nameless one."""
+        return dict(self.variants) or {"": Variant()}
+
+    def expected(self, variant: str) -> str:
+        return self.expect.get(variant, "pass")

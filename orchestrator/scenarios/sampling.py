@@ -1,0 +1,91 @@
+"""How many requests each target has, at each node of the load balancer, looked at again and again on model time.
+
+Each node counts for itself and knows nothing of the others: that is what least outstanding requests decides on, and
+what CloudWatch does not show.
+"""
+
+from typing import Any
+
+from actors.element import CallFailed
+from orchestrator.scenarios.scene import Scene
+from orchestrator.settings.cluster import AsyncCluster, server_of
+
+ALB = "alb"
+
+
+class Tally:
+    """A number that is looked at now and then."""
+
+    def __init__(self) -> None:
+        self.samples, self.total, self.most = 0, 0, 0
+
+    def add(self, value: int) -> None:
+        self.samples += 1
+        self.total += value
+        self.most = max(self.most, value)
+
+    def plain(self) -> dict[str, float]:
+        return {"mean": self.total / self.samples if self.samples else 0.0, "max": self.most}
+
+
+class Outstanding:
+    """Of all targets, while a load runs."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self.nodes = [name for name, kind in scene.kinds().items() if kind == ALB]
+        self.pods: dict[str, str] = {}
+        """Names by address; a pod that has gone leaves its name."""
+        self._per_node: dict[str, dict[str, Tally]] = {}
+        self._altogether: dict[str, Tally] = {}
+        self.states: dict[str, dict[str, str]] = {}
+
+    async def look(self) -> None:
+        """One sample of every node; one that is away is left out."""
+        sums: dict[str, int] = {}
+        for node in self.nodes:
+            try:
+                state = await self._scene.call(node, "inspect")
+            except CallFailed:
+                continue
+            for target, found in _targets(state).items():
+                name = self.pod_of(target)
+                self._per_node.setdefault(name, {}).setdefault(node, Tally()).add(found["outstanding"])
+                self.states.setdefault(name, {})[node] = found["state"]
+                sums[name] = sums.get(name, 0) + found["outstanding"]
+        for name, value in sums.items():
+            self._altogether.setdefault(name, Tally()).add(value)
+
+    async def learn_names(self) -> None:
+        """Which pod has which address now."""
+        server = server_of(self._scene)
+        if server is None:
+            return
+        try:
+            pods = await AsyncCluster(self._scene, server).every("Pod")
+        except CallFailed:
+            return  # it is being started again
+        for pod in pods:
+            if (address := pod.get("status", {}).get("podIP")) is not None:
+                self.pods[address] = pod["metadata"]["name"]
+
+    def pod_of(self, target: str) -> str:
+        """The pod that a target `10.0.10.20:80` is, or the target itself."""
+        return self.pods.get(target.partition(":")[0], target)
+
+    def names(self) -> list[str]:
+        return sorted(self._altogether)
+
+    def of(self, pod: str) -> dict[str, Any]:
+        """`outstanding` over all nodes, and `per_node`."""
+        nodes = self._per_node.get(pod, {})
+        return {
+            "outstanding": self._altogether.get(pod, Tally()).plain(),
+            "per_node": {node: nodes[node].plain() for node in self.nodes if node in nodes},
+        }
+
+
+def _targets(state: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The targets of all of a node's target groups."""
+    groups = state.get("target_groups", {})
+    return {target["target"]: target for group in groups.values() for target in group["targets"]}

@@ -1,0 +1,109 @@
+"""A run's figures put together: a row for each pod, errors by their cause, verdicts."""
+
+from collections import Counter
+from typing import Any
+
+from actors.element import CallFailed, load_kind
+from orchestrator.control.api import RequestFailed
+from orchestrator.scenarios.models import Scenario
+from orchestrator.scenarios.sampling import ALB, Outstanding
+from orchestrator.scenarios.scene import Scene
+from orchestrator.scenarios.thresholds import NoValue, value_of
+from orchestrator.settings.cluster import AsyncCluster, server_of
+from orchestrator.settings.pods import KIND as POD_KIND
+
+MOST_ERRORS = 1000
+PASS, FAIL, INVALID = "pass", "fail", "invalid"
+
+
+async def pod_rows(scene: Scene, status: dict[str, Any], outstanding: Outstanding) -> list[dict[str, Any]]:
+    """Every pod that answered, or was a target: its share, latencies, outstanding requests and modes."""
+    short = await _short_names(scene)
+    answered = status["per_pod"]
+    total = sum(answered.values())
+    rows = []
+    for name in sorted({*answered, *outstanding.names()}):
+        rows.append(
+            {
+                "pod": name,
+                "as": short.get(name, ""),
+                "modes": await _modes(scene, name),
+                "requests": answered.get(name, 0),
+                "share": answered.get(name, 0) / total if total else 0.0,
+                "latency_ms": status["per_pod_ms"].get(name, {}),
+                **outstanding.of(name),
+                "states": outstanding.states.get(name, {}),
+            }
+        )
+    return rows
+
+
+async def _short_names(scene: Scene) -> dict[str, str]:
+    """`nginx-0` for the first pod of deployment nginx, and so on."""
+    server = server_of(scene)
+    if server is None:
+        return {}
+    cluster = AsyncCluster(scene, server)
+    short = {}
+    for deployment in await cluster.every("Deployment"):
+        name, namespace = deployment["metadata"]["name"], deployment["metadata"]["namespace"]
+        for number, pod in enumerate(await cluster.pods_of(name, namespace)):
+            short[pod] = f"{name}-{number}"
+    return short
+
+
+async def _modes(scene: Scene, pod: str) -> dict[str, str]:
+    """The modes of a pod that are on; none for one that has gone."""
+    if scene.kinds().get(pod) != POD_KIND:
+        return {}
+    try:
+        modes: dict[str, str] = (await scene.call(pod, "set"))["modes"]
+    except (CallFailed, RequestFailed):
+        return {}
+    return {key: value for key, value in modes.items() if value != "off"}
+
+
+async def alb_errors(scene: Scene, nodes: list[str]) -> list[dict[str, Any]]:
+    """Answers of 4xx and 5xx by node, status and cause, as the nodes remember them."""
+    if not nodes or not hasattr(load_kind(ALB)[1], "call_errors"):
+        return []
+    counts: Counter[tuple[str, int, str, str]] = Counter()
+    for node in nodes:
+        try:
+            errors = await scene.call(node, "errors", limit=MOST_ERRORS)
+        except CallFailed:
+            continue
+        for each in errors:
+            cause = each["cause"] or "target"
+            counts[node, each["status"], cause, each["sentence"]] += 1
+    return [
+        {"node": node, "status": status, "cause": cause, "sentence": sentence, "count": count}
+        for (node, status, cause, sentence), count in sorted(counts.items())
+    ]
+
+
+def judged(scenario: Scenario, name: str, figures: dict[str, Any]) -> dict[str, Any]:
+    """A variant's figures with the thresholds' values and the verdict."""
+    rows = []
+    for threshold in scenario.thresholds:
+        row: dict[str, Any] = {"metric": threshold.metric, "is": threshold.is_.text, "where": threshold.where}
+        try:
+            value = value_of(threshold.metric, threshold.is_, threshold.where, figures)
+            row |= {
+                "value": value,
+                "told": threshold.is_.told(value),
+                "ok": threshold.is_.holds(value),
+            }
+        except NoValue as error:
+            row |= {"value": None, "told": str(error), "ok": False}
+        rows.append(row)
+    outcome = PASS if all(row["ok"] for row in rows) else FAIL
+    expected = scenario.expected(name)
+    verdict = INVALID if figures["invalid"] else PASS if outcome == expected else FAIL
+    return {"verdict": verdict, "outcome": outcome, "expected": expected, "thresholds": rows, **figures}
+
+
+def verdict_of(variants: dict[str, dict[str, Any]]) -> str:
+    """Of the whole: invalid beats failed, failed beats passed."""
+    verdicts = {each["verdict"] for each in variants.values()}
+    return next(each for each in (INVALID, FAIL, PASS) if each in verdicts)

@@ -1,0 +1,82 @@
+"""A scenario's world in this process, on the virtual clock."""
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from actors.element import CallFailed
+from actors.runtime.virtual import EPOCH_NS, VirtualNetwork
+from actors.units import SECOND
+from orchestrator.config.models import World
+from orchestrator.scenarios.scene import Scene
+from orchestrator.simulation import build, furnish, settled
+
+DOWN_S = 0.3
+"""How long a killed process is away before it is started again, as on a machine."""
+
+Result = TypeVar("Result")
+
+
+class VirtualScene:
+    """Elements on a virtual clock."""
+
+    clock = "virtual"
+
+    def __init__(self, network: VirtualNetwork, config: World) -> None:
+        self._network, self._config = network, config
+        self._asks = network.hosts[next(iter(config.elements))]
+        self._restarts: dict[str, int] = {}
+
+    async def call(self, element: str, verb: str, /, **arguments: Any) -> Any:
+        return await self._asks.call(element, verb, **arguments)
+
+    def kinds(self) -> dict[str, str]:
+        return {
+            name: type(host.element).__module__.rpartition(".")[2]
+            for name, host in self._network.hosts.items()
+            if host.element is not None
+        }
+
+    def ps(self) -> dict[str, Any]:
+        elements = [
+            {"name": name, "kind": kind, "restarts": self._restarts.get(name, 0)}
+            for name, kind in self.kinds().items()
+        ]
+        return {"elements": elements}
+
+    async def until_up(self, element: str) -> None:
+        while not self._network.host(element).ready:
+            await asyncio.sleep(DOWN_S / 10)
+
+    async def settled(self) -> list[str]:
+        return await settled(self._network, self._config)
+
+    async def kill(self, element: str) -> None:
+        host = self._network.hosts.get(element)
+        if host is None:
+            raise CallFailed(f"there is no element {element!r}")
+        if host.parent is not None:
+            await self._network.end(host)
+            return
+        await host.die()
+        self._restarts[element] = self._restarts.get(element, 0) + 1
+        await asyncio.sleep(DOWN_S)
+        await self._network.bring_up(host)
+
+    def unix_s(self) -> float:
+        return (EPOCH_NS + self._network.loop.now_ns) / SECOND
+
+
+def play(config: World, seed: int, story: Callable[[Scene], Awaitable[Result]]) -> Result:
+    """Bring the world up, run the story in it, take it down."""
+    with tempfile.TemporaryDirectory(prefix="journey-") as name:
+        directory = Path(name)
+        furnish(config, directory)
+        network = build(config, seed, directory)
+
+        async def whole() -> Result:
+            return await story(VirtualScene(network, config))
+
+        return network.run(whole())
