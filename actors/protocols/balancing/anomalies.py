@@ -7,8 +7,8 @@ much the minimum is, so these are ours:
 
 - Every 5 s each target's answers of that time join those of before, which fade (by a quarter each time there are new
   ones). A target without new answers keeps its result: nothing is known that could change it.
-- The peers' normal is the median of the failing shares of all healthy targets that have answered. Half of the targets
-  can never stand out from it: when most fail, failing is the norm, and it is not a target's fault.
+- The peers' normal is the median of the failing shares of all healthy targets that have answered, each as known last.
+  When most of them fail then failing is normal, and no single target's fault.
 - A target is anomalous when at least 3 of its requests have failed, and its failing share is surely, that is by the
   lower end of Wilson's interval at three standard errors, more than 5 points above that median.
 - Then its count begins anew. It is normal again when of at least 3 answers no more than 5 points above the median fail.
@@ -58,24 +58,24 @@ class Judged(NamedTuple):
 class Memory:
     """What is known of one healthy target's requests."""
 
-    __slots__ = ("answered", "failed", "result")
+    __slots__ = ("answered", "failed", "result", "share")
 
     def __init__(self) -> None:
         self.answered = 0.0
         self.failed = 0.0
+        self.share: float | None = None
+        """Of its requests that failed, as known last."""
         self.result = Anomaly.NORMAL
 
     def add(self, answered: int, failed: int) -> None:
         """The answers since the last time."""
         self.answered = self.answered * REMEMBERED + answered
         self.failed = self.failed * REMEMBERED + failed
-
-    @property
-    def share(self) -> float:
-        return self.failed / self.answered if self.answered else 0.0
+        self.share = self.failed / self.answered
 
     def judge(self, normal: float) -> bool:
-        """Hold this target against the peers' normal share; whether the result is another one now."""
+        """Hold a target that has answered against the peers' normal share; whether its result is another one now."""
+        assert self.share is not None
         limit = normal + MARGIN
         if self.result is Anomaly.NORMAL:
             turned = self.failed >= MINIMUM_FAILURES and surely_at_least(self.failed, self.answered) > limit
@@ -83,11 +83,8 @@ class Memory:
             turned = self.answered >= MINIMUM_ANSWERS and self.share <= limit
         if turned:
             self.result = Anomaly.NORMAL if self.result is Anomaly.ANOMALOUS else Anomaly.ANOMALOUS
+            self.answered = self.failed = 0.0
         return turned
-
-    def forget(self) -> None:
-        """What was before a new result says nothing of what follows it."""
-        self.answered = self.failed = 0.0
 
 
 def surely_at_least(failed: float, answered: float) -> float:
@@ -122,9 +119,9 @@ class AnomalyDetection:
     def _give_up(self) -> None:
         """There are too few to tell who stands out."""
         self._next_ns = None
-        for target, memory in self._memories.items():
-            memory.result, target.weight = Anomaly.NORMAL, 1.0
-            memory.forget()
+        for target in self._memories:
+            self._memories[target] = Memory()
+            target.weight = 1.0
 
     def mitigate(self, mitigating: bool) -> None:
         """Whether weights follow the results from now on; without mitigation all have a full share at once."""
@@ -164,17 +161,14 @@ class AnomalyDetection:
         return self._judge(fresh)
 
     def _judge(self, fresh: Iterable[Target]) -> list[Judged]:
-        normal = median_low([m.share for m in self._memories.values() if m.answered] or [0.0])
-        shares = {target: self._memories[target].share for target in fresh}
-        turned = {target for target in shares if self._memories[target].judge(normal)}
+        known = [memory.share for memory in self._memories.values() if memory.share is not None]
+        normal = median_low(known or [0.0])
+        turned = {target for target in fresh if self._memories[target].judge(normal)}
         judged = []
         for target, memory in self._memories.items():
             before, target.weight = target.weight, self._settled(target.weight, memory.result)
             if target in turned or target.weight != before:
-                share = shares.get(target, memory.share)
-                judged.append(Judged(target, memory.result, target.weight, share, normal))
-            if target in turned:
-                memory.forget()
+                judged.append(Judged(target, memory.result, target.weight, memory.share or 0.0, normal))
         return judged
 
     def _settled(self, weight: float, result: Anomaly) -> float:

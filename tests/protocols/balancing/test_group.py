@@ -1,54 +1,17 @@
-from random import Random
-from typing import Any
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.protocols.balancing import (
-    Attributes,
-    Changed,
-    Choice,
-    Reason,
-    State,
-    Target,
-    TargetGroup,
-    TargetId,
-    Thresholds,
+from actors.protocols.balancing import Changed, Reason, State, Target, TargetGroup, TargetId, Thresholds
+from tests.protocols.balancing.groups import (
+    SECOND,
+    choose,
+    healthy,
+    healthy_group,
+    member,
+    new_group,
+    target_id,
+    unhealthy,
 )
-
-SECOND = 1_000_000_000
-
-
-def target_id(number: int) -> TargetId:
-    return TargetId(bytes([10, 0, number // 256, number % 256]), 80)
-
-
-def new_group(algorithm: str = "round_robin", **options: Any) -> TargetGroup:
-    return TargetGroup(Attributes(algorithm, **options), dice=Random(1))
-
-
-def healthy_group(size: int, algorithm: str = "round_robin", **options: Any) -> TargetGroup:
-    group = new_group(algorithm, **options)
-    group.set_targets([target_id(number) for number in range(size)], now_ns=0)
-    for target in list(group.targets.values()):
-        healthy(group, target)
-    return group
-
-
-def healthy(group: TargetGroup, target: Target, now_ns: int = 0) -> list[Changed]:
-    return group.set_health(target, State.HEALTHY, now_ns=now_ns)
-
-
-def unhealthy(group: TargetGroup, target: Target, now_ns: int = 0) -> list[Changed]:
-    return group.set_health(target, State.UNHEALTHY, Reason.TIMEOUT, now_ns=now_ns)
-
-
-def choose(group: TargetGroup, explain: bool = False, now_ns: int = 0) -> Choice | None:
-    return group.choose(explain, now_ns=now_ns)
-
-
-def member(group: TargetGroup, number: int) -> Target:
-    return group.targets[target_id(number)]
 
 
 def chosen(group: TargetGroup) -> str:
@@ -267,3 +230,26 @@ def test_round_robin_is_even(size, requests):
         assert choice is not None
         counts[choice.target.sequence] += 1
     assert max(counts) - min(counts) <= 1
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.sampled_from(["round_robin", "least_outstanding_requests", "weighted_random"]), st.integers(1, 40))
+def test_of_many_candidates_sixteen_are_told(algorithm, size):
+    group = healthy_group(size, algorithm)
+    for _ in range(3):
+        choice = choose(group, explain=True)
+        assert choice is not None
+        told = [each["target"] for each in choice.candidates]
+        assert choice.target.text in told
+        assert len(set(told)) == len(told) == min(size, 16)
+        assert choice.left_out == size - len(told)
+
+
+def test_those_with_the_fewest_requests_are_told():
+    group = healthy_group(40, "least_outstanding_requests")
+    for _ in range(30):
+        choose(group)
+    choice = choose(group, explain=True)
+    assert choice is not None
+    assert sum(each["outstanding"] == 0 for each in choice.candidates) == 10
+    assert choice.left_out == 24
