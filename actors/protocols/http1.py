@@ -364,6 +364,7 @@ class Response:
         "lines",
         "reason",
         "status",
+        "trailers",
         "until_close",
     )
 
@@ -378,6 +379,8 @@ class Response:
         self.until_close = False
         self.complete = False
         self.keep_alive = False
+        self.trailers: list[tuple[bytes, bytes]] | None = None
+        """What an HTTP/2 target has sent behind the content."""
 
 
 class ResponseReader:

@@ -34,6 +34,7 @@ from actors.units import MILLISECOND
 
 if TYPE_CHECKING:
     from actors.parts.load_balancer.client_side import Client
+    from actors.parts.load_balancer.h2_target import H2TargetStream
     from actors.parts.load_balancer.target import TargetConnection
     from actors.parts.load_balancer.target_group import RunningGroup
 
@@ -103,7 +104,7 @@ class Exchange:
         self.rule: Rule | None = None
         self.group: RunningGroup | None = None
         self.target: Target | None = None
-        self.connection: TargetConnection | None = None
+        self.connection: TargetConnection | H2TargetStream | None = None
         self.sent_ns: int | None = None
         self.first_byte_ns: int | None = None
         self.target_status = 0
@@ -218,6 +219,13 @@ class Exchange:
         if existing and self.request.head_bytes > LONG_HEAD:
             existing = None
         self.trace = trace_id(existing, node.fresh_trace() if journey is None else trace_root(journey))
+
+    def take_content(self) -> bytes:
+        """What has come of the request's content and not been taken yet, as it is."""
+        body = self.request.body
+        data = b"".join(body)
+        body.clear()
+        return data
 
     def take_body(self) -> bytes:
         """What has come of the request's content and not been taken yet, framed for the target."""

@@ -18,7 +18,6 @@ from h2.events import (
     StreamReset,
 )
 from h2.exceptions import ProtocolError
-from h2.settings import SettingCodes
 
 from actors.element import JOURNEY
 from actors.parts.load_balancer.client_side import ClientSide
@@ -30,7 +29,7 @@ from actors.protocols.http2 import (
     MAX_STREAMS,
     BrokenStream,
     Leaving,
-    ServerConnection,
+    ServerEngine,
     goaway,
     request_of,
 )
@@ -45,7 +44,7 @@ class H2Client(ClientSide):
     def __init__(self, listener: "Listener", accepted_ns: int) -> None:
         super().__init__(listener, accepted_ns)
         self.origin = self.origin._replace(type="h2")
-        self.engine = ServerConnection(self._on_event)
+        self.engine = ServerEngine(self._on_event)
         self.streams: dict[int, H2Stream] = {}
         self.buffer_full = False
         """Whether the connection's own buffer takes no more."""
@@ -156,7 +155,7 @@ class H2Client(ClientSide):
 
     def pump(self) -> None:
         """Send of each stream in turn what its window lets out."""
-        waiting = [stream for stream in self.streams.values() if stream.waits_to_send()]
+        waiting = [stream for stream in self.streams.values() if stream.outlet.waits()]
         while waiting and not self.buffer_full:
             waiting = [stream for stream in waiting if stream.send_some()]
             self.flush()
@@ -220,8 +219,3 @@ class H2Client(ClientSide):
         else:
             self._go_away(self.engine.highest_inbound_stream_id)
             self._close()
-
-    def max_frame_size(self) -> int:
-        """How much content goes into one frame."""
-        size: int = self.engine.remote_settings[SettingCodes.MAX_FRAME_SIZE]
-        return size

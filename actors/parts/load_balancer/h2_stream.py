@@ -10,7 +10,7 @@ from actors.parts.load_balancer.answers import Answer
 from actors.parts.load_balancer.exchange import Exchange
 from actors.protocols.alb_causes import Cause
 from actors.protocols.http1 import Request, Response
-from actors.protocols.http2 import Headers, response_headers, size_of
+from actors.protocols.http2 import Headers, Outlet, response_headers, size_of
 from actors.units import SECOND
 
 if TYPE_CHECKING:
@@ -37,9 +37,7 @@ class H2Stream:
         self.write_paused = False
         self.active_ns = received_ns
         self._client = client
-        self._out = bytearray()
-        self._complete = False
-        self._over = False
+        self.outlet = Outlet(client.engine, stream_id)
         self._unacknowledged = 0
         self.exchange = Exchange(self, request, received_ns, journey)
 
@@ -88,10 +86,11 @@ class H2Stream:
 
     def pass_on(self, exchange: Exchange, response: Response, opening: bool) -> int:
         content = b"".join(response.body)
+        self.outlet.trailers = response.trailers
         sent = 0
         if opening:
             headers = response_headers(response, exchange.cookies(response))
-            sent = self._send_head(headers, ended=response.complete and not content)
+            sent = self._send_head(headers, ended=response.complete and not content and not response.trailers)
         return sent + self._send_content(content, ended=response.complete)
 
     def send_continue(self) -> None:
@@ -105,7 +104,7 @@ class H2Stream:
         raise AssertionError("there are no WebSockets in HTTP/2 here")
 
     def _send_head(self, headers: Headers, ended: bool) -> int:
-        if self._over:
+        if self.outlet.done:
             return 0
         self._touch()
         self._client.engine.send_headers(self.id, headers, end_stream=ended)
@@ -114,36 +113,23 @@ class H2Stream:
         return size_of(headers)
 
     def _send_content(self, content: bytes, ended: bool) -> int:
-        if self._over:
+        if self.outlet.done:
             return 0
-        self._out += content
-        self._complete = ended
+        self.outlet.put(content, ended)
         self._client.pump()
         self.throttle()
         return len(content)
 
-    def waits_to_send(self) -> bool:
-        """Whether something is to be sent that the windows may let out."""
-        return not self._over and (bool(self._out) or self._complete)
-
     def send_some(self) -> bool:
         """Send one frame, if the windows allow. Whether there may be more."""
-        if self._over:
+        if not self.outlet.send_some():
             return False
-        engine = self._client.engine
-        room = min(engine.local_flow_control_window(self.id), self._client.max_frame_size())
-        if self._out and room <= 0:
-            return False
-        piece = bytes(self._out[:room])
-        del self._out[:room]
-        ended = self._complete and not self._out
-        engine.send_data(self.id, piece, end_stream=ended)
         self._touch()
-        if ended:
+        if self.outlet.done:
             self._answered()
         else:
             self.throttle()
-        return self.waits_to_send()
+        return self.outlet.waits()
 
     def _touch(self) -> None:
         self.active_ns = self.node.context.now_ns()
@@ -151,8 +137,8 @@ class H2Stream:
 
     def throttle(self) -> None:
         """Hold the target's reading up while its answer cannot be got rid of."""
-        paused = self._client.buffer_full or len(self._out) > SEND_BUFFER
-        if paused == self.write_paused or self._over:
+        paused = self._client.buffer_full or len(self.outlet) > SEND_BUFFER
+        if paused == self.write_paused or self.outlet.done:
             return
         self.write_paused = paused
         connection = self.exchange.connection
@@ -173,21 +159,20 @@ class H2Stream:
         self._client.flush()
 
     def break_off(self) -> None:
-        if not self._over:
+        if not self.outlet.done:
             self._client.engine.reset_stream(self.id, ErrorCodes.INTERNAL_ERROR)
             self._end()
             self._client.flush()
 
     def _end(self) -> None:
-        self._over = True
-        self._out.clear()
+        self.outlet.discard()
         self._client.forget(self)
 
     def waits_for_client(self) -> bool:
         """Whether it is the client's turn: to send more of its request, or to take more of the answer."""
         if self.exchange.over:
-            return bool(self._out)
-        return not self.exchange.request.complete or bool(self._out)
+            return len(self.outlet) > 0
+        return not self.exchange.request.complete or len(self.outlet) > 0
 
     def time_out(self) -> None:
         """The client has been silent for an idle timeout when it was its turn."""

@@ -6,6 +6,7 @@ one. A target that closes with a request outstanding costs that request a 502: l
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from actors.element import JOURNEY
@@ -134,7 +135,7 @@ class TargetConnection(asyncio.Protocol):
             exchange.pass_on(self._reader.response)
         else:
             self._pool.target.connection_failed()
-            exchange.fail(_why_lost(error))
+            exchange.fail(why_lost(error))
 
     def is_open(self) -> bool:
         return not self._transport.is_closing()
@@ -179,9 +180,18 @@ class TargetConnection(asyncio.Protocol):
             self.close()
 
 
-def _why_lost(error: Exception | None) -> Cause:
+def why_lost(error: Exception | None) -> Cause:
     """Why a connection is gone that had a request to answer."""
     return Cause.TARGET_CLOSED_CONNECTION if error is None else Cause.TARGET_RESET_CONNECTION
+
+
+def pool_of(node: Node, target: Target, protocol_version: str, secure: bool) -> "TargetPool":
+    """The pool for a target of a group with this protocol version."""
+    if protocol_version == "HTTP1":
+        return TargetPool(node, target, secure)
+    from actors.parts.load_balancer.h2_target import H2TargetPool
+
+    return H2TargetPool(node, target, secure)
 
 
 def _why_none(error: OSError) -> Cause:
@@ -195,6 +205,9 @@ def _why_none(error: OSError) -> Cause:
 
 class TargetPool:
     """The connections to one target, and the exchanges that it has been given; with TLS if `secure`."""
+
+    alpn: str | None = None
+    """What is offered in the TLS handshake."""
 
     def __init__(self, node: Node, target: Target, secure: bool = False) -> None:
         self.node = node
@@ -211,18 +224,22 @@ class TargetPool:
         self.exchanges[exchange] = None
         idle = len(self._idle)
         connection = self._take()
+        self.tell(exchange, connection is not None, idle)
+        if connection is not None:
+            connection.begin(exchange)
+        else:
+            self.node.context.spawn(self._connect(exchange), f"connection to {self.target.text}")
+
+    def tell(self, exchange: "Exchange", reused: bool, idle: int) -> None:
+        """Record which connection it is for an exchange whose journey is recorded."""
         if exchange.journey is not None:
             self.node.context.record(
                 "alb.connection",
                 journey=exchange.journey,
                 target=self.target.text,
-                reused=connection is not None,
+                reused=reused,
                 idle_connections=idle,
             )
-        if connection is not None:
-            connection.begin(exchange)
-        else:
-            self.node.context.spawn(self._connect(exchange), f"connection to {self.target.text}")
 
     def _take(self) -> TargetConnection | None:
         while self._idle:
@@ -232,30 +249,34 @@ class TargetPool:
         return None
 
     async def _connect(self, exchange: "Exchange") -> None:
+        connection = await self.connect(lambda: TargetConnection(self))
+        if isinstance(connection, Cause):
+            exchange.fail(connection)
+        elif exchange.over:
+            self.put_back(connection, reusable=True)
+        else:
+            connection.begin(exchange)
+
+    async def connect(self, factory: Callable[[], Any]) -> Any:
+        """A new connection, or the cause why there is none to be had."""
+        tls = target_context(self.node.target_policy) if self._secure else None
+        if tls is not None and self.alpn is not None:
+            tls.set_alpn_protocols([self.alpn])
         try:
             _, connection = await self.node.stack.create_connection(
-                lambda: TargetConnection(self),
-                self._host,
-                self.target.id.port,
-                timeout_s=CONNECT_TIMEOUT_S,
-                ssl=target_context(self.node.target_policy) if self._secure else None,
+                factory, self._host, self.target.id.port, timeout_s=CONNECT_TIMEOUT_S, ssl=tls
             )
         except (ssl.SSLError, HandshakeTimeout, HandshakeCutShort) as error:
             self.node.target_tls_errors.value += 1
             self.target.connection_failed()
             late = isinstance(error, TimeoutError)
-            exchange.fail(Cause.TARGET_TLS_TIMEOUT if late else Cause.TARGET_TLS_FAILED)
-            return
+            return Cause.TARGET_TLS_TIMEOUT if late else Cause.TARGET_TLS_FAILED
         except OSError as error:
             self.node.target_connection_errors.value += 1
             self.target.connection_failed()
-            exchange.fail(_why_none(error))
-            return
+            return _why_none(error)
         self.node.new_connections.value += 1
-        if exchange.over:
-            self.put_back(connection, reusable=True)
-        else:
-            connection.begin(exchange)
+        return connection
 
     def put_back(self, connection: TargetConnection, reusable: bool) -> None:
         """The connection is free again."""

@@ -10,7 +10,7 @@ from actors.parts.load_balancer.errors import why_no_target
 from actors.parts.load_balancer.node import Node
 from actors.parts.load_balancer.prober import Prober
 from actors.parts.load_balancer.registration import NOT_IN_USE, Asked, Health
-from actors.parts.load_balancer.target import TargetPool
+from actors.parts.load_balancer.target import TargetPool, pool_of
 from actors.protocols.alb_causes import Cause
 from actors.protocols.balancing import (
     Attributes,
@@ -260,7 +260,7 @@ class RunningGroup:
         prober.start()
         return _Member(
             self._registered[target.id].id,
-            TargetPool(self._node, target, secure=self.document.protocol == "HTTPS"),
+            pool_of(self._node, target, self.document.protocol_version, self.document.protocol == "HTTPS"),
             prober,
             metrics.counter("journey_alb_target_requests_total", **labels),
             metrics.gauge("journey_alb_target_outstanding_requests", **labels),
