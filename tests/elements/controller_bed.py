@@ -154,7 +154,9 @@ def _certificate(domain: str) -> str:
 class World:
     """Two nodes of the cluster with room for pods, two load balancer nodes in stock, and the controller."""
 
-    def __init__(self, *, seed: int = 1, certificates: tuple[str, ...] = ("web.example",), **api: Any) -> None:
+    def __init__(
+        self, *, seed: int = 1, certificates: tuple[str, ...] = ("web.example",), **api: Any
+    ) -> None:
         self.net = VirtualNetwork(seed=seed)
         delays = {"load_balancer_provisioning": "2s", "target_registration": "100ms", "configuration": "50ms"}
         latency = {service: {"default": "5ms"} for service in ("elbv2", "ec2", "acm")}
@@ -290,7 +292,9 @@ class World:
             "load_balancers": sorted(each["LoadBalancerName"] for each in await self.load_balancers()),
             "listeners": listeners,
             "target_groups": sorted(each["TargetGroupName"] for each in await self.target_groups()),
-            "targets": sorted(address for address, state in (await self.targets()).items() if state != "draining"),
+            "targets": sorted(
+                address for address, state in (await self.targets()).items() if state != "draining"
+            ),
             "security_groups": {name: _rules(group, groups) for name, group in sorted(groups.items())},
             "bindings": sorted(each["metadata"]["name"] for each in bindings),
             "ingresses": [
