@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
-from actors.element import Context, Element
-from actors.parts.aws.client import AwsClient
+from actors.element import CallFailed, Context, Element
+from actors.parts.aws.client import AwsClient, follow
 from actors.parts.kubernetes.client import ApiError, KubeClient
 from actors.runtime.virtual import VirtualNetwork
 
@@ -98,13 +98,21 @@ class PlayedVpc(Played):
 
 
 class PlayedNode(Played):
-    """Says of every target that it is healthy, or what `sick` has of it."""
-
-    sick: dict[str, Object]
+    """Says of every target that it is healthy, or what `sick` has of it; `items` are what AWS tells a node."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self.sick = {}
+        self.sick: dict[str, Object] = {}
+        self.items: Object = {}
+
+    async def start(self) -> None:
+        self.context.spawn(
+            follow(self.context, "aws-api", f"load-balancer-node/{self.context.name}", self._changed),
+            "follow",
+        )
+
+    def _changed(self, items: Object, keys: set[str]) -> None:
+        self.items = items
 
     async def call_describe_target_health(
         self,
@@ -112,15 +120,16 @@ class PlayedNode(Played):
         targets: list[Object] | None = None,
         include_anomaly_detection: bool = False,
     ) -> Object:
+        known = [
+            {"Id": each["id"], "Port": each["port"]} for each in self.items.get(f"targets/{target_group}", ())
+        ]
         return {
             "TargetHealthDescriptions": [
                 {"Target": each, "TargetHealth": self.sick.get(each["Id"], {"State": "healthy"})}
-                for each in targets or []
+                for each in known
+                if targets is None or each in targets
             ]
         }
-
-    async def call_zone_health(self) -> Object:
-        return {"healthy": True}
 
 
 class Tester(Played):
@@ -195,7 +204,10 @@ class World:
         await self.kube.create("IngressClass", ingress_class())
 
     async def settled(self) -> bool:
-        return bool(await self.net.host("tester").call("alb-controller", "settled"))
+        try:
+            return bool(await self.net.host("tester").call("alb-controller", "settled"))
+        except CallFailed:  # it was killed
+            return False
 
     async def settle(self, limit_s: float = 60) -> None:
         waited_s = 0.0

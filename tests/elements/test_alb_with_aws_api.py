@@ -1,4 +1,4 @@
-"""AWS's API and its load balancer nodes together: from CreateLoadBalancer to answers, in a VPC, on the virtual clock."""
+"""AWS's API and its load balancer nodes: from CreateLoadBalancer to answers, in a VPC, on the virtual clock."""
 
 import asyncio
 from pathlib import Path

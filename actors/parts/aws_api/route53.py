@@ -8,25 +8,10 @@ from actors.parts.aws_api.plane import Handler, Output, Parameters, Plane
 from actors.parts.aws_api.resolving import addresses_of
 from actors.protocols.aws.errors import AwsError
 from actors.protocols.aws.record_sets import absolute, key_of, place
+from actors.protocols.elbv2.names import HOSTED_ZONES
 
 MAX_RECORD_SETS, MAX_ZONES = 300, 100
 """What a page has at most, whatever is asked for (Route 53 API reference)."""
-
-LOAD_BALANCERS_ZONES = {
-    "eu-west-1": "Z32O12XQLNTSW2",
-    "eu-west-2": "ZHURV8PSTC4K8",
-    "eu-west-3": "Z3Q77PNBQS71R4",
-    "eu-central-1": "Z215JYRZR1TBD5",
-    "eu-north-1": "Z23TAZ6LKFMNIO",
-    "us-east-1": "Z35SXDOTRQ7X7K",
-    "us-east-2": "Z3AADJGX6KTTL2",
-    "us-west-1": "Z368ELLRRE2KJ0",
-    "us-west-2": "Z1H1FL5HABSF5",
-    "ap-northeast-1": "Z14GRHDCWA56QT",
-    "ap-southeast-1": "Z1LMS91P8CMLE5",
-    "ap-southeast-2": "Z1GM3OXH4ZPM65",
-}
-"""Hosted zones of Application Load Balancers: AWS General Reference, "Elastic Load Balancing endpoints and quotas"."""
 
 
 class Route53:
@@ -36,7 +21,7 @@ class Route53:
 
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
-        self._hosted = HostedZones(plane, plane.name_servers, LOAD_BALANCERS_ZONES.get(plane.region, ""))
+        self._hosted = HostedZones(plane, plane.name_servers, HOSTED_ZONES.get(plane.region, ""))
         self.operations: Mapping[str, Handler] = {
             "ChangeResourceRecordSets": self._change_resource_record_sets,
             "CreateHostedZone": self._create_hosted_zone,

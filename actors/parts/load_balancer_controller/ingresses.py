@@ -1,8 +1,9 @@
 """The Ingress controller: reconciles groups of Ingresses, each with one load balancer.
 
-How this works (controllers/ingress/group_controller.go). Every change that may concern a group makes it due; some workers take those that are due, never two of
-them the same one. What is to be is worked out anew each time from how the cluster and AWS are now (a `Stack`), and the
-deployer does the difference. What fails is tried again after 5 ms, 10 ms, ... up to 16m40s.
+How this works (controllers/ingress/group_controller.go). Every change that may concern a group makes it due; some
+workers take those that are due, never two of them the same one. What is to be is worked out anew each time from how
+the cluster and AWS are now (a `Stack`), and the deployer does the difference. What fails is tried again after 5 ms,
+10 ms, ... up to 16m40s.
 """
 
 from typing import Any
@@ -43,6 +44,8 @@ class Ingresses:
         self._outcomes: dict[str, str] = {}
         """By group, once it has been reconciled: empty if that went well, else why it will not go well by itself."""
         self._load_balancers: dict[str, str] = {}
+        self._active: set[str] = set()
+        """Load balancers that are active: they stay so."""
         self._known: dict[str, Any] = {}
         self._reconciles = Reconciles(context, "ingress")
         self._busy: set[str] = set()
@@ -166,10 +169,12 @@ class Ingresses:
         if any(group not in self._outcomes for group in groups):
             return False
         arns = [self._load_balancers[group] for group in groups if group in self._load_balancers]
-        if not arns:
-            return True
-        answer = await self._aws.call("elbv2", "DescribeLoadBalancers", LoadBalancerArns=arns)
-        return all(each["State"]["Code"] == "active" for each in answer["LoadBalancers"])
+        unsure = [arn for arn in arns if arn not in self._active]
+        if unsure:
+            answer = await self._aws.call("elbv2", "DescribeLoadBalancers", LoadBalancerArns=unsure)
+            states = {each["LoadBalancerArn"]: each["State"]["Code"] for each in answer["LoadBalancers"]}
+            self._active |= {arn for arn, state in states.items() if state == "active"}
+        return self._active.issuperset(arns)
 
     def inspect(self) -> dict[str, Any]:
         return {
