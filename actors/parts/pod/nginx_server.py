@@ -29,11 +29,11 @@ from actors.units import MILLISECOND, SECOND
 PORT = 80
 BIND_TRIES, BIND_RETRY_S = 5, 0.5
 """nginx tries to bind five times, half a second apart."""
-ANSWERED = Fate(ANSWER, None, 0)
-"""What becomes of requests as long as no user meddles."""
 ACCEPT_NS = 1000
 """How long it takes to accept a connection and look what it wants. Connections are accepted one by one, as with
 `multi_accept off`, so that what waits in the accept queue is for whichever worker is free first."""
+ANSWERED = Fate(ANSWER, None, 0)
+"""What becomes of requests as long as no user meddles."""
 FIRST_WORKER_PID = 29
 """In the official image's log; the entry point's scripts had those before."""
 
