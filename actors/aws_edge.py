@@ -11,7 +11,8 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from actors.element import JOURNEY, Claim, Context, Element
+from actors.element import JOURNEY, CallFailed, Claim, Context, Element, ElementName
+from actors.parts.aws.client import follow
 from actors.parts.border import BorderConfig
 from actors.parts.config_fields import Address, Cidr, fault, unknown
 from actors.parts.tools import ping
@@ -26,6 +27,8 @@ from actors.wire.addresses import Prefix, ip_bytes, ip_text
 from actors.wire.malformed import Malformed
 
 MAX_REWRITES = 16_384
+FIRST_RETRY_S, LAST_RETRY_S = 0.02, 1.0
+"""Between attempts to reach the AWS API."""
 _CHECKSUM_AT = {ipv4.TCP: 50, ipv4.UDP: 40}
 """Where the transport checksum stands in a frame whose IPv4 header has no options."""
 
@@ -38,7 +41,13 @@ class Config(BorderConfig):
         description="AWS's public addresses: what is sent to one that is associated with nothing ends here"
     )
     elastic_ips: dict[Address, Address] = Field(
-        default={}, description="public addresses and the private one that each stands for"
+        default={},
+        description="public addresses and the private one that each stands for, when the world begins",
+    )
+    aws_api: ElementName | None = Field(
+        default=None,
+        description="the AWS API that gives public addresses away: it is told once which are announced here and which "
+        "stand for what, and from then on says so itself; without it elastic_ips stay as they are",
     )
 
     @model_validator(mode="after")
@@ -79,13 +88,46 @@ class AwsEdge(Element):
         self.stack = Stack(context)
         self.forwarder = Forwarder(context, self.stack, config.forwarding_delay)
         self.elastic_ips = ElasticIps(
-            {ip_bytes(public): ip_bytes(private) for public, private in config.elastic_ips.items()}
+            {}
+            if config.aws_api
+            else {ip_bytes(public): ip_bytes(private) for public, private in config.elastic_ips.items()}
         )
         self._announced = [Prefix.parse(text) for text in config.announces]
         self._rewrites: dict[bytes, tuple[bytes, int]] = {}
 
     async def start(self) -> None:
         self.config.bring_up(self.stack)
+        if self.config.aws_api is not None:
+            self.context.spawn(self._follow(self.config.aws_api), "public addresses")
+
+    async def _follow(self, aws_api: str) -> None:
+        """Hand over what there is in the beginning, then translate what EC2 says."""
+        wait_s = FIRST_RETRY_S
+        while True:
+            try:
+                await self.context.call(
+                    aws_api,
+                    "adopt_edge",
+                    edge=self.context.name,
+                    announces=list(self.config.announces),
+                    elastic_ips=dict(self.config.elastic_ips),
+                )
+                break
+            except CallFailed:
+                await self.context.sleep(wait_s)
+                wait_s = min(2 * wait_s, LAST_RETRY_S)
+        await follow(self.context, aws_api, "public-addresses", self._be_told)
+
+    def _be_told(self, items: dict[str, str], keys: set[str]) -> None:
+        """These public addresses stand for these private ones; those of other edges are not ours."""
+        self.elastic_ips = ElasticIps(
+            {
+                ip_bytes(public): ip_bytes(private)
+                for public, private in sorted(items.items())
+                if any(ip_bytes(public) in prefix for prefix in self._announced)
+            }
+        )
+        self._rewrites.clear()
 
     def on_link(self, port: str, up: bool) -> None:
         self.stack.on_link(port, up)

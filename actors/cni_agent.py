@@ -30,6 +30,9 @@ class Config(ElementConfig):
     vpc: ElementName = Field(
         default=ElementName("vpc"), description="the VPC that the node's network interfaces are in"
     )
+    aws_api: ElementName = Field(
+        default=ElementName("aws-api"), description="the AWS API that EC2's requests are sent to"
+    )
     env: Env = Field(default=Env(), description="environment variables of aws-node")
     check_interval: Duration = Field(
         default=5 * SECOND, gt=0, description="how often the wiring is looked at"
@@ -44,7 +47,7 @@ class CniAgent(Element):
     def __init__(self, config: Config, context: Context) -> None:
         super().__init__(config, context)
         view = NodeView(context, config.node)
-        actions = EniActions(context, config.vpc, config.node)
+        actions = EniActions(context, config.vpc, config.aws_api, config.node)
         self.ipamd = Ipamd(context, config.env, actions, self._wire, view.max_pods)
         self.plugin = Plugin(context, config.env, self.ipamd, view)
         self.introspection = Introspection(config.env, self.ipamd, context.now_ns)

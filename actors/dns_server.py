@@ -7,8 +7,9 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from actors.element import Claim, Context, Element, ElementConfig, FileName
-from actors.parts.config_fields import Address, Cidr, Part, Uplink
+from actors.element import Claim, Context, Element, ElementConfig, ElementName, FileName
+from actors.parts.config_fields import Address, Cidr, Part, Uplink, fault
+from actors.parts.dns_hosted_zones import HostedZones
 from actors.parts.dns_udp import DnsService, SharedResolve, ask
 from actors.protocols.dns import story
 from actors.protocols.dns.answer import respond
@@ -39,7 +40,19 @@ class RecursiveConfig(Part):
 class AuthoritativeConfig(Part):
     """A name server: its zones."""
 
-    zones: list[FileName] = Field(min_length=1, description="zone files (RFC 1035), relative to this file")
+    zones: list[FileName] = Field(
+        default=[], description="zone files (RFC 1035), relative to this file; others than those of `aws_api`"
+    )
+    aws_api: ElementName | None = Field(
+        default=None,
+        description="where Route 53's hosted zones and load balancers' names are kept: they are served, too",
+    )
+
+    @model_validator(mode="after")
+    def _something_to_serve(self) -> "AuthoritativeConfig":
+        if not self.zones and self.aws_api is None:
+            raise fault(("zones",), "there is nothing to serve: give zones, or aws_api to take them from")
+        return self
 
 
 class Config(ElementConfig):
@@ -83,6 +96,7 @@ class DnsServer(Element):
 
     async def start(self) -> None:
         service = partial(DnsService, self.context, self.role.name, self.role.respond)
+        self.role.start()
         await self.stack.create_datagram_endpoint(service, local_port=dns.PORT)
 
     def on_frame(self, port: str, frame: bytes) -> None:
@@ -103,6 +117,11 @@ class _Authoritative:
     def __init__(self, config: AuthoritativeConfig, context: Context) -> None:
         self._engine = Authoritative(read_zone(Path(file)) for file in config.zones)
         self._record = context.record
+        self._hosted = None if config.aws_api is None else HostedZones(context, config.aws_api, self._engine)
+
+    def start(self) -> None:
+        if self._hosted is not None:
+            self._hosted.start()
 
     async def respond(self, query: dns.Message, client: bytes) -> dns.Message:
         decision = self._engine.decide(query)
@@ -148,6 +167,9 @@ class _Recursive:
             record=context.record,
         )
         self._resolve = SharedResolve(context, self._resolver.resolve)
+
+    def start(self) -> None:
+        """It knows nothing but the root until somebody asks."""
 
     async def respond(self, query: dns.Message, client: bytes) -> dns.Message:
         if any(client in prefix for prefix in self._allow):

@@ -5,9 +5,9 @@ come over HTTPS on loopback, in real time. Both meet the same handlers (actors/p
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from actors.element import CertificateName, Claim, Context, Element, ElementConfig, ElementName, FileName
 from actors.parts.config_fields import Cidr
@@ -18,6 +18,7 @@ from actors.parts.kubernetes.apiserver.registry import Limits
 from actors.parts.kubernetes.apiserver.requests import Request, User
 from actors.parts.kubernetes.apiserver.server import ApiServer
 from actors.parts.kubernetes.apiserver.settled import settled
+from actors.parts.kubernetes.apiserver.webhooks import Webhook
 
 if TYPE_CHECKING:
     from aiohttp.web import Application
@@ -28,6 +29,24 @@ NODES_PATIENCE_S, NODES_POLL_S = 30.0, 0.005
 NOT_READY = "node.kubernetes.io/not-ready"
 PORT = "port"
 """The fact under which the store keeps where the server listens: a kubeconfig stays good when it starts again."""
+
+
+class MutatingWebhook(BaseModel):
+    """An element that is asked about new objects before they are stored (MutatingWebhookConfiguration)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    element: ElementName = Field(description="who is asked, by the management call `review`")
+    kinds: tuple[str, ...] = Field(default=("Pod",), min_length=1, description="kinds that it is asked about")
+    namespace_labels: dict[str, str] = Field(
+        default_factory=dict, description="labels that an object's namespace must have for it to be asked"
+    )
+    failure_policy: Literal["Ignore", "Fail"] = Field(
+        default="Ignore", description="what becomes of an object while the webhook does not answer"
+    )
+    timeout_seconds: float = Field(
+        default=10, ge=1, le=30, description="how long it is waited for, in seconds"
+    )
 
 
 class Config(ElementConfig):
@@ -53,6 +72,11 @@ class Config(ElementConfig):
         default=(), description="manifests are applied once these nodes are ready, or after 30 s"
     )
 
+    webhooks: dict[str, MutatingWebhook] = Field(
+        default_factory=dict,
+        description="mutating admission webhooks by name, asked in the order of their names",
+    )
+
     def claims(self) -> Iterable[Claim]:
         yield Claim("subnet", self.service_cidr, ("service_cidr",))
 
@@ -64,7 +88,7 @@ class KubeApi(Element):
 
     def __init__(self, config: Config, context: Context) -> None:
         super().__init__(config, context)
-        self.server = ApiServer(context, Limits(config.service_cidr))
+        self.server = ApiServer(context, Limits(config.service_cidr), tuple(_webhooks(config)))
         self._applied = False
 
     async def start(self) -> None:
@@ -178,6 +202,14 @@ class KubeApi(Element):
             "objects": store.counts(),
             "watchers": self.server.watches.counts(),
         }
+
+
+def _webhooks(config: Config) -> Iterable[Webhook]:
+    for name, each in sorted(config.webhooks.items()):
+        ignores = each.failure_policy == "Ignore"
+        yield Webhook(
+            name, each.element, each.kinds, each.namespace_labels, ignores, timeout_s=each.timeout_seconds
+        )
 
 
 def _element(user: str) -> User:

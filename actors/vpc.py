@@ -10,12 +10,14 @@ from struct import Struct
 from struct import error as TooShort
 from typing import Any
 
-from actors.element import JOURNEY, Context, Element, answer_call
-from actors.parts.ec2.control import Ec2Control
-from actors.parts.ec2.store import InterfaceStore
-from actors.parts.vpc_world import Config, ec2_of, fabric_of, interfaces_of
+from actors.element import JOURNEY, CallFailed, Context, Element
+from actors.parts.aws.client import follow
+from actors.parts.vpc_layout import begin, lay_out
+from actors.parts.vpc_state import VpcState
+from actors.parts.vpc_world import Config, fabric_of
 from actors.protocols.connection_tracking import Connection, ConnectionTracker, Timeouts
-from actors.protocols.ec2.records import NetworkInterface
+from actors.protocols.ec2.fabric_items import REVISION, items_of
+from actors.protocols.ec2.state import Ec2State
 from actors.protocols.eni_map import Eni
 from actors.protocols.flows import FIN_SYN_RST
 from actors.protocols.vpc_fabric import Decision, Note
@@ -26,6 +28,19 @@ from actors.wire.addresses import InterfaceAddress, ip_bytes, ip_text, mac_for, 
 from actors.wire.malformed import Malformed
 
 __all__ = ["Config", "Vpc"]
+
+HANDED_OVER = {
+    "cidr",
+    "internet_gateway",
+    "subnets",
+    "route_tables",
+    "security_groups",
+    "network_interfaces",
+    "instances",
+}
+"""What of the config EC2 gets, and owns from then on."""
+FIRST_RETRY_S, LAST_RETRY_S = 0.02, 1.0
+"""Between attempts to reach the AWS API."""
 
 _TCP_FLAGS = 47
 """Where the TCP flags stand in a frame whose IPv4 header has no options."""
@@ -65,36 +80,52 @@ class Vpc(Element):
         )
         self.tracker = ConnectionTracker(tracking.max_connections, timeouts, self._forget)
         self.fabric = fabric_of(config, context.name, self.tracker, context.now_ns())
-        self.ec2 = self._control_plane()
+        self.state = VpcState(self.fabric, config.cidr, self.forget_decisions)
         self._caches: dict[str, _Cache] = {port: {} for port in config.port_names()}
         self._alarm = Alarm(context, self._deadline_ns, self._on_deadline)
         self._gateway: Interface | None = None
         self._tracked = context.metrics.gauge("journey_vpc_tracked_connections")
+        if config.aws_api is None:
+            self._stay_as_it_is()
 
-    def _control_plane(self) -> Ec2Control:
-        """EC2, with the interfaces that were there when this element last ran, else with the config's."""
-        directory, interfaces = self.context.directory, ec2_of(self.config)
-        store = InterfaceStore(directory / f"{self.context.name}.db" if directory.is_dir() else None)
-        origin = self.config.model_dump_json(include={"subnets", "network_interfaces", "instances"})
-        for each in store.begin(origin, interfaces_of(self.config)):
-            interfaces.put(each)
-            if each.attachment is not None:
-                self.fabric.interfaces.attach(each.on_fabric())
-        return Ec2Control(
-            self.context,
-            self.config.control_plane,
-            interfaces,
-            store,
-            self.config.cidr,
-            self._replug,
-            self._unplug,
-        )
+    # ---- EC2 -----------------------------------------------------------------------------------------------
 
-    async def on_call(self, verb: str, arguments: dict[str, Any]) -> Any:
-        """EC2's requests (`parts/ec2/control.py`)."""
-        return await answer_call(self.ec2, self.context.name, verb, arguments)
+    async def _follow(self, aws_api: str) -> None:
+        """Hand over what was there before the world began, then be as EC2 says."""
+        config = self.config.model_dump(mode="json", include=HANDED_OVER)
+        wait_s = FIRST_RETRY_S
+        while True:
+            try:
+                await self.context.call(aws_api, "adopt_vpc", vpc=self.context.name, config=config)
+                break
+            except CallFailed:
+                await self.context.sleep(wait_s)
+                wait_s = min(2 * wait_s, LAST_RETRY_S)
+        await follow(self.context, aws_api, f"vpc/{self.context.name}", self.state.apply)
+
+    def _stay_as_it_is(self) -> None:
+        """There is no EC2: what the config says stays."""
+        state = Ec2State("", "")
+        vpc = lay_out(state, self.context.name, self.config)
+        begin(state, vpc, self.config, self.context.unix_ns())
+        items = {**items_of(state, vpc.id), REVISION: 1}
+        self.state.apply(items, items.keys())
+
+    async def call_caught_up(self, revision: int) -> None:
+        """Returns when packets meet what EC2's state of this revision says."""
+        await self.state.caught_up(revision)
+
+    async def call_describe_instance(
+        self, instance_id: str | None = None, port: str | None = None
+    ) -> dict[str, Any]:
+        """What the instance with this id, or at this port, finds in its own metadata (IMDS), at once."""
+        return await self.state.describe_instance(instance_id, port)
+
+    # ---- life ----------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
+        if self.config.aws_api is not None:
+            self.context.spawn(self._follow(self.config.aws_api), "EC2's changes")
         if gateway := self.config.internet_gateway:
             self._gateway = Interface(
                 gateway.port,
@@ -117,15 +148,6 @@ class Vpc(Element):
         """Interfaces, routes or groups have changed: every flow is decided again. Tracked connections stay."""
         for cache in self._caches.values():
             cache.clear()
-
-    def _replug(self, interface: NetworkInterface) -> None:
-        """An interface has been plugged in, or has other addresses or groups than it had."""
-        self.fabric.interfaces.replace(interface.on_fabric())
-        self.forget_decisions()
-
-    def _unplug(self, eni: str) -> None:
-        self.fabric.interfaces.detach(eni)
-        self.forget_decisions()
 
     # ---- frames --------------------------------------------------------------------------------------------
 
@@ -202,7 +224,11 @@ class Vpc(Element):
             receiver = decision.eni
             router = self.fabric.interfaces.subnets[receiver.subnet].gateway_mac
             header = receiver.mac + router + frame[12:14]
-            send = self.context.ports[receiver.port].send
+            port_there = self.context.ports.get(receiver.port)
+            if port_there is None:
+                self._count_drop("no_link")
+                return
+            send = port_there.send
             send(header + payload)
         else:
             assert self._gateway is not None, "only an internet gateway is a target that is no interface"

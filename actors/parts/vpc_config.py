@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from actors.parts.config_fields import Address, AddressWithMask, Cidr, Part, fault
 from actors.protocols.eni_map import Eni, EniMap, Subnet
-from actors.protocols.security_groups import ALL_PORTS, Rule, parse_ports
+from actors.protocols.security_groups import parse_ports
 from actors.units import SECOND, Duration
 from actors.wire.addresses import Prefix, ip_bytes, mac_for
 from actors.wire.malformed import Malformed
@@ -61,8 +61,25 @@ class EgressRule(RuleConfig):
         return self.destination
 
 
+AwsTags = dict[Annotated[str, Field(min_length=1, max_length=128)], Annotated[str, Field(max_length=256)]]
+"""Tags of a resource, beside `Name`, which is the name that it has in the config."""
+
+
+class InstanceConfig(Part):
+    """An EC2 instance, by the port of the VPC that it is at; its zone is that of its first network interface."""
+
+    instance_id: str = Field(pattern="^i-[0-9a-f]+$", description="its id, as the instance itself has it")
+    instance_type: str = Field(description="says how many interfaces and addresses it may have")
+    tags: AwsTags = Field(default={}, description="its tags, beside Name")
+
+
 class SecurityGroupConfig(Part):
     """What may enter and leave the interfaces in this group; what no rule allows is dropped."""
+
+    tags: AwsTags = Field(
+        default={},
+        description="its tags, beside Name; kubernetes.io/cluster/<name>: owned says whose nodes are in it",
+    )
 
     ingress: tuple[IngressRule, ...] = Field(default=(), description="what may enter")
     egress: tuple[EgressRule, ...] = Field(default=(), description="what may leave")
@@ -74,6 +91,11 @@ class SubnetConfig(Part):
     cidr: Cidr = Field(description="a part of the VPC's")
     availability_zone: str = Field(description="such as eu-west-1a")
     route_table: str = Field(description="the route table of its packets")
+    tags: AwsTags = Field(
+        default={},
+        description='its tags, beside Name; kubernetes.io/role/elb: "1" lets controllers find it for load balancers '
+        "that face the Internet, kubernetes.io/role/internal-elb for internal ones",
+    )
 
 
 class RouteConfig(Part):
@@ -161,8 +183,3 @@ def eni_of(eni_id: str, eni: NetworkInterface) -> Eni:
 def eni_map(subnets: dict[str, SubnetConfig], vpc: str) -> EniMap:
     """The mapping service of the VPC with this name, with no interfaces attached yet."""
     return EniMap({name: subnet_of(name, subnet, vpc) for name, subnet in subnets.items()})
-
-
-def rule_of(rule: RuleConfig) -> Rule:
-    ports = ALL_PORTS if rule.ports is None else parse_ports(rule.ports)
-    return Rule(rule.protocol, ports, Prefix.parse(rule.peer) if is_prefix(rule.peer) else rule.peer)

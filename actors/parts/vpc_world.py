@@ -1,16 +1,14 @@
 """A VPC's whole config, and the engines that it becomes."""
 
-from collections.abc import Iterator
-from itertools import islice
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from actors.element import Claim, ElementConfig
+from actors.element import Claim, ElementConfig, ElementName
 from actors.parts.config_fields import Cidr, fault, unknown
-from actors.parts.ec2.config import ControlPlane, InstanceConfig
 from actors.parts.vpc_config import (
     ConnectionTracking,
+    InstanceConfig,
     InternetGateway,
     NetworkInterface,
     RouteConfig,
@@ -19,16 +17,12 @@ from actors.parts.vpc_config import (
     eni_map,
     eni_of,
     is_prefix,
-    rule_of,
     subnet_of,
 )
 from actors.protocols.connection_tracking import ConnectionTracker
-from actors.protocols.ec2.network_interfaces import Instance, NetworkInterfaces, SubnetPlace
-from actors.protocols.ec2.records import Attachment
-from actors.protocols.ec2.records import NetworkInterface as Record
 from actors.protocols.eni_map import RESERVED, EniError
 from actors.protocols.instance_types import LIMITS
-from actors.protocols.security_groups import Group, SecurityGroups
+from actors.protocols.security_groups import SecurityGroups
 from actors.protocols.vpc_fabric import VpcFabric
 from actors.protocols.vpc_routes import Route, VpcRouteTable
 from actors.wire.addresses import Prefix, ip_text
@@ -54,11 +48,21 @@ class Config(ElementConfig):
         default={}, description="EC2 instances, by the ports that they are at: the names of their elements"
     )
     connection_tracking: ConnectionTracking = ConnectionTracking()
-    control_plane: ControlPlane = ControlPlane()
+    ports: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        default=(),
+        description="more ports, at which nothing is plugged in at the beginning: the nodes that load balancers are "
+        "made of, by the names of their elements",
+    )
+    aws_api: ElementName | None = Field(
+        default=None,
+        description="the AWS API that EC2's requests go to: what is said here is handed over to it once, and from "
+        "then on interfaces and groups are what it says; without it they stay as they are here",
+    )
 
     def port_names(self) -> list[str]:
         gateway = [self.internet_gateway.port] if self.internet_gateway else []
-        return list(dict.fromkeys([*gateway, *(eni.port for eni in self.network_interfaces.values())]))
+        own = (eni.port for eni in self.network_interfaces.values())
+        return list(dict.fromkeys([*gateway, *own, *self.ports]))
 
     def claims(self) -> list[Claim]:
         """Private addresses of interfaces are claimed by those that they are attached to."""
@@ -169,79 +173,18 @@ class Config(ElementConfig):
         for name, subnet in self.subnets.items():
             inside = [each for each in self.network_interfaces.values() if each.subnet == name]
             wanted = sum(each.address_count for each in inside)
-            room = len(list(_usable(Prefix.parse(subnet.cidr))))
+            room = (1 << (32 - Prefix.parse(subnet.cidr).length)) - len(RESERVED) - 1
             if wanted > room:
                 what = f"{name} has {room} addresses, and its interfaces want {wanted}"
                 raise fault(("subnets", name, "cidr"), what, subnet.cidr)
 
 
-def interfaces_of(config: Config) -> list[Record]:
-    """The interfaces that there are at the beginning, each plugged in where the config says."""
-    devices: dict[str, int] = {}
-    records = []
-    free = _free_addresses(config)
-    for eni_id, eni in config.network_interfaces.items():
-        devices[eni.port] = device = devices.get(eni.port, -1) + 1
-        instance = config.instances.get(eni.port)
-        attachment = Attachment(
-            eni_id.replace("eni-", "eni-attach-", 1),
-            eni.port,
-            instance.instance_id if instance else None,
-            device,
-            0,
-        )
-        records.append(
-            Record(
-                eni_id,
-                eni.subnet,
-                (*eni.private_ips, *islice(free[eni.subnet], eni.secondary_private_ip_address_count)),
-                eni.security_groups,
-                source_dest_check=eni.source_dest_check,
-                attachment=attachment,
-            )
-        )
-    return records
-
-
-def _free_addresses(config: Config) -> dict[str, Iterator[str]]:
-    """The addresses of each subnet that the config gives to nobody, the lowest first."""
-    taken = {address for eni in config.network_interfaces.values() for address in eni.private_ips}
-    return {
-        name: (text for text in _usable(Prefix.parse(subnet.cidr)) if text not in taken)
-        for name, subnet in config.subnets.items()
-    }
-
-
-def _usable(prefix: Prefix) -> Iterator[str]:
-    """All addresses but those that AWS keeps."""
-    last = int.from_bytes(prefix.broadcast)
-    return (ip_text(number.to_bytes(4)) for number in range(prefix.network + len(RESERVED), last))
-
-
-def ec2_of(config: Config) -> NetworkInterfaces:
-    """EC2's side of the VPC, with no interfaces yet."""
-    subnets = {
-        name: SubnetPlace(Prefix.parse(each.cidr), each.availability_zone)
-        for name, each in config.subnets.items()
-    }
-    first = {eni.port: subnets[eni.subnet] for eni in reversed(config.network_interfaces.values())}
-    instances = [
-        Instance(each.instance_id, each.instance_type, port, first[port].availability_zone)
-        for port, each in config.instances.items()
-    ]
-    return NetworkInterfaces(subnets, config.security_groups, instances)
-
-
 def fabric_of(config: Config, name: str, tracker: ConnectionTracker, now_ns: int) -> VpcFabric:
-    """What packets meet, with no interfaces yet."""
+    """What packets meet, with no interfaces and no groups yet."""
     interfaces = eni_map(config.subnets, name)
     tables = {
         name: VpcRouteTable(Route(Prefix.parse(route.destination), route.target) for route in routes)
         for name, routes in config.route_tables.items()
     }
-    groups = {
-        name: Group(tuple(map(rule_of, group.ingress)), tuple(map(rule_of, group.egress)))
-        for name, group in config.security_groups.items()
-    }
-    filters = SecurityGroups(groups, interfaces.groups_of, tracker, now_ns)
+    filters = SecurityGroups({}, interfaces.groups_of, tracker, now_ns)
     return VpcFabric(Prefix.parse(config.cidr), interfaces, tables, filters)

@@ -1,14 +1,15 @@
 """One line of an ALB's access log: 33 fields, as "Access logs for your Application Load Balancer" lists them."""
 
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from actors.protocols.log_text import quoted
+from actors.protocols.log_text import quoted, unquoted
 
 LINE = (
-    '%s %s %s %s %s %s %s %s %s %s %d %d "%s" "%s" %s %s %s "%s" "%s" "%s" %s %s "%s" "-" "-" "%s" "%s" "-" "-" '
-    '%s "-" "-" "-"\n'
+    '%s %s %s %s %s %s %s %s %s %s %d %d "%s" "%s" %s %s %s "%s" "%s" "%s" %s %s "%s" "%s" "%s" "%s" "%s" "%s" "%s" '
+    '%s "%s" "%s" "%s"\n'
 )
 
 
@@ -50,6 +51,74 @@ class Entry(NamedTuple):
     trace_id: str
     matched_rule_priority: str
     actions: str
+    redirect_url: str = "-"
+    error_reason: str = "-"
+    classification: str = "-"
+    classification_reason: str = "-"
+    transformed_host: str = "-"
+    transformed_uri: str = "-"
+    request_transform_status: str = "-"
+
+
+FIELDS = (
+    "type",
+    "time",
+    "elb",
+    "client:port",
+    "target:port",
+    "request_processing_time",
+    "target_processing_time",
+    "response_processing_time",
+    "elb_status_code",
+    "target_status_code",
+    "received_bytes",
+    "sent_bytes",
+    "request",
+    "user_agent",
+    "ssl_cipher",
+    "ssl_protocol",
+    "target_group_arn",
+    "trace_id",
+    "domain_name",
+    "chosen_cert_arn",
+    "matched_rule_priority",
+    "request_creation_time",
+    "actions_executed",
+    "redirect_url",
+    "error_reason",
+    "target:port_list",
+    "target_status_code_list",
+    "classification",
+    "classification_reason",
+    "conn_trace_id",
+    "transformed_host",
+    "transformed_uri",
+    "request_transform_status",
+)
+"""The names of a line's fields, in their order."""
+
+_FIELD = re.compile(r'"([^"]*)"(?= |$)|([^ "]+)(?= |$)')
+
+
+class BadLine(ValueError):
+    """Not a line of an ALB's access log; says what is wrong."""
+
+
+def parse(text: str) -> dict[str, str]:
+    """A line's fields by name, as they stand there ("-" for none), strangers' texts with their escapes undone.
+
+    Fields that AWS appends one day are left out. Raises `BadLine`."""
+    fields, at = [], 0
+    text = text.rstrip("\n")
+    while at < len(text):
+        found = _FIELD.match(text, at)
+        if found is None:
+            raise BadLine(f"column {at + 1}: {text[at : at + 20]!r} is no field")
+        fields.append(found[2] if found[1] is None else unquoted(found[1]))
+        at = found.end() + 1
+    if len(fields) < len(FIELDS):
+        raise BadLine(f"{len(fields)} fields, but a line has {len(FIELDS)}")
+    return dict(zip(FIELDS, fields, strict=False))
 
 
 @lru_cache(maxsize=8)
@@ -100,7 +169,14 @@ def line(entry: Entry) -> str:
         entry.matched_rule_priority,
         moment(entry.received_ns + entry.unix_offset_ns),
         entry.actions,
+        quoted(entry.redirect_url),
+        entry.error_reason,
         target,
         target_status,
+        entry.classification,
+        entry.classification_reason,
         origin.conn_trace_id,
+        quoted(entry.transformed_host),
+        quoted(entry.transformed_uri),
+        entry.request_transform_status,
     )

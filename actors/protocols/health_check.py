@@ -70,18 +70,21 @@ class Unhealthy(NamedTuple):
 
 
 class Matcher:
-    """Which status codes pass: `200`, `200,202` or `200-299`, each between 200 and 499; raises ValueError."""
+    """Which status codes pass: `200`, `200,202` or `200-299`, each between 200 and 499; raises ValueError.
 
-    def __init__(self, text: str) -> None:
+    With `grpc` they are those of gRPC, `12` or `0-99`."""
+
+    def __init__(self, text: str, grpc: bool = False) -> None:
+        lowest, highest, digits = (0, 99, "1,2") if grpc else (200, 499, "3")
         self.text = text
         self.codes: set[int] = set()
         for part in text.split(","):
-            match = re.fullmatch(r"(\d{3})(?:-(\d{3}))?", part.strip())
+            match = re.fullmatch(rf"(\d{{{digits}}})(?:-(\d{{{digits}}}))?", part.strip())
             if match is None:
                 raise ValueError(f"matcher {text!r} is not a list like 200,202 or a range like 200-299")
             first, last = int(match[1]), int(match[2] or match[1])
-            if not 200 <= first <= last <= 499:
-                raise ValueError(f"matcher {text!r}: codes lie between 200 and 499")
+            if not lowest <= first <= last <= highest:
+                raise ValueError(f"matcher {text!r}: codes lie between {lowest} and {highest}")
             self.codes.update(range(first, last + 1))
 
 
@@ -95,6 +98,14 @@ class HealthCheck:
         self._probe_at_ns = now_ns
         self._probes = 0
         self._probes_that_count_from = 0
+
+    @classmethod
+    def resumed(cls, settings: Settings, matcher: Matcher, now_ns: int, state: State) -> "HealthCheck":
+        """Checks that go on with new settings, of a target that is healthy or unhealthy and has nothing to prove."""
+        check = cls(settings, matcher, now_ns)
+        check.state = Healthy(failures=0) if state is State.HEALTHY else Unhealthy(passes=0)
+        check._probes = 1
+        return check
 
     def deadline_ns(self) -> int:
         """When the next probe is due."""

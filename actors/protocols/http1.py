@@ -5,6 +5,9 @@ complete; the body's pieces are appended to `request.body` as they come, and `re
 all. So a body of any size streams through, and pipelined requests queue up in order. `ResponseReader` does the same
 for one response at a time, and has to be told the method that it answers.
 
+What the fast parser does not take as it stands is looked at again by `desync.py`, which may know how it was meant. An
+upgrade to WebSocket stops the reader behind the head: it keeps what comes until it is told to `tunnel` or to `resume`.
+
 Framing is the reader's own business: pieces are bare content, and whoever passes them on frames them again
 (`chunk`). Hop-by-hop fields (RFC 9110 section 7.6.1) end here. Limits are those of an ALB.
 """
@@ -14,6 +17,9 @@ from email.utils import formatdate
 from functools import lru_cache
 
 import httptools
+
+from actors.protocols.alb_causes import Cause
+from actors.protocols.desync import examine, framing_reason, may_go_on, suspicious, worse
 
 MAX_REQUEST_LINE = 16 * 1024
 MAX_HEADER = 16 * 1024
@@ -46,6 +52,10 @@ class BadResponse(Exception):
     """What came is not an HTTP/1 response to the request; says what is wrong."""
 
 
+class ResponseHeadTooLong(BadResponse):
+    """The head of a response is longer than an ALB takes."""
+
+
 @lru_cache(maxsize=8)
 def http_date(unix_s: int) -> str:
     """A moment as IMF-fixdate (RFC 9110 section 5.6.7)."""
@@ -60,7 +70,9 @@ def chunk(piece: bytes) -> bytes:
 class Request:
     """One request. `fields` are those of `REQUEST_FIELDS`, by lower-case name; `lines` are all others, as they came.
 
-    `error` is the status with which the request must be refused, 0 for none; it may still come while the body does.
+    `error` is why the request must be refused, None if it need not; it may still come while the body does. `oddity` is
+    the reason of its desync class ("" for a compliant one), `invalid` whether a name has more than letters, digits and
+    hyphens, `hosts` the Host fields behind the first, `websocket` whether it wants to go on as one.
     """
 
     __slots__ = (
@@ -71,12 +83,16 @@ class Request:
         "error",
         "fields",
         "head_bytes",
+        "hosts",
+        "invalid",
         "keep_alive",
         "lines",
         "method",
+        "oddity",
         "target",
         "user_agent",
         "version",
+        "websocket",
     )
 
     def __init__(self) -> None:
@@ -92,7 +108,11 @@ class Request:
         self.chunked = False
         self.complete = False
         self.keep_alive = False
-        self.error = 0
+        self.error: Cause | None = None
+        self.oddity = ""
+        self.invalid = False
+        self.hosts: tuple[bytes, ...] = ()
+        self.websocket = False
 
 
 class RequestReader:
@@ -105,55 +125,138 @@ class RequestReader:
         self._parser = httptools.HttpRequestParser(self)
         self._request = Request()
         self._in_body = False
-        self._head_fed = 0
+        self._head = b""
+        self._begun = 0
+        self._doubtful = False
+        self._oddity = ""
+        self._kept: bytes | None = None
 
     def feed(self, data: bytes) -> None:
         """Take in what arrived. After an error, or after the last request of a connection, the rest is ignored."""
         if self.failed:
             return
+        if self._kept is not None:
+            self._kept += data
+            return
         if self.mid_head:
-            self._head_fed += len(data)
-            if self._head_fed > MAX_REQUEST_LINE + MAX_REQUEST_HEAD:
-                self.give_up(400)
+            self._head += data
+            if len(self._head) > MAX_REQUEST_LINE + MAX_REQUEST_HEAD:
+                self._give_up_head(_excess(self._head))
                 return
+            if self._doubtful:
+                self._look_again()
+                return
+        else:
+            self._head = data
+            self._begun = int(self._in_body)  # what begins behind a body does not begin with `data`
+        self._parse(data)
+        if self.mid_head and b"\n" in self._head[:MAX_REQUEST_LINE] and not self.failed:
+            self._maybe_ancient()
+
+    def _parse(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._ignore_upgrade(data[upgrade.args[0] :])
+            self._at_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
-            self.give_up(_status_of(str(error)))
+            self._doubt(str(error))
 
-    def give_up(self, status: int) -> None:
-        """Read no further: what has been begun is a request to refuse with this status."""
+    def give_up(self, cause: Cause) -> None:
+        """Read no further: what has been begun is a request to refuse for this cause."""
         self.failed = True
         if self._in_body:
-            self._request.error = status
+            self._request.error = cause
         elif self.mid_head:
-            self._request.error = status
+            self._request.error = cause
             self._request.complete = True
             self.requests.append(self._request)
         self.mid_head = False
 
-    def _ignore_upgrade(self, rest: bytes) -> None:
-        """Answer an upgrade as if it had not been asked for (RFC 9110 section 7.8), and read on behind its head."""
+    # ---- what the parser does not take -------------------------------------------------------------------
+
+    def _doubt(self, complaint: str) -> None:
+        """A body, or a head behind other requests, is given up; a head alone may still be understood."""
+        if self.failed:
+            return
+        if "invalid `Transfer-Encoding`" in complaint:
+            self.give_up(Cause.UNSUPPORTED_TRANSFER_ENCODING)
+        elif self._in_body or not self.mid_head or self._begun > 1:
+            self.give_up(Cause.MALFORMED_REQUEST)
+        elif "PRI/Upgrade" in complaint:
+            self.give_up(Cause.UNSUPPORTED_VERSION)
+        else:
+            self._doubtful = True
+            self._look_again()
+
+    def _look_again(self) -> None:
+        head = self._head.lstrip(b"\r\n")
+        end = head.find(b"\r\n\r\n")
+        if end < 0 and may_go_on(head):
+            return
+        finding = examine(head[:end] if end >= 0 else head.partition(b"\n")[0])
+        self._doubtful = False
+        if finding.head is None:
+            self._request.oddity = finding.reason
+            self._give_up_head(Cause.UNSUPPORTED_VERSION if finding.version else Cause.MALFORMED_REQUEST)
+            return
+        self._oddity, self._begun = finding.reason, 1
+        self._parser = httptools.HttpRequestParser(self)
+        self._parse(finding.head + head[end + 4 :])
+
+    def _give_up_head(self, cause: Cause) -> None:
+        self._doubtful = False
+        self.give_up(cause)
+
+    def _maybe_ancient(self) -> None:
+        """HTTP/0.9 is `GET /path`, and nothing behind it (RFC 1945 section 4.1)."""
+        words = self._head.partition(b"\n")[0].split()
+        if self._begun == 1 and len(words) == 2 and words[0] == b"GET" and words[1].startswith(b"/"):
+            request = self._request
+            request.method, request.target, request.version = b"GET", words[1], b"0.9"
+            request.head_bytes = len(self._head)
+            request.complete = True
+            self.failed, self.mid_head = True, False
+            self.requests.append(request)
+
+    # ---- upgrades ----------------------------------------------------------------------------------------
+
+    def _at_upgrade(self, rest: bytes) -> None:
         request = self._request
         if (
             request.method == b"CONNECT"
             or request.chunked
             or request.fields.get(b"content-length", b"0") != b"0"
         ):
-            request.error, request.keep_alive, self.failed = 400, False, True
-            return
+            request.error, request.keep_alive, self.failed = Cause.MALFORMED_REQUEST, False, True
+        elif request.method == b"GET" and request.fields.get(b"upgrade", b"").lower() == b"websocket":
+            request.websocket = True
+            self._kept = rest
+        else:
+            # as if it had not been asked for (RFC 9110 section 7.8)
+            self.resume(rest)
+
+    def resume(self, rest: bytes = b"") -> None:
+        """The connection goes on with HTTP behind a request to upgrade."""
+        kept, self._kept = self._kept, None
         self._parser = httptools.HttpRequestParser(self)
-        if rest:
-            self.feed(rest)
+        if kept or rest:
+            self.feed((kept or b"") + rest)
+
+    def tunnel(self) -> bytes:
+        """The connection goes on with another protocol: what has come of it. Nothing more is read here."""
+        kept, self._kept = self._kept, None
+        self.failed = True
+        return kept or b""
 
     # ---- what the parser calls ---------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
         self._request = Request()
+        self._request.oddity, self._oddity = self._oddity, ""
         self._in_body = False
-        self._head_fed = 0
+        self._begun += 1
+        if self._begun > 1:
+            self._head = b""
         self.mid_head = True
 
     def on_url(self, url: bytes) -> None:
@@ -165,20 +268,27 @@ class RequestReader:
         request.head_bytes += size
         if self._in_body:
             if request.head_bytes > MAX_REQUEST_HEAD:
-                request.error = 400
+                request.error = Cause.HEADERS_TOO_LONG
             return  # a trailer; proxies may drop those (RFC 9110 section 6.5.1)
         if size > MAX_HEADER:
-            request.error = 400
+            request.error = Cause.HEADER_TOO_LONG
         lower = name.lower()
         if lower in REQUEST_FIELDS:
             if lower in request.fields:
                 if lower == b"host":
-                    request.error = 400
+                    request.hosts += (value.rstrip(),)
+                    return
                 value = request.fields[lower] + b", " + value
             request.fields[lower] = value.rstrip()
             return
         if lower == b"user-agent":
             request.user_agent = value
+        if not lower.replace(b"-", b"").isalnum():
+            request.invalid = True
+            if suspicious(lower):
+                request.oddity = worse(request.oddity, "SuspiciousHeader")
+        if not value.isascii():
+            request.oddity = worse(request.oddity, "NonCompliantHeader")
         request.lines.append(b"%b: %b\r\n" % (name, value))
 
     def on_headers_complete(self) -> None:
@@ -193,13 +303,18 @@ class RequestReader:
             coding = fields[b"transfer-encoding"].lower()
             request.chunked = coding == b"chunked"
             if coding not in (b"chunked", b"identity"):
-                request.error = 501
+                request.error = Cause.UNSUPPORTED_TRANSFER_ENCODING
+        if b"content-length" in fields or b"transfer-encoding" in fields:
+            reason = framing_reason(
+                request.method, fields.get(b"content-length"), b"transfer-encoding" in fields
+            )
+            request.oddity = worse(request.oddity, reason)
         if len(request.target) > MAX_REQUEST_LINE:
-            request.error = 414
-        elif request.head_bytes > MAX_REQUEST_HEAD + MAX_REQUEST_LINE or (
-            b"host" not in fields and request.version == b"1.1"
-        ):
-            request.error = 400
+            request.error = Cause.REQUEST_LINE_TOO_LONG
+        elif request.head_bytes > MAX_REQUEST_HEAD + MAX_REQUEST_LINE:
+            request.error = Cause.HEADERS_TOO_LONG
+        elif b"host" not in fields and request.version == b"1.1":
+            request.error = Cause.MALFORMED_REQUEST
         if b"connection" in fields:
             _drop_named(request.lines, fields[b"connection"])
         self._in_body = True
@@ -215,13 +330,18 @@ class RequestReader:
         self._in_body = False
 
 
-def _status_of(complaint: str) -> int:
-    """The status of an ALB's answer to what httptools complains about."""
-    if "PRI/Upgrade" in complaint or "HTTP version" in complaint:
-        return 505
-    if "invalid `Transfer-Encoding`" in complaint:
-        return 501
-    return 400
+def _excess(head: bytes) -> Cause:
+    """Which limit a head breaks that has no end in sight."""
+    line, newline, fields = head.partition(b"\n")
+    if not newline or len(line) > MAX_REQUEST_LINE:
+        return Cause.REQUEST_LINE_TOO_LONG
+    longest = max(map(len, fields.split(b"\n")))
+    return Cause.HEADER_TOO_LONG if longest > MAX_HEADER else Cause.HEADERS_TOO_LONG
+
+
+def valid_lines(lines: list[bytes]) -> list[bytes]:
+    """Those of a head's lines whose names are of letters, digits and hyphens."""
+    return [line for line in lines if line.partition(b":")[0].replace(b"-", b"").isalnum()]
 
 
 def _drop_named(lines: list[bytes], connection: bytes) -> None:
@@ -244,6 +364,7 @@ class Response:
         "lines",
         "reason",
         "status",
+        "trailers",
         "until_close",
     )
 
@@ -258,13 +379,16 @@ class Response:
         self.until_close = False
         self.complete = False
         self.keep_alive = False
+        self.trailers: list[tuple[bytes, bytes]] | None = None
+        """What an HTTP/2 target has sent behind the content."""
 
 
 class ResponseReader:
     """Reads the responses of one connection, one at a time: `expect`, then `feed` until `response.complete`.
 
     `response` is None until the head is complete; interim (1xx) responses are skipped. Raises `BadResponse`.
-    What comes behind the end of a response is ignored and takes away its `keep_alive`.
+    What comes behind the end of a response is ignored and takes away its `keep_alive`. After a 101 that was asked for,
+    `rest` is what came behind its head.
     """
 
     def __init__(self) -> None:
@@ -272,28 +396,35 @@ class ResponseReader:
         self._parser = httptools.HttpResponseParser(self)
         self._next = Response()
         self._head_only = False
+        self.rest = b""
         self._expecting = False
+        self._upgrading = False
         self._fed = 0
 
-    def expect(self, method: bytes) -> None:
-        """A request with this method has been sent."""
+    def expect(self, method: bytes, upgrading: bool = False) -> None:
+        """A request with this method has been sent, one that may switch protocols when `upgrading`."""
         self.response = None
         self._head_only = method == b"HEAD"
         self._expecting = True
+        self._upgrading = upgrading
         self._fed = 0
 
     def feed(self, data: bytes) -> None:
         """Take in what arrived."""
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            raise BadResponse("switched protocols unasked") from None
+        except httptools.HttpParserUpgrade as upgrade:
+            if self.response is None or self.response.status != 101:
+                raise BadResponse("switched protocols unasked") from None
+            self.rest = data[upgrade.args[0] :]
         except httptools.HttpParserError as error:
+            if isinstance(error.__context__, BadResponse):
+                raise error.__context__ from None
             raise BadResponse(str(error.__context__ or error)) from None
         if self.response is None:
             self._fed += len(data)
             if self._fed > MAX_RESPONSE_HEAD:
-                raise BadResponse("the head is longer than 32 KB")
+                raise ResponseHeadTooLong("the head is longer than 32 KB")
 
     def end(self) -> bool:
         """The peer has closed. Whether that completes the response."""
@@ -327,10 +458,14 @@ class ResponseReader:
     def on_headers_complete(self) -> None:
         response = self._next
         response.status = self._parser.get_status_code()
+        if response.status == 101 and self._upgrading and self._expecting:
+            self.response = response
+            self._complete(response)
+            return
         if response.status < 200 or not self._expecting:
             return
         if response.head_bytes > MAX_RESPONSE_HEAD:
-            raise BadResponse("the head is longer than 32 KB")
+            raise ResponseHeadTooLong("the head is longer than 32 KB")
         response.keep_alive = self._parser.should_keep_alive()
         fields = response.fields
         if b"connection" in fields:

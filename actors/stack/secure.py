@@ -21,11 +21,22 @@ from typing import Any
 HANDSHAKE_TIMEOUT_S = 60.0
 """asyncio's default."""
 
+
+class HandshakeTimeout(TimeoutError):
+    """The TCP connection was there in time, and TLS was not."""
+
+
+class HandshakeCutShort(ConnectionResetError):
+    """The peer closed or reset the connection in the middle of the TLS handshake."""
+
+
 _RECORDS = 256 * 1024
 
 
 class TlsConnection(asyncio.Protocol):
-    """The TLS of one connection, either side. `ready`, if given, gets the transport or what went wrong."""
+    """The TLS of one connection, either side. `ready`, if given, gets the transport or what went wrong.
+
+    Without it, an application with a method `handshake_failed(error)` is told what went wrong, perhaps twice."""
 
     def __init__(
         self,
@@ -76,7 +87,7 @@ class TlsConnection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         if self._transport is None:
-            self._fail(ConnectionResetError("closed in the middle of the TLS handshake"))
+            self._fail(HandshakeCutShort("closed in the middle of the TLS handshake"))
         elif not self.closing:
             self._end()
 
@@ -86,7 +97,8 @@ class TlsConnection(asyncio.Protocol):
         if self._transport is not None:
             self.application.connection_lost(error)
         else:
-            self._tell(error or ConnectionResetError("closed in the middle of the TLS handshake"))
+            happened = "closed" if error is None else f"{error}"
+            self._tell(HandshakeCutShort(f"{happened} in the middle of the TLS handshake"))
 
     def pause_writing(self) -> None:
         if self._transport is not None:
@@ -128,6 +140,8 @@ class TlsConnection(asyncio.Protocol):
     def _tell(self, error: BaseException) -> None:
         if self._ready is not None and not self._ready.done():
             self._ready.set_exception(error)
+        elif self._ready is None and (tell := getattr(self.application, "handshake_failed", None)):
+            tell(error)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 from actors.element import JOURNEY, Context
 from actors.protocols.tcp import DEFAULTS, NEVER, Connection, State, TcpSettings
 from actors.stack.alarm import Alarm
-from actors.stack.secure import TlsConnection
+from actors.stack.secure import HandshakeTimeout, TlsConnection
 from actors.stack.tcp_server import TcpServer
 from actors.stack.tcp_transport import TcpTransport
 from actors.wire import tcp as wire
@@ -172,7 +172,9 @@ class TcpLayer:
         ssl: tls.SSLContext | None = None,
         server_hostname: str | None = None,
     ) -> tuple[asyncio.Transport, AnyStream]:
-        """Connect and, with `ssl`, shake hands. Raises ConnectionRefusedError, TimeoutError or another OSError."""
+        """Connect and, with `ssl`, shake hands, each within the timeout.
+
+        Raises ConnectionRefusedError, TimeoutError or another OSError."""
         source = self.ip.source_for(address)
         transport = self._make(source, address, self._free_port(source, address, port), port)
         protocol = protocol_factory()
@@ -187,7 +189,13 @@ class TcpLayer:
         try:
             async with asyncio.timeout(timeout_s):
                 await established
-            return (transport if ssl is None else await secured), protocol
+            if ssl is None:
+                return transport, protocol
+            try:
+                async with asyncio.timeout(timeout_s):
+                    return await secured, protocol
+            except TimeoutError:
+                raise HandshakeTimeout(f"no TLS handshake within {timeout_s:g} s") from None
         except BaseException:
             transport.abort()
             raise

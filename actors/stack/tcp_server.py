@@ -45,6 +45,10 @@ class TcpServer:
 
     # ---- for applications ----------------------------------------------------------------------------------
 
+    def set_tls(self, context: tls.SSLContext | None) -> None:
+        """Connections that are accepted from now on get this context; None is no TLS."""
+        self._tls = context
+
     @property
     def accept_queue_length(self) -> int:
         """How many established connections wait to be accepted."""

@@ -91,7 +91,7 @@ def _readable(schema: Any) -> Any:
 def _field(schema: dict[str, Any]) -> dict[str, Any]:
     default, readable = schema.get("default"), _readable(schema)
     units = _units(schema)
-    if units and default is not None and not isinstance(default, bool):
+    if units and isinstance(default, int | float) and not isinstance(default, bool):
         readable["default"] = _quantity(default, *units)
     return readable
 

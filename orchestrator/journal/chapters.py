@@ -43,6 +43,8 @@ TOPIC_OF_KIND = {
     "journey.start": Topic.ADDRESS,
     "http.request": Topic.REQUEST,
     "alb.rule": Topic.REQUEST,
+    "alb.redirect": Topic.REQUEST,
+    "alb.target_group": Topic.REQUEST,
     "alb.target": Topic.REQUEST,
     "alb.connection": Topic.REQUEST,
     "alb.response": Topic.BACK,

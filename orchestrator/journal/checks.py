@@ -65,7 +65,7 @@ def _given(record: Record) -> tuple[str, list[str], list[str]]:
     if record["kind"] == "ec2.create_network_interface" and result:
         interface = result["NetworkInterface"]
         addresses = [each["PrivateIpAddress"] for each in interface["PrivateIpAddresses"]]
-        return interface["NetworkInterfaceId"], addresses, _prefixes(interface["Ipv4Prefixes"])
+        return interface["NetworkInterfaceId"], addresses, _prefixes(interface.get("Ipv4Prefixes", []))
     if record["kind"] == "ec2.assign_private_ip_addresses" and result:
         addresses = [each["PrivateIpAddress"] for each in result["AssignedPrivateIpAddresses"]]
         return result["NetworkInterfaceId"], addresses, _prefixes(result["AssignedIpv4Prefixes"])
@@ -78,13 +78,13 @@ def _prefixes(listed: list[dict[str, str]]) -> list[str]:
 
 def _taken(record: Record, interfaces: Mapping[str, str]) -> list[str]:
     """What is nobody's after this request."""
-    if not record.get("result"):
+    if record.get("result") is None:
         return []
     request = record["request"]
     if record["kind"] == "ec2.unassign_private_ip_addresses":
-        return [*request.get("private_ip_addresses", ()), *request.get("ipv4_prefixes", ())]
+        return [*request.get("PrivateIpAddresses", ()), *request.get("Ipv4Prefixes", ())]
     if record["kind"] == "ec2.delete_network_interface":
-        return [each for each, eni in interfaces.items() if eni == request["network_interface_id"]]
+        return [each for each, eni in interfaces.items() if eni == request["NetworkInterfaceId"]]
     return []
 
 
@@ -116,16 +116,16 @@ def _leaked_interfaces(records: list[Record]) -> Iterator[str]:
     attached: dict[str, str] = {}
     for record in records:
         kind, result, request = record["kind"], record.get("result"), record.get("request", {})
-        if not kind.startswith("ec2.") or not result:
+        if not kind.startswith("ec2.") or result is None:
             continue
-        eni = request.get("network_interface_id", "")
+        eni = request.get("NetworkInterfaceId", "")
         if kind == "ec2.create_network_interface":
             since_ns[result["NetworkInterface"]["NetworkInterfaceId"]] = record["t_ns"]
         elif kind == "ec2.attach_network_interface":
             attached[result["AttachmentId"]] = eni
             since_ns.pop(eni, None)
         elif kind == "ec2.detach_network_interface":
-            detached = attached.pop(request["attachment_id"], None)
+            detached = attached.pop(request["AttachmentId"], None)
             if detached is not None:
                 since_ns[detached] = record["t_ns"]
         elif kind == "ec2.delete_network_interface":

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,12 @@ from actors.stack import Stack
 from tests.elements.hub import join
 
 ALB = "10.0.0.10"
+TOPIC = "load-balancer-node/alb"
+BALANCER_ARN = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/web/50dc6c495c0c9188"
+LISTENER_ARN = (
+    "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/web/50dc6c495c0c9188/f2f7dc8efc522ab2"
+)
+ARN = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web-group/73e2d6bc24d8a067"
 GET = b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -41,6 +48,8 @@ class Serving(asyncio.Protocol):
     def __init__(self, target: "Target") -> None:
         self.target = target
         self.reader = RequestReader()
+        self.raw: Callable[[bytes], None] | None = None
+        """Gets what comes once the connection is no longer HTTP."""
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
@@ -48,6 +57,9 @@ class Serving(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.target.heard += data
+        if self.raw is not None:
+            self.raw(data)
+            return
         self.reader.feed(data)
         requests = self.reader.requests
         while requests and (requests[0].complete or not self.target.patient):
@@ -58,6 +70,10 @@ class Serving(asyncio.Protocol):
             else:
                 self.target.requests.append(request)
                 self.target.answer(self, request)
+            if request.websocket and self.raw is None:
+                self.reader.resume()
+            elif request.websocket and (early := self.reader.tunnel()):
+                self.raw(early)
 
 
 class Target(Element):
@@ -65,8 +81,15 @@ class Target(Element):
 
     `heard` is all that was said to it."""
 
-    def __init__(self, context: Context, address: str) -> None:
+    def __init__(
+        self,
+        context: Context,
+        address: str,
+        serving: "Callable[[Target], asyncio.Protocol] | None" = None,
+    ) -> None:
         super().__init__(None, context)
+        self.serving = serving or Serving
+        """What speaks with each client."""
         self.stack = Stack(context)
         self.stack.add_interface("eth0", f"{address}/24")
         self.answer: Answer = say(OK)
@@ -79,7 +102,7 @@ class Target(Element):
         self.server: Any = None
 
     async def start(self) -> None:
-        self.server = await self.stack.create_server(lambda: Serving(self), 80)
+        self.server = await self.stack.create_server(lambda: self.serving(self), 80)
 
     def on_frame(self, port: str, frame: bytes) -> None:
         self.stack.on_frame(port, frame)
@@ -125,8 +148,48 @@ class Talk(asyncio.Protocol):
             await self.news.wait()
 
 
+class AwsApi(Element):
+    """AWS's control plane as a node sees it: topics with items, and nothing behind them."""
+
+    def __init__(self, context: Context, topics: dict[str, dict[str, Any]]) -> None:
+        super().__init__(None, context)
+        self.topics = topics
+        self._history: list[tuple[str, str]] = []
+        self._news = asyncio.Event()
+
+    def on_frame(self, port: str, frame: bytes) -> None:
+        """It has no ports."""
+
+    def put(self, topic: str, key: str, value: Any) -> None:
+        """An item is this from now on; None deletes it."""
+        items = self.topics.setdefault(topic, {})
+        if value is None:
+            items.pop(key, None)
+        else:
+            items[key] = value
+        self._history.append((topic, key))
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def call_watch(self, topic: str, since: str | None, timeout_s: float) -> dict[str, Any]:
+        items = self.topics.get(topic, {})
+        if since is None:
+            return {"version": str(len(self._history)), "whole": True, "items": dict(items)}
+        while True:
+            keys = [key for where, key in self._history[int(since) :] if where == topic]
+            if keys:
+                break
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._news.wait()
+            except TimeoutError:
+                break
+        changed = {key: items.get(key) for key in dict.fromkeys(keys)}
+        return {"version": str(len(self._history)), "whole": False, "items": changed}
+
+
 class Bed:
-    """`client`, `alb` and targets `t0` (10.0.0.20), `t1` (10.0.0.21) ... on one wire of 100 us."""
+    """`client`, `alb`, its `aws-api`, and targets `t0` (10.0.0.20), `t1` (10.0.0.21) ... on one wire of 100 us."""
 
     def __init__(
         self,
@@ -134,19 +197,49 @@ class Bed:
         targets: int = 1,
         protocol: str = "HTTP",
         registered: int | None = None,
-        **config: Any,
+        **parts: Any,
     ) -> None:
-        """The first `registered` targets stand in the config; all of them if it does not say."""
+        """The first `registered` targets are registered from the start; all of them if it does not say."""
         self.directory = directory
         self.addresses = [f"10.0.0.{20 + number}" for number in range(targets)]
         self.talks: list[Talk] = []
+        self.serving: Callable[[Target], asyncio.Protocol] = Serving
+        """What speaks with each client of the targets, if it is set before the world runs."""
         self.net = VirtualNetwork(seed=1, directory=directory)
-        self.net.add("alb", "alb", alb_config(self.addresses[:registered], protocol, **config))
+        self.items = items = documents(self.addresses[:registered], protocol, **parts)
+        self.net.add_element("aws-api", partial(AwsApi, topics={TOPIC: items}))
+        self.net.add("alb", "alb", {"availability_zone": "eu-west-1a", "aws_api": "aws-api"})
         self.net.add_element("client", lambda context: Target(context, "10.0.0.100"))
         for number, address in enumerate(self.addresses):
-            self.net.add_element(f"t{number}", lambda context, address=address: Target(context, address))
+            self.net.add_element(
+                f"t{number}", lambda context, address=address: Target(context, address, self.serving)
+            )
         names = ["alb", "client", *(f"t{number}" for number in range(targets))]
         join(self.net, *((name, "eth0") for name in names), delay="50us")
+
+    # ---- AWS's side ----------------------------------------------------------------------------------------
+
+    def put(self, key: str, value: Any) -> None:
+        """The control plane changes an item, or deletes it."""
+        self.net.element("aws-api").put(TOPIC, key, value)
+
+    def change(self, key: str, **changes: Any) -> None:
+        """Some of an item's keys are different from now on."""
+        self.put(key, {**self.items[key], **changes})
+
+    def register(self, *names: str, group: str = ARN) -> None:
+        """RegisterTargets, as it reaches the node: `10.0.0.20:80`."""
+        targets = self.items.get(f"targets/{group}", [])
+        self.put(
+            f"targets/{group}", targets + [new for name in names if (new := target(name)) not in targets]
+        )
+
+    def deregister(self, *names: str, group: str = ARN) -> None:
+        """DeregisterTargets."""
+        gone = [target(name) for name in names]
+        self.put(f"targets/{group}", [each for each in self.items[f"targets/{group}"] if each not in gone])
+
+    # ---- the story -----------------------------------------------------------------------------------------
 
     def run(self, story: Coroutine[Any, Any, Any]) -> Any:
         """Wait for the first health checks, then run the story."""
@@ -195,36 +288,104 @@ class Bed:
         return metrics.values()[series_text(name, sorted(labels.items()))]
 
 
-def alb_config(addresses: list[str], protocol: str = "HTTP", **parts: Any) -> dict[str, Any]:
-    """A config as the YAML would say it; `parts` replace `attributes`, `rules`, `group_attributes`, `health_check`."""
-    secure = {
-        "ssl_policy": "ELBSecurityPolicy-TLS13-1-2-2021-06",
-        "certificates": parts.get("certificates", ["example.com"]),
+# ---- documents ---------------------------------------------------------------------------------------------
+
+
+def target(name: str, zone: str = "eu-west-1a") -> dict[str, Any]:
+    """`10.0.0.20:80`, as a target item has it."""
+    address, _, port = name.partition(":")
+    return {"id": address, "port": int(port), "address": address, "availability_zone": zone}
+
+
+def group_arn(name: str) -> str:
+    return f"arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/{name}/73e2d6bc24d8a067"
+
+
+def forward(*names: str, **weights: int) -> dict[str, Any]:
+    """A forward action to these groups; `forward("a", b=3)`."""
+    groups = [{"TargetGroupArn": group_arn(name), "Weight": 1} for name in names]
+    groups += [{"TargetGroupArn": group_arn(name), "Weight": weight} for name, weight in weights.items()]
+    return {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}
+
+
+def fixed(status: int, body: str = "", content_type: str = "text/plain") -> dict[str, Any]:
+    config = {"StatusCode": str(status), "MessageBody": body, "ContentType": content_type}
+    return {"Type": "fixed-response", "FixedResponseConfig": config}
+
+
+def redirect(status: int = 301, **parts: str) -> dict[str, Any]:
+    return {"Type": "redirect", "RedirectConfig": {"StatusCode": f"HTTP_{status}", **parts}}
+
+
+def rule(priority: int, action: dict[str, Any], *conditions: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "arn": f"{LISTENER_ARN}/{priority}",
+        "priority": str(priority),
+        "conditions": list(conditions),
+        "actions": [action],
+        **more,
     }
-    listener = {
+
+
+def path(*values: str) -> dict[str, Any]:
+    return {"Field": "path-pattern", "PathPatternConfig": {"Values": list(values)}}
+
+
+def documents(addresses: list[str], protocol: str = "HTTP", **parts: Any) -> dict[str, Any]:
+    """A topic's items. `parts` replace `attributes`, `rules`, `group_attributes`, `health_check` and so on.
+
+    `groups` are further target groups by name, each with what it has other than the first, and its `targets`."""
+    certificates = parts.get("certificates", ["example.com"]) if protocol == "HTTPS" else []
+    rules = [*parts.get("rules", []), {**rule(0, parts.get("default_action", forward("web-group")))}]
+    rules[-1]["priority"] = "default"
+    listener: dict[str, Any] = {
+        "arn": LISTENER_ARN,
         "port": 443 if protocol == "HTTPS" else parts.get("port", 80),
         "protocol": protocol,
-        **(secure if protocol == "HTTPS" else {}),
-        "rules": parts.get("rules", []),
-        "default_action": parts.get("default_action", {"type": "forward", "target_group": "web"}),
+        "ssl_policy": parts.get("ssl_policy", "ELBSecurityPolicy-TLS13-1-2-2021-06")
+        if certificates
+        else None,
+        "certificates": [
+            {"arn": f"arn:aws:acm:eu-west-1:123456789012:certificate/{domain}", "domain": domain}
+            for domain in certificates
+        ],
+        "attributes": {},
+        "rules": rules,
     }
-    return {
-        "availability_zone": "eu-west-1a",
+    items: dict[str, Any] = {
         "interface": {"eni": "eni-1", "address": f"{ALB}/24", "gateway": "10.0.0.1"},
-        "load_balancer": {
+        "load-balancer": {
+            "arn": BALANCER_ARN,
             "name": "web",
             "id": "50dc6c495c0c9188",
             "dns_name": "Web-1.eu-west-1.elb.amazonaws.com",
+            "scheme": "internet-facing",
+            "type": "application",
+            "availability_zones": ["eu-west-1a", "eu-west-1b"],
             "attributes": parts.get("attributes", {}),
-            "listeners": [listener],
-            "target_groups": {
-                "web": {
-                    "name": "web-group",
-                    "id": "73e2d6bc24d8a067",
-                    "attributes": parts.get("group_attributes", {}),
-                    "health_check": parts.get("health_check", {"interval": "15s"}),
-                    "targets": [{"id": address, "port": 80} for address in addresses],
-                }
-            },
         },
+        f"listener/{LISTENER_ARN}": listener,
     }
+    groups = {
+        "web-group": {
+            "attributes": parts.get("group_attributes", {}),
+            "health_check": parts.get("health_check", {"HealthCheckIntervalSeconds": 15}),
+            "targets": [target(f"{address}:80") for address in addresses],
+            **parts.get("group", {}),
+        },
+        **parts.get("groups", {}),
+    }
+    for name, group in groups.items():
+        items[f"target-group/{group_arn(name)}"] = {
+            "arn": group_arn(name),
+            "name": name,
+            "protocol": "HTTP",
+            "protocol_version": "HTTP1",
+            "port": 80,
+            "target_type": "ip",
+            "health_check": {"HealthCheckIntervalSeconds": 15},
+            "attributes": {},
+            **{key: value for key, value in group.items() if key != "targets"},
+        }
+        items[f"targets/{group_arn(name)}"] = group.get("targets", [])
+    return items

@@ -20,8 +20,8 @@ ROUTER = {
 LAPTOP, PHONE, OUTSIDE, SERVER = (
     ip_bytes(text) for text in ("192.168.1.100", "192.168.1.50", "203.0.113.10", "198.51.100.10")
 )
-ZONE = Path(__file__).parents[2] / "configs" / "zones" / "elb.amazonaws.com.zone"
-BALANCER = "k8s-default-nginx-0a1b2c3d4e-1234567890.eu-west-1.elb.amazonaws.com"
+ZONE = Path(__file__).parent / "zones" / "elb.amazonaws.com.zone"
+BALANCER = "k8s-default-nginx-53c3f9e1e8-8725408285.eu-west-1.elb.amazonaws.com"
 RESOLVER = {
     "interface": {"address": "192.0.2.53/24", "gateway": "192.0.2.1"},
     "authoritative": {"zones": [str(ZONE)]},

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from actors.element import CallFailed, Context, Element
+from actors.parts.aws.client import AwsClient
+from actors.protocols.ec2.ids import resource_id
 from actors.protocols.instance_types import LIMITS
 from actors.protocols.netlink import NetlinkError, described, parse
 from actors.protocols.node_tables import NodeTables
@@ -13,6 +15,8 @@ from actors.runtime.virtual import VirtualNetwork
 Object = dict[str, Any]
 ENI = "eni-0c2d"
 PRIMARY = "10.0.10.10"
+SUBNET = resource_id("subnet", "vpc", "private")
+NODES = resource_id("sg", "vpc", "nodes")
 
 
 class Kernel(Element):
@@ -27,7 +31,12 @@ class Kernel(Element):
         self.away = self.refuses = False
 
     async def start(self) -> None:
-        told = await self.context.call("vpc", "describe_instance", port="node-1")
+        while True:
+            try:
+                told = await self.context.call("vpc", "describe_instance", port="node-1")
+                break
+            except CallFailed:
+                await self.context.sleep(0.01)
         for each in told["network_interfaces"]:
             await self.call_attach_interface(**each)
 
@@ -80,10 +89,17 @@ class Bed:
         seed: int = 1,
         private_ips: tuple[str, ...] = (PRIMARY,),
         vpc: Object | None = None,
+        latency: dict[str, str] | None = None,
         **env: Any,
     ) -> None:
         self.net = VirtualNetwork(seed=seed, directory=directory)
-        self.net.add("vpc", "vpc", {**vpc_config(instance_type, cidr, private_ips), **(vpc or {})})
+        control_plane = {"latency": {"ec2": latency or {}}}
+        self.net.add("aws-api", "aws_api", {"control_plane": control_plane})
+        self.net.add(
+            "vpc",
+            "vpc",
+            {"aws_api": "aws-api", **vpc_config(instance_type, cidr, private_ips), **(vpc or {})},
+        )
         self.net.add_element("node-1", lambda context: Kernel(context, max_pods))
         self.net.add("cni", "cni_agent", {"node": "node-1", "env": env})
         self.net.link("eni", ("vpc", "node-1"), ("node-1", "eth0"), delay="50us", mtu=9001)
@@ -158,8 +174,18 @@ class Bed:
             self.number -= 1
             assert (await self.delete(f"s{self.number}"))["code"] == 0
 
-    async def ec2(self, verb: str, **arguments: Any) -> Object:
-        return await self.net.host("node-1").call("vpc", verb, **arguments)
+    async def ec2(self, operation: str, **parameters: Any) -> Object:
+        """A request to EC2; raises `AwsError`."""
+        return await AwsClient(self.net.host("node-1"), "aws-api", "test").request(
+            "ec2", operation, **parameters
+        )
+
+    async def imds(self, **arguments: Any) -> Object:
+        return await self.net.host("node-1").call("vpc", "describe_instance", **arguments)
+
+    def requests(self, operation: str) -> list[Object]:
+        """Requests to EC2, also those that it has refused."""
+        return [each for each in self.events("aws.request") if each["operation"] == operation]
 
     def events(self, kind: str) -> list[Object]:
         return [record for record in self.net.journal if record["kind"] == kind]

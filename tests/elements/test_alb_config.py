@@ -1,134 +1,167 @@
-from copy import deepcopy
+"""What the control plane tells a node: what of it is taken, and that nothing it says ends the node."""
+
+import asyncio
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from actors.alb import Config
-from tests.elements.alb_bed import alb_config
+from actors.parts.load_balancer import documents
+from tests.elements.alb_bed import ARN, LISTENER_ARN, Bed, fixed, forward, path, redirect, rule
+from tests.elements.alb_bed import documents as items
+
+GROUP = f"target-group/{ARN}"
+LISTENER = f"listener/{LISTENER_ARN}"
 
 
-def checked(**parts: Any) -> Config:
-    return Config.model_validate(alb_config(["10.0.0.20"], **parts))
-
-
-def changed(*path: Any, to: Any, protocol: str = "HTTPS") -> dict[str, Any]:
-    """A sound config with one value put in at a path."""
-    config = deepcopy(alb_config(["10.0.0.20"], protocol))
-    here: Any = config["load_balancer"]
-    for step in path[:-1]:
-        here = here[step]
-    here[path[-1]] = to
-    return config
-
-
-GROUP = ("target_groups", "web")
-LISTENER = ("listeners", 0)
+def test_its_config_says_where_it_stands_and_who_tells_it_what_to_do():
+    config = Config.model_validate({"availability_zone": "eu-west-1a"})
+    assert (config.region, config.aws_api, list(config.port_names())) == ("eu-west-1", "aws-api", ["eth0"])
+    with pytest.raises(ValidationError, match="pattern"):
+        Config.model_validate({"availability_zone": "eu-west"})
 
 
 def test_what_is_left_out_is_as_at_aws():
-    config = checked(health_check={})
-    attributes = config.load_balancer.attributes
+    attributes = documents.parse("load-balancer", items([])["load-balancer"]).attributes
     assert (attributes.idle_timeout_s, attributes.client_keep_alive_s) == (60, 3600)
-    group = config.load_balancer.target_groups["web"]
+    document = {"arn": "a", "name": "web"}
+    group = documents.parse("target-group/a", document)
     assert (group.attributes.algorithm, group.attributes.deregistration_delay_s) == ("round_robin", 300)
-    check = group.health_check
-    assert (check.interval, check.timeout, check.healthy_threshold) == (30 * 10**9, 5 * 10**9, 5)
+    assert group.health_check.settings() == (30 * 10**9, 5 * 10**9, 5, 2)
 
 
-def test_a_target_without_port_has_its_groups():
-    config = Config.model_validate(changed(*GROUP, "targets", to=[{"id": "10.0.0.20"}]))
-    assert [str(target) for target in config.load_balancer.target_groups["web"].target_ids()] == [
-        "10.0.0.20:80"
+def test_attributes_are_texts_and_those_of_others_are_passed_over():
+    document = items(
+        [], attributes={"idle_timeout.timeout_seconds": "7", "deletion_protection.enabled": "true"}
+    )["load-balancer"]
+    assert documents.parse("load-balancer", document).attributes.idle_timeout_s == 7
+
+
+def changed(key: str, *where: Any, to: Any, protocol: str = "HTTPS") -> dict[str, Any]:
+    """A sound document with one value put in at a path."""
+    document = items(["10.0.0.20"], protocol)[key]
+    here: Any = document
+    for step in where[:-1]:
+        here = here[step]
+    here[where[-1]] = to
+    return document
+
+
+@pytest.mark.parametrize(
+    ("key", "where", "value", "complaint"),
+    [
+        (
+            "load-balancer",
+            ("attributes", "idle_timeout.timeout_seconds"),
+            "4001",
+            "less than or equal to 4000",
+        ),
+        ("load-balancer", ("attributes", "client_keep_alive.seconds"), "59", "greater than or equal to 60"),
+        ("load-balancer", ("attributes", "routing.http2.enabled"), "perhaps", "valid boolean"),
+        ("interface", ("address",), "10.0.0", "10.0.0"),
+        (GROUP, ("attributes", "load_balancing.algorithm.type"), "least_outstanding_request", "pattern"),
+        (GROUP, ("attributes", "deregistration_delay.timeout_seconds"), "3601", "less than or equal to 3600"),
+        (GROUP, ("health_check", "HealthCheckIntervalSeconds"), 4, "greater than or equal to 5"),
+        (GROUP, ("health_check", "Matcher"), {"HttpCode": "500"}, "codes lie between 200 and 499"),
+        (GROUP, ("health_check", "HealthCheckPath"), "index.html", "pattern"),
+        (GROUP, ("target_type",), "lambda", "'ip' or 'instance'"),
+        (LISTENER, ("ssl_policy",), "ELBSecurityPolicy-2021-07", "there is no security policy"),
+        (LISTENER, ("certificates",), [], "an HTTPS listener needs certificates"),
+        (LISTENER, ("rules",), [], "a listener has one default rule, not 0"),
+        (
+            LISTENER,
+            ("rules", 0, "actions"),
+            [{"Type": "redirect"}],
+            "rule default: KeyError: 'RedirectConfig'",
+        ),
+        (LISTENER, ("rules", 0, "priority"), "first", "invalid literal"),
+    ],
+)
+def test_documents_that_cannot_be_carried_out(key, where, value, complaint):
+    with pytest.raises(ValueError) as raised:
+        documents.parse(key, changed(key, *where, to=value))
+    assert complaint in str(raised.value)
+
+
+WORDS = st.sampled_from(["/x", "*", "default", "forward"])
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def spoiled(draw: st.DrawFn, value: Any) -> Any:
+    """The value with junk somewhere in it."""
+    keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else []
+    if not keys or draw(st.integers(0, 3)) == 0:
+        return draw(JUNK)
+    key = draw(st.sampled_from(list(keys)))
+    copy = value.copy()
+    copy[key] = spoiled(draw, value[key])
+    return copy
+
+
+@given(st.data())
+def test_no_document_whatever_does_more_than_be_refused(data):
+    host = {"Field": "host-header", "HostHeaderConfig": {"Values": ["a*"], "RegexValues": ["b+"]}}
+    query = {"Field": "query-string", "QueryStringConfig": {"Values": [{"Key": "a", "Value": "b"}]}}
+    source = {"Field": "source-ip", "SourceIpConfig": {"Values": ["10.0.0.0/8"]}}
+    header = {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "x", "Values": ["y"]}}
+    rewrite = {"Type": "url-rewrite", "UrlRewriteConfig": {"Rewrites": [{"Regex": "a", "Replace": "b"}]}}
+    rules = [
+        rule(1, forward(a=1, b=2), host, query, transforms=[rewrite]),
+        rule(2, redirect(302, Host="x"), source),
+        rule(3, fixed(200), header, path("/a?b")),
     ]
+    known = items(["10.0.0.20"], "HTTPS", rules=rules)
+    key = data.draw(st.sampled_from(sorted(known)))
+    document = spoiled(data.draw, known[key])
+    try:
+        documents.parse(key, document)
+    except ValueError:
+        pass
 
 
-def test_what_it_claims_and_where_it_can_be_plugged_in():
-    config = checked()
-    assert [(claim.what, claim.value) for claim in config.claims()] == [("address", "10.0.0.10")]
-    assert list(config.port_names()) == ["eth0"]
-    assert config.region == "eu-west-1"
+def test_a_bad_document_is_counted_and_told_and_the_last_good_one_goes_on(tmp_path):
+    bed = Bed(tmp_path)
 
+    async def story():
+        assert (await bed.ask()).status == 200
+        bed.change(LISTENER, rules=[rule(1, fixed(200), path("/"))])
+        bed.change(GROUP, attributes={"load_balancing.algorithm.type": "fastest"})
+        bed.put("load-balancer", ["nonsense"])
+        bed.put("interface", {"address": None})
+        bed.put("weather/today", {"rain": True})
+        bed.put(f"targets/{ARN}", [{"id": "10.0.0.20"}])
+        await asyncio.sleep(0.1)
+        assert (await bed.ask()).status == 200
+        bed.change(
+            LISTENER, rules=[rule(1, fixed(418), path("/")), {**rule(0, fixed(404)), "priority": "default"}]
+        )
+        await asyncio.sleep(0.1)
+        assert (await bed.ask()).status == 418
 
-@pytest.mark.parametrize(
-    ("path", "value", "complaint"),
-    [
-        (("attributes", "idle_timeout.timeout_seconds"), 4001, "less than or equal to 4000"),
-        (("attributes", "client_keep_alive.seconds"), 59, "greater than or equal to 60"),
-        (("attributes", "routing.http2.enabled"), True, "Extra inputs are not permitted"),
-        (
-            (*GROUP, "attributes", "load_balancing.algorithm.type"),
-            "least_outstanding_request",
-            "there is no algorithm 'least_outstanding_request', did you mean 'least_outstanding_requests'?",
-        ),
-        ((*GROUP, "attributes", "deregistration_delay.timeout_seconds"), 3601, "less than or equal to 3600"),
-        ((*GROUP, "health_check", "interval"), "4s", "must lie between 5s and 300s"),
-        (
-            (*GROUP, "health_check"),
-            {"interval": "5s", "timeout": "5s"},
-            "timeout must be shorter than interval",
-        ),
-        ((*GROUP, "health_check", "matcher"), "500", "codes lie between 200 and 499"),
-        ((*GROUP, "health_check", "path"), "index.html", "pattern"),
-        ((*GROUP, "targets"), [{"id": "10.0.0", "port": 80}], "'10.0.0' is not an IPv4 address"),
-        (
-            (*LISTENER, "ssl_policy"),
-            "ELBSecurityPolicy-TLS13-1-2-2021-07",
-            "did you mean 'ELBSecurityPolicy-TLS",
-        ),
-        ((*LISTENER, "certificates"), [], "an HTTPS listener needs certificates"),
-        ((*LISTENER, "protocol"), "HTTP", "an HTTP listener has neither certificates nor ssl_policy"),
-        (
-            (*LISTENER, "default_action", "target_group"),
-            "wep",
-            "there is no target group 'wep', did you mean 'web'?",
-        ),
-        ((*LISTENER, "default_action"), {"type": "fixed-response", "status_code": 302}, "2XX, 4XX or 5XX"),
-        ((*LISTENER, "default_action"), {"type": "redirect"}, "does not match any of the expected tags"),
-        (("listeners",), [], "at least 1 item"),
-    ],
-)
-def test_what_is_rejected(path, value, complaint):
-    with pytest.raises(ValidationError) as raised:
-        Config.model_validate(changed(*path, to=value))
-    assert complaint in str(raised.value)
-
-
-def rule(priority: int, *fields: str, values: int = 1) -> dict[str, Any]:
-    return {
-        "priority": priority,
-        "conditions": [{"field": field, "values": ["/*"] * values} for field in fields],
-        "action": {"type": "forward", "target_group": "web"},
+    bed.run(story())
+    refused = {entry["key"]: entry["why"] for entry in bed.records("alb.document_refused")}
+    assert refused.keys() == {
+        LISTENER,
+        GROUP,
+        "load-balancer",
+        "interface",
+        "weather/today",
+        f"targets/{ARN}",
     }
+    assert "a listener has one default rule, not 0" in refused[LISTENER]
+    assert bed.metric("journey_alb_refused_documents_total", kind="listener") == 1
 
 
-@pytest.mark.parametrize(
-    ("rules", "complaint"),
-    [
-        ([rule(0, "path-pattern")], "greater than or equal to 1"),
-        ([rule(1, "path-pattern"), rule(1, "host-header")], "two rules have priority 1"),
-        ([rule(1, "path-pattern", "path-pattern")], "at most one condition of each field"),
-        ([rule(1, "path-pattern", "host-header", values=3)], "at most 5 condition values"),
-        ([rule(1, "source-ip")], "Input should be 'path-pattern' or 'host-header'"),
-    ],
-)
-def test_rules_that_are_rejected(rules, complaint):
-    with pytest.raises(ValidationError) as raised:
-        checked(rules=rules)
-    assert complaint in str(raised.value)
-
-
-def test_two_listeners_on_one_port_are_rejected():
-    config = alb_config(["10.0.0.20"])
-    config["load_balancer"]["listeners"] *= 2
-    with pytest.raises(ValidationError, match="two listeners have the same port"):
-        Config.model_validate(config)
-
-
-def test_a_wrong_target_group_in_a_rule_is_told_where_it_stands():
-    config = alb_config(["10.0.0.20"], rules=[rule(1, "path-pattern")])
-    config["load_balancer"]["listeners"][0]["rules"][0]["action"]["target_group"] = "nginx"
-    with pytest.raises(ValidationError) as raised:
-        Config.model_validate(config)
-    [error] = raised.value.errors()
-    assert error["loc"][-6:] == ("listeners", 0, "rules", 0, "action", "target_group")
+def test_a_certificate_that_is_not_there_is_told(tmp_path):
+    bed = Bed(tmp_path, protocol="HTTPS", certificates=["nobody.example"])
+    bed.run(asyncio.sleep(1))
+    [refused] = bed.records("alb.document_refused")
+    assert refused["key"] == LISTENER
+    assert "No such file" in refused["why"]

@@ -18,8 +18,9 @@ from actors.wire.addresses import ip_bytes
 from tests.elements.hub import join
 
 ZONES = Path(__file__).parents[2] / "configs" / "zones"
+OWN_ZONES = Path(__file__).parent / "zones"
 RESOLVER = "192.0.2.66"
-BALANCER = "k8s-default-nginx-0a1b2c3d4e-1234567890.eu-west-1.elb.amazonaws.com"
+BALANCER = "k8s-default-nginx-53c3f9e1e8-8725408285.eu-west-1.elb.amazonaws.com"
 A = dns.Type.A
 
 
@@ -44,7 +45,8 @@ def server(address: str, **role: dict) -> Config:
 
 
 def zones(*names: str) -> dict:
-    return {"zones": [str(ZONES / f"{name}.zone") for name in names]}
+    own = [OWN_ZONES / f"{name}.zone" for name in names]
+    return {"zones": [str(file if file.exists() else ZONES / file.name) for file in own]}
 
 
 def world(seed: int = 1) -> VirtualNetwork:

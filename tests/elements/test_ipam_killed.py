@@ -106,8 +106,8 @@ def test_the_agent_is_killed_while_prefixes_are_delegated(seed: int, tmp_path: P
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_agent_and_the_vpc_are_killed(seed: int, tmp_path: Path):
-    murder(seed, tmp_path, ("cni", "vpc"))
+def test_the_agent_the_vpc_and_the_aws_api_are_killed(seed: int, tmp_path: Path):
+    murder(seed, tmp_path, ("cni", "vpc", "aws-api"))
 
 
 def test_the_agent_is_killed_at_each_moment_of_an_add(tmp_path: Path):
@@ -157,11 +157,12 @@ def test_an_interface_that_was_left_behind_is_deleted(tmp_path: Path):
         await bed.sleep(600)
         await bed.net.restart("cni")
         await bed.sleep(310)
-        answer = await bed.ec2("describe_network_interfaces", filters={"status": ["available"]})
+        available = [{"Name": "status", "Values": ["available"]}]
+        answer = await bed.ec2("DescribeNetworkInterfaces", Filters=available)
         assert answer == {"NetworkInterfaces": []}
         assert len(bed.kernel.interfaces) == 2
 
-    Bed(tmp_path, vpc={"control_plane": {"attach_network_interface": "60s"}}).play(story)
+    Bed(tmp_path, latency={"AttachNetworkInterface": "60s"}).play(story)
 
 
 async def until_leaving(bed: Bed) -> set[str]:

@@ -30,7 +30,11 @@ LOOKS_AT = {
     "links": {"links", "wire", "element", "units"},
     "runtime": {"runtime", "links", *_PARTS_OF_AN_ELEMENT},
 }
-MAY_INSTALL = {"wire": {"msgpack", "dns"}, "protocols": {"dns", "httptools"}, "units": {"pydantic"}}
+MAY_INSTALL = {
+    "wire": {"msgpack", "dns"},
+    "protocols": {"botocore", "dns", "h2", "httptools", "hyperframe"},
+    "units": {"pydantic"},
+}
 """Distributions that the innermost rooms may use; the others are not held to a list."""
 
 _CLOCKS = ("time", "datetime.datetime.now", "datetime.datetime.utcnow", "datetime.date.today")

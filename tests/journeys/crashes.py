@@ -64,7 +64,7 @@ def plan_of(seed: int) -> Plan:
     nodes = dice.choice((2, 2, 3))
     instance_type, env = dice.choice(POOLS)
     replicas = dice.randint(0, 6)
-    everybody = ["kube-api", "kube-controller-manager", "kube-scheduler", "vpc", "a pod"]
+    everybody = ["kube-api", "kube-controller-manager", "kube-scheduler", "vpc", "aws-api", "a pod"]
     everybody += [f"{prefix}node-{number}" for prefix in ("", "cni-") for number in range(1, nodes + 1)]
     victims = dice.sample(everybody, dice.randint(1, 4))
     return Plan(

@@ -81,4 +81,4 @@ def test_interfaces_that_are_forgotten_are_found(tmp_path: Path, monkeypatch: py
     async def nothing(self: Ipamd) -> None: ...
 
     monkeypatch.setattr(Ipamd, "_delete_leaked", nothing)
-    breaks(tmp_path, "leaked interfaces", range(20))
+    breaks(tmp_path, "leaked interfaces", range(20, 30))

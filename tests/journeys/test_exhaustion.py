@@ -91,8 +91,9 @@ def told(cluster: Cluster, kind: str) -> list[Object]:
     return [each for each in cluster.net.journal if each["kind"] == kind]
 
 
-def refused(cluster: Cluster, kind: str) -> list[Any]:
-    return [(each["t_ns"] / 1e9, each["error"]["code"]) for each in told(cluster, kind) if "error" in each]
+def refused(cluster: Cluster, operation: str) -> list[Any]:
+    requests = [each for each in told(cluster, "aws.request") if each["operation"] == operation]
+    return [(each["t_ns"] / 1e9, each["error"]) for each in requests if "error" in each]
 
 
 def test_a_node_with_its_most_pods_takes_no_more_until_one_leaves(tmp_path: Path):
@@ -119,7 +120,9 @@ def test_a_subnet_is_filled_to_its_last_address(tmp_path: Path):
         await create(cluster, 12)
         await until_ready(cluster, 10, 300)
         await cluster.sleep(60)
-        subnets = await cluster.ask("vpc", "describe_subnets")
+        subnets = await cluster.ask(
+            "aws-api", "request", service="ec2", operation="DescribeSubnets", parameters={}, caller="t"
+        )
         assert subnets["Subnets"][0]["AvailableIpAddressCount"] == 0
         left = await waiting(cluster)
         assert [(each["status"]["phase"], reason(each)) for each in left] == [
@@ -144,8 +147,8 @@ def test_a_full_subnet_is_left_alone_for_two_minutes(tmp_path: Path):
         await create(cluster, 11)
         await until_ready(cluster, 10, 300)
         await cluster.sleep(400)
-        kind = "ec2.assign_private_ip_addresses"
-        times = [at for at, code in refused(cluster, kind) if code == "InsufficientFreeAddressesInSubnet"]
+        refusals = refused(cluster, "AssignPrivateIpAddresses")
+        times = [at for at, code in refusals if code == "InsufficientFreeAddressesInSubnet"]
         pauses = [later - earlier for earlier, later in pairwise(times)]
         assert len(pauses) >= 2
         assert all(SUBNET_PAUSE_S <= each <= SUBNET_PAUSE_S + 6 for each in pauses), times
@@ -169,7 +172,7 @@ def test_all_interfaces_of_an_instance_are_full(tmp_path: Path):
         assert {each["spec"]["nodeName"] for each in left} == {"node-1"}
         await find_no_address_told(cluster)
         assert len(told(cluster, "ec2.attach_network_interface")) == 1
-        assert refused(cluster, "ec2.create_network_interface") == []
+        assert refused(cluster, "CreateNetworkInterface") == []
         shown = await cluster.ask("cni-node-1", "inspect")
         assert (shown["total_ip_addresses"], shown["assigned_ip_addresses"]) == (6, 6)
         assert COOLDOWN_S <= await one_follows(cluster, 60) <= COOLDOWN_S + SANDBOX_RETRY_S + 2
@@ -181,7 +184,14 @@ def test_whoever_is_killed_while_all_is_full_nothing_more_is_given_away(tmp_path
     async def story(cluster: Cluster) -> None:
         await create(cluster, 8)
         before = await until_ready(cluster, 6, 120)
-        for victim in ("cni-node-1", "vpc", "kube-api", "kube-scheduler", "kube-controller-manager"):
+        for victim in (
+            "cni-node-1",
+            "vpc",
+            "aws-api",
+            "kube-api",
+            "kube-scheduler",
+            "kube-controller-manager",
+        ):
             await cluster.net.restart(victim)
             await cluster.sleep(20)
             assert await ready(cluster) == before, victim

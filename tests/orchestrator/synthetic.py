@@ -125,7 +125,7 @@ def find_the_address(s: Script) -> None:
     )  # fmt: skip
     name, alb_name = (
         "packet-journey.com.",
-        "k8s-default-nginx-0a1b2c3d4e-1234567890.eu-west-1.elb.amazonaws.com.",
+        "k8s-default-nginx-53c3f9e1e8-8725408285.eu-west-1.elb.amazonaws.com.",
     )
     question = {"name": name, "type": "A"}
     for cache in ("browser", "os"):

@@ -14,7 +14,7 @@ def ipam(kind: str, sandbox: str, address: str, agent: str = "cni", **more: Any)
 def ec2(verb: str, second: int = 0, request: Any = None, result: Any = None) -> dict[str, Any]:
     return {
         "t_ns": second * SECOND,
-        "element": "vpc",
+        "element": "aws-api",
         "kind": f"ec2.{verb}",
         "request": request or {},
         "result": result,
@@ -54,7 +54,7 @@ def test_a_pod_that_is_told_anothers_address_is_found():
 
 def test_what_ec2_gives_twice_is_found():
     assert len(no_address_twice([created("eni-1", "10.0.0.4"), created("eni-2", "10.0.0.4")])) == 1
-    deleted = ec2("delete_network_interface", 0, {"network_interface_id": "eni-1"}, {"Return": True})
+    deleted = ec2("delete_network_interface", 0, {"NetworkInterfaceId": "eni-1"}, {})
     assert no_address_twice([created("eni-1", "10.0.0.4"), deleted, created("eni-2", "10.0.0.4")]) == []
 
 
@@ -70,10 +70,10 @@ def test_addresses_of_sandboxes_that_are_gone_are_leaks():
 def test_interfaces_that_nobody_has_for_long_are_leaks():
     late = ipam("cni.del", "x", "10.0.0.9") | {"t_ns": 5_000 * SECOND}
     attach = ec2(
-        "attach_network_interface", 1, {"network_interface_id": "eni-1"}, {"AttachmentId": "eni-attach-1"}
+        "attach_network_interface", 1, {"NetworkInterfaceId": "eni-1"}, {"AttachmentId": "eni-attach-1"}
     )
-    detach = ec2("detach_network_interface", 2, {"attachment_id": "eni-attach-1"}, {"Return": True})
-    delete = ec2("delete_network_interface", 3, {"network_interface_id": "eni-1"}, {"Return": True})
+    detach = ec2("detach_network_interface", 2, {"AttachmentId": "eni-attach-1"}, {})
+    delete = ec2("delete_network_interface", 3, {"NetworkInterfaceId": "eni-1"}, {})
     assert len(no_address_leaks([created("eni-1"), late], [])) == 1
     assert no_address_leaks([created("eni-1", second=4_000), late], []) == []
     assert no_address_leaks([created("eni-1"), attach, late], []) == []

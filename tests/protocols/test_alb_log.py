@@ -1,4 +1,8 @@
-from actors.protocols.alb_log import Entry, Origin, line
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.protocols.alb_log import FIELDS, BadLine, Entry, Origin, line, parse
 
 ARN = "arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/my-targets/73e2d6bc24d8a067"
 CERTIFICATE = "arn:aws:acm:us-east-2:123456789012:certificate/12345678-1234-1234-1234-123456789012"
@@ -62,3 +66,57 @@ def test_texts_of_strangers_cannot_break_the_line():
     assert '"GET /\\x7f" "a\\x22b\\x0ac\\xe9 \\x5c d"' in line(entry)
     assert line(entry).count("\n") == 1
     assert line(entry).isascii()
+
+
+def test_a_line_read_again():
+    fields = parse(line(EXAMPLE))
+    assert tuple(fields) == FIELDS
+    assert fields["request"] == "GET https://www.example.com:443/ HTTP/1.1"
+    assert fields["conn_trace_id"] == "TID_1234abcd5678ef90"
+    assert fields["target_processing_time"] == "0.048"
+
+
+@pytest.mark.parametrize("junk", ["", "http -", 'a "b c', '"a"b', line(EXAMPLE).rpartition(" ")[0]])
+def test_lines_of_something_else(junk):
+    with pytest.raises(BadLine):
+        parse(junk)
+
+
+@given(st.text(max_size=60))
+def test_no_text_raises_anything_else(text):
+    try:
+        parse(text)
+    except BadLine:
+        pass
+
+
+OCTETS = st.text(st.characters(max_codepoint=255), max_size=40)
+MOMENT = st.none() | st.integers(RECEIVED, RECEIVED * 2)
+
+
+@given(OCTETS, OCTETS, OCTETS, OCTETS, st.integers(0, 599), MOMENT, MOMENT)
+def test_what_is_written_is_read(request_line, agent, trace, url, target_status, sent_ns, first_byte_ns):
+    entry = EXAMPLE._replace(
+        request=request_line,
+        user_agent=agent,
+        trace_id=trace,
+        redirect_url=url,
+        transformed_uri=url,
+        classification="Severe",
+        classification_reason="BadUri",
+        error_reason="AWSALBTGCookieInvalid",
+        target_status=target_status,
+        sent_ns=sent_ns,
+        first_byte_ns=first_byte_ns,
+    )
+    fields = parse(line(entry))
+    assert (fields["request"], fields["user_agent"], fields["trace_id"]) == (request_line, agent, trace)
+    assert fields["redirect_url"] == fields["transformed_uri"] == url
+    assert (fields["classification"], fields["classification_reason"]) == ("Severe", "BadUri")
+    assert fields["error_reason"] == "AWSALBTGCookieInvalid"
+    assert fields["target_status_code"] == fields["target_status_code_list"] == str(target_status or "-")
+    times = [fields[f"{part}_processing_time"] for part in ("request", "target", "response")]
+    if sent_ns is None:
+        assert times == ["-1"] * 3
+    elif first_byte_ns is None:
+        assert times[1:] == ["-1"] * 2

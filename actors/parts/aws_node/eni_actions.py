@@ -3,8 +3,8 @@
 from typing import Any, NamedTuple
 
 from actors.element import CallFailed, Context
-from actors.parts.ec2.client import Ec2Client
-from actors.protocols.ec2.errors import Ec2Error
+from actors.parts.aws.client import REQUEST_ERROR, AwsClient
+from actors.protocols.aws.errors import AwsError
 from actors.units import SECOND
 
 CREATED_AT = "node.k8s.amazonaws.com/createdAt"
@@ -35,30 +35,29 @@ class Instance(NamedTuple):
 
 
 class EniActions:
-    """EC2's API and IMDS for one instance. What EC2 refuses is an `Ec2Error`."""
+    """EC2's API and IMDS for one instance. What EC2 refuses is an `AwsError`."""
 
-    def __init__(self, context: Context, vpc: str, node: str) -> None:
+    def __init__(self, context: Context, vpc: str, aws_api: str, node: str) -> None:
         self._context, self._vpc, self._node = context, vpc, node
-        self._ec2 = Ec2Client(context, vpc)
+        self._aws = AwsClient(context, aws_api, context.name)
 
-    async def _request(self, verb: str, **arguments: Any) -> dict[str, Any]:
+    async def _request(self, name: str, **parameters: Any) -> dict[str, Any]:
         """Ask EC2, and count it."""
-        name = "".join(word.capitalize() for word in verb.split("_"))
         counter = self._context.metrics.counter
         counter("awscni_ec2api_req_count", fn=name).value += 1
         try:
-            return await self._ec2.request(verb, **arguments)
-        except Ec2Error as error:
+            return await self._aws.request("ec2", name, **parameters)
+        except AwsError as error:
             counter("awscni_ec2api_error_count", fn=name).value += 1
             counter("awscni_aws_api_error_count", api=name, error=error.code).value += 1
             raise
 
     async def instance(self) -> Instance:
-        """What IMDS says now. Raises `Ec2Error`."""
+        """What IMDS says now. Raises `AwsError`."""
         try:
             told = await self._context.call(self._vpc, "describe_instance", port=self._node)
         except CallFailed as error:
-            raise Ec2Error("RequestError", str(error)) from None
+            raise AwsError(REQUEST_ERROR, str(error)) from None
         enis = tuple(
             AttachedEni(
                 each["id"],
@@ -76,48 +75,47 @@ class EniActions:
 
     async def assign(self, eni: str, number: int, *, prefixes: bool) -> tuple[str, ...]:
         """AssignPrivateIpAddresses: the new addresses, or prefixes."""
-        count = "ipv4_prefix_count" if prefixes else "secondary_private_ip_address_count"
-        answer = await self._request(
-            "assign_private_ip_addresses", network_interface_id=eni, **{count: number}
-        )
+        count = "Ipv4PrefixCount" if prefixes else "SecondaryPrivateIpAddressCount"
+        answer = await self._request("AssignPrivateIpAddresses", NetworkInterfaceId=eni, **{count: number})
         if prefixes:
             return tuple(each["Ipv4Prefix"] for each in answer["AssignedIpv4Prefixes"])
         return tuple(each["PrivateIpAddress"] for each in answer["AssignedPrivateIpAddresses"])
 
     async def unassign(self, eni: str, addresses: tuple[str, ...], *, prefixes: bool) -> None:
         """UnassignPrivateIpAddresses."""
-        which = "ipv4_prefixes" if prefixes else "private_ip_addresses"
-        await self._request(
-            "unassign_private_ip_addresses", network_interface_id=eni, **{which: list(addresses)}
-        )
+        which = "Ipv4Prefixes" if prefixes else "PrivateIpAddresses"
+        await self._request("UnassignPrivateIpAddresses", NetworkInterfaceId=eni, **{which: list(addresses)})
 
     async def add_eni(self, instance: Instance, device: int, number: int, *, prefixes: bool) -> AttachedEni:
         """Create, attach, have it deleted with the instance; returns when IMDS shows it. What fails leaves nothing."""
         primary = next(eni for eni in instance.enis if eni.device == 0)
-        count = "ipv4_prefix_count" if prefixes else "secondary_private_ip_address_count"
+        count = "Ipv4PrefixCount" if prefixes else "SecondaryPrivateIpAddressCount"
         created = await self._request(
-            "create_network_interface",
-            subnet_id=primary.subnet,
-            groups=list(primary.groups),
-            description=f"aws-K8S-{instance.id}",
-            tags={INSTANCE: instance.id, CREATED_AT: str(self._context.unix_ns() // SECOND)},
+            "CreateNetworkInterface",
+            SubnetId=primary.subnet,
+            Groups=list(primary.groups),
+            Description=f"aws-K8S-{instance.id}",
+            TagSpecifications=[{"ResourceType": "network-interface", "Tags": self._tags(instance)}],
             **{count: number},
         )
         eni = created["NetworkInterface"]["NetworkInterfaceId"]
         try:
-            await self._request(
-                "attach_network_interface",
-                network_interface_id=eni,
-                instance_id=instance.id,
-                device_index=device,
+            attached = await self._request(
+                "AttachNetworkInterface", NetworkInterfaceId=eni, InstanceId=instance.id, DeviceIndex=device
             )
-        except Ec2Error:
-            await self._request("delete_network_interface", network_interface_id=eni)
+        except AwsError:
+            await self._request("DeleteNetworkInterface", NetworkInterfaceId=eni)
             raise
         await self._request(
-            "modify_network_interface_attribute", network_interface_id=eni, delete_on_termination=True
+            "ModifyNetworkInterfaceAttribute",
+            NetworkInterfaceId=eni,
+            Attachment={"AttachmentId": attached["AttachmentId"], "DeleteOnTermination": True},
         )
         return await self._wait_for(eni)
+
+    def _tags(self, instance: Instance) -> list[dict[str, str]]:
+        created_s = self._context.unix_ns() // SECOND
+        return [{"Key": INSTANCE, "Value": instance.id}, {"Key": CREATED_AT, "Value": str(created_s)}]
 
     async def _wait_for(self, eni: str) -> AttachedEni:
         wait_s = FIRST_POLL_S
@@ -127,21 +125,21 @@ class EniActions:
                     return each
             await self._context.sleep(wait_s)
             wait_s = min(2 * wait_s, LAST_POLL_S)
-        raise Ec2Error("RequestError", f"{eni} does not appear in the instance's metadata")
+        raise AwsError(REQUEST_ERROR, f"{eni} does not appear in the instance's metadata")
 
     async def free_eni(self, eni: AttachedEni) -> None:
         """Detach and delete."""
-        await self._request("detach_network_interface", attachment_id=eni.attachment_id)
-        await self._request("delete_network_interface", network_interface_id=eni.id)
+        await self._request("DetachNetworkInterface", AttachmentId=eni.attachment_id)
+        await self._request("DeleteNetworkInterface", NetworkInterfaceId=eni.id)
 
     async def leaked(self, instance_id: str, older_than_s: int) -> list[str]:
         """ENIs that were made for this instance and are attached to none, although they had the time for it."""
-        filters: dict[str, Any] = {
-            "status": ["available"],
-            f"tag:{INSTANCE}": [instance_id],
-            "description": ["aws-K8S-*"],
-        }
-        answer = await self._request("describe_network_interfaces", filters=filters)
+        filters = [
+            {"Name": "status", "Values": ["available"]},
+            {"Name": f"tag:{INSTANCE}", "Values": [instance_id]},
+            {"Name": "description", "Values": ["aws-K8S-*"]},
+        ]
+        answer = await self._request("DescribeNetworkInterfaces", Filters=filters)
         now_s = self._context.unix_ns() // SECOND
         return [
             each["NetworkInterfaceId"]
@@ -150,7 +148,7 @@ class EniActions:
         ]
 
     async def delete(self, eni: str) -> None:
-        await self._request("delete_network_interface", network_interface_id=eni)
+        await self._request("DeleteNetworkInterface", NetworkInterfaceId=eni)
 
 
 def _created_s(tags: list[dict[str, str]]) -> int:

@@ -14,8 +14,9 @@ from actors.parts.aws_node.eni_actions import EniActions, Instance
 from actors.parts.aws_node.env import Env
 from actors.parts.aws_node.ipamd_metrics import IpamdMetrics
 from actors.parts.aws_node.reconcile import Reconciler
+from actors.protocols.aws.errors import AwsError
 from actors.protocols.cni import CniError
-from actors.protocols.ec2.errors import SUBNET_IS_FULL, Ec2Error
+from actors.protocols.ec2.errors import SUBNET_IS_FULL
 from actors.protocols.instance_types import LIMITS, has_prefix_delegation
 from actors.protocols.ipam.datastore import DataStore, IpamError
 from actors.protocols.ipam.settings import (
@@ -89,7 +90,7 @@ class Ipamd:
         try:
             self.instance = await self._actions.instance()
             await self._wire()
-        except (Ec2Error, CniError) as error:
+        except (AwsError, CniError) as error:
             self._failed("nodeInit", error)
             return False
         await self._know_limits(self.instance)
@@ -114,7 +115,7 @@ class Ipamd:
         try:
             with self.metrics.in_progress(name):
                 await step()
-        except (Ec2Error, CniError, IpamError, OSError) as error:
+        except (AwsError, CniError, IpamError, OSError) as error:
             self._failed(name, error)
         self.metrics.update()
 
@@ -145,7 +146,7 @@ class Ipamd:
                 await self._assign(step)
             elif isinstance(step, AddEni):
                 await self._add_eni(step)
-        except Ec2Error as error:
+        except AwsError as error:
             if error.code in SUBNET_IS_FULL:
                 self._full_until_ns = self._context.now_ns() + INSUFFICIENT_CIDR_NS
             if error.code == ATTACHMENT_LIMIT:  # one that was asked for before a restart has come
@@ -155,7 +156,7 @@ class Ipamd:
     async def _assign(self, step: AssignAddresses) -> None:
         try:
             added = await self._try_assign(step.eni, step.number)
-        except Ec2Error as error:
+        except AwsError as error:
             if error.code != LIMIT_EXCEEDED:
                 raise
             # EC2 knows of more on this ENI than we do: find out what
@@ -168,7 +169,7 @@ class Ipamd:
     async def _try_assign(self, eni: str, number: int) -> tuple[str, ...]:
         try:
             return await self._actions.assign(eni, number, prefixes=self.prefixes)
-        except Ec2Error as error:
+        except AwsError as error:
             if error.code == LIMIT_EXCEEDED or number == 1:
                 raise
         return await self._actions.assign(eni, 1, prefixes=self.prefixes)

@@ -1,96 +1,49 @@
-"""The client's side: one connection that a client has opened to a listener, and its requests one after another.
+"""HTTP/1.1 with a client: one connection, and its requests one after another.
 
 Requests that a client sends ahead (pipelining) wait in the reader until those before them are answered, and the
 connection is not read meanwhile. JOURNEY is not trusted here: which journey a request belongs to is asked of the
-connection's transport.
+connection's transport. After an upgrade to WebSocket bytes are passed on as they come.
 """
 
-import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from actors.element import JOURNEY
+from actors.parts.load_balancer.answers import Answer, passed_on
+from actors.parts.load_balancer.client_side import ClientSide
 from actors.parts.load_balancer.exchange import Exchange
-from actors.protocols.alb_log import Origin
-from actors.protocols.http1 import Request, RequestReader
+from actors.protocols.alb_causes import Cause
+from actors.protocols.http1 import CONTINUE, LAST_CHUNK, Request, RequestReader, Response, chunk
+from actors.units import SECOND
 
 if TYPE_CHECKING:
     from actors.parts.load_balancer.listener import Listener
 
 
-class ClientConnection(asyncio.Protocol):
+class ClientConnection(ClientSide):
     """A client's connection: `exchange` is the request that is being answered now."""
 
-    def __init__(self, listener: "Listener") -> None:
-        self.listener = listener
-        self.node = listener.node
+    def __init__(self, listener: "Listener", accepted_ns: int) -> None:
+        super().__init__(listener, accepted_ns)
         self.exchange: Exchange | None = None
-        self.write_paused = False
-        self.peer = "-"
-        self.forwarded_as = b""
-        self.origin = Origin(
-            type=listener.scheme,
-            elb=self.node.log_name,
-            client="-",
-            ssl_cipher="-",
-            ssl_protocol="-",
-            domain_name="-",
-            chosen_cert_arn="-",
-            conn_trace_id=f"TID_{self.node.context.random.getrandbits(64):016x}",
-        )
         self._reader = RequestReader()
-        self._transport: Any = None
         self._journey: str | None = None
         self._received_ns = 0
         self._reading_paused = False
         self._advancing = False
-        self._closing = False
-        self._timer: Any = None
-        self._accepted_ns = self.node.context.now_ns()
-        self._active_ns = self._expires_ns = self._accepted_ns
+        self._tunnelling = False
+        self._chunked = False
+        self._last = False
 
     # ---- the connection ----------------------------------------------------------------------------------
-
-    def connection_made(self, transport: Any) -> None:
-        node = self.node
-        self._transport = transport
-        self._active_ns = node.context.now_ns()
-        self._expires_ns = self._active_ns + node.client_keep_alive_ns
-        host, port = transport.get_extra_info("peername")[:2]
-        self.peer = f"{host}:{port}"
-        self.origin = self.origin._replace(client=self.peer)
-        self.forwarded_as = (self.peer if node.attributes.xff_client_port else host).encode()
-        self._timer = node.context.call_at(self._active_ns + node.idle_timeout_ns, self._check_idle)
-        node.client_connections.value += 1
-        self.listener.connections[self] = None
-        node.new_connections.value += 1
-        if (tls := transport.get_extra_info("ssl_object")) is not None:
-            self._secured(tls)
-
-    def _secured(self, tls: Any) -> None:
-        cipher, server_name = tls.cipher(), getattr(tls, "server_name", None) or "-"
-        certificate = getattr(tls, "certificate", self.listener.default_certificate)
-        self.origin = self.origin._replace(
-            ssl_cipher=cipher[0] if cipher else "-",
-            ssl_protocol=tls.version() or "-",
-            domain_name=server_name,
-            chosen_cert_arn=self.listener.certificate_arn(certificate),
-        )
-        self.node.context.record(
-            "tls.established",
-            journey=self._transport.get_extra_info("journey"),
-            role="server",
-            version=self.origin.ssl_protocol,
-            cipher=self.origin.ssl_cipher,
-            server_name=server_name,
-            handshake_ms=(self._active_ns - self._accepted_ns) / 1e6,
-            certificate=certificate,
-        )
 
     def data_received(self, data: bytes) -> None:
         if self._closing:
             return
         reader = self._reader
         self._active_ns = self.node.context.now_ns()
+        if self._tunnelling and self.exchange is not None:
+            self.exchange.relay_up(data)
+            return
         if not reader.mid_head:
             self._received_ns = self._active_ns
         reader.feed(data)
@@ -98,14 +51,8 @@ class ClientConnection(asyncio.Protocol):
             self.exchange.body_arrived()
         self._advance()
 
-    def eof_received(self) -> None:
-        """A client that closes its half has gone, as far as an ALB is concerned."""
-
     def connection_lost(self, error: Exception | None) -> None:
-        self._closing = True
-        self._timer.cancel()
-        self.node.client_connections.value -= 1
-        del self.listener.connections[self]
+        super().connection_lost(error)
         if self.exchange is not None:
             self.exchange.client_gone()
 
@@ -126,34 +73,81 @@ class ClientConnection(asyncio.Protocol):
     def exchange_over(self, exchange: Exchange) -> None:
         """The exchange has been answered, or given up."""
         self.exchange = None
-        if exchange.closes:
-            self._closing = True
-            self._transport.close()
-        elif self._reader.requests and not self._advancing:
+        if self._last or exchange.tunnelling:
+            self._close()
+            return
+        if exchange.request.websocket:
+            self._reader.resume()
+        if self._reader.requests and not self._advancing:
             token = JOURNEY.set(self._journey)
             self._advance()
             JOURNEY.reset(token)
         else:
             self.control_reading()
 
-    def may_persist(self, request: Request) -> bool:
-        """Whether the connection lives on after the answer to this request."""
-        return request.keep_alive and request.complete and self._active_ns < self._expires_ns
+    def _close(self) -> None:
+        if not self._closing:
+            self._closing = True
+            self._transport.close()
 
     # ---- the answers, and who is faster ------------------------------------------------------------------
 
+    def answer(self, exchange: Exchange, answer: Answer) -> int:
+        request = exchange.request
+        self._last = not self._may_persist(request)
+        data = b"" if request.method == b"HEAD" else answer.body
+        if request.version != b"0.9":
+            data = answer.head(self.node.context.unix_ns() // SECOND, not self._last) + data
+        self.send(data)
+        return len(data)
+
+    def pass_on(self, exchange: Exchange, response: Response, opening: bool) -> int:
+        out = [self._open(exchange, response)] if opening else []
+        if self._chunked:
+            out += map(chunk, response.body)
+            if response.complete:
+                out.append(LAST_CHUNK)
+        else:
+            out += response.body
+        data = b"".join(out)
+        if data:
+            self.send(data)
+        return len(data)
+
+    def _open(self, exchange: Exchange, response: Response) -> bytes:
+        """The head of a target's response. What has no end of its own ends in chunks, or with the connection."""
+        request = exchange.request
+        endless = response.chunked or response.until_close
+        self._chunked = endless and request.version == b"1.1" and request.method != b"HEAD"
+        self._last = not self._may_persist(request) or (endless and not self._chunked)
+        if request.version == b"0.9":
+            return b""
+        return passed_on(response, self._chunked, not self._last, exchange.cookies(response))
+
+    def _may_persist(self, request: Request) -> bool:
+        """Whether the connection lives on after the answer to this request."""
+        return request.keep_alive and request.complete and self._active_ns < self._expires_ns
+
+    def send_continue(self) -> None:
+        self.send(CONTINUE)
+
     def send(self, data: bytes) -> None:
-        """Send bytes to the client."""
         self._active_ns = self.node.context.now_ns()
         self._transport.write(data)
 
-    def abort(self) -> None:
-        """Cut the connection; what has been begun cannot be ended properly."""
-        self._closing = True
-        self._transport.abort()
+    def tunnel(self) -> bytes:
+        self._tunnelling = True
+        return self._reader.tunnel()
+
+    def break_off(self) -> None:
+        self.abort()
+
+    def retire(self) -> None:
+        self._expires_ns = 0
+        if self.exchange is None:
+            self._close()
 
     def control_reading(self) -> None:
-        """Read from the client only while what it sends can be put somewhere."""
         exchange = self.exchange
         pause = bool(self._reader.requests) or (exchange is not None and exchange.upload_blocked())
         if pause == self._reading_paused or self._closing:
@@ -190,10 +184,9 @@ class ClientConnection(asyncio.Protocol):
             self._timer = self.node.context.call_at(due_ns, self._check_idle)
         elif exchange is not None:
             JOURNEY.set(exchange.journey)
-            exchange.fail(408)
+            exchange.fail(Cause.CLIENT_TIMEOUT)
         elif self._reader.mid_head:
-            self._reader.give_up(408)
+            self._reader.give_up(Cause.CLIENT_TIMEOUT)
             self._advance()
         else:
-            self._closing = True
-            self._transport.close()
+            self._close()

@@ -1,17 +1,23 @@
 """One request on its way through the node: what was decided, what went where and when, and what the log says of it.
 
-How this works. A `ClientConnection` makes an exchange for each request and starts it when those before it are over.
-The exchange asks the listener's rules, chooses a target and is then driven from both sides: the client's data feed
-`body_arrived`, the target's connection hands responses to `pass_on`. It ends in exactly one of `refuse` (an answer of
-the ALB's own), `pass_on` (the response's end), `fail` after a head has been sent, and `client_gone`; all of them go
-through `_finish`, which gives back the target, writes the log line and tells the client connection.
+How this works. The client's side (`client.py`, or a stream of `h2_client.py`) makes an exchange for each request and
+starts it when it is its turn. The exchange asks the listener's rules (`routing.py`), gets a target and is then driven
+from both sides: the client's data feed `body_arrived`, the target's connection hands responses to `pass_on`. It ends in
+exactly one of `refuse` (an answer of the ALB's own, always for a `Cause`), `answer` (a rule's), `pass_on` (the
+response's end), `fail` after a head has been sent, and `client_gone`; all go through `_finish`, which gives
+back the target, writes the log line and tells the client's side. After a 101 it carries a WebSocket until one end
+closes.
 """
 
 from typing import TYPE_CHECKING
 
-from actors.parts.load_balancer.answers import error_answer, fixed_answer, passed_on
+from actors.parts.load_balancer.answers import Answer, error_answer
+from actors.parts.load_balancer.routing import route
+from actors.parts.load_balancer.stickiness import Stickiness
 from actors.protocols import alb_log
-from actors.protocols.balancing import Target
+from actors.protocols.alb_causes import Cause
+from actors.protocols.balancing import State, Target
+from actors.protocols.desync import BLOCKED, REASONS, Class
 from actors.protocols.forwarded_fields import (
     Location,
     forwarded_for,
@@ -21,17 +27,27 @@ from actors.protocols.forwarded_fields import (
     trace_id,
     trace_root,
 )
-from actors.protocols.http1 import CONTINUE, LAST_CHUNK, Request, Response, chunk
-from actors.protocols.listener_rules import FixedResponse, Rule
-from actors.units import MILLISECOND, SECOND
+from actors.protocols.http1 import LAST_CHUNK, Request, Response, chunk, valid_lines
+from actors.protocols.listener_rules import Rule
+from actors.units import MILLISECOND
 
 if TYPE_CHECKING:
-    from actors.parts.load_balancer.client import ClientConnection
+    from actors.parts.load_balancer.client_side import Client
+    from actors.parts.load_balancer.h2_target import H2TargetStream
     from actors.parts.load_balancer.target import TargetConnection
     from actors.parts.load_balancer.target_group import RunningGroup
 
 UPLOAD_BUFFER = 64 * 1024
 """How much of a body is held while its target's connection is being opened."""
+
+POSTPONED = 1460
+"""Content of a known length is held until so much of it has come, or all: one segment.
+
+A target that sends less than it has promised, and then falls silent, thus costs a 504, as AWS says, not half an answer.
+How much AWS holds is unknown."""
+
+LONG_HEAD = 7 * 1024
+"""With longer headers X-Amzn-Trace-Id is rewritten to a Root alone (ALB guide, "Request tracing")."""
 
 
 class Exchange:
@@ -39,49 +55,60 @@ class Exchange:
 
     __slots__ = (
         "body_ended",
-        "chunked",
+        "cause",
         "client",
-        "closes",
         "connection",
+        "error_reason",
         "first_byte_ns",
+        "given",
         "group",
         "head_sent",
         "journey",
         "location",
         "node",
+        "outgoing",
         "over",
         "received_ns",
+        "redirect_url",
         "request",
         "rule",
         "sent_bytes",
         "sent_ns",
+        "stickiness",
         "target",
         "target_status",
         "trace",
+        "tunnelling",
     )
 
-    def __init__(
-        self, client: "ClientConnection", request: Request, received_ns: int, journey: str | None
-    ) -> None:
+    def __init__(self, client: "Client", request: Request, received_ns: int, journey: str | None) -> None:
         self.client = client
         self.node = client.node
         self.request = request
         self.received_ns = received_ns
         self.journey = journey
         self.location = Location(b"-", b"", request.target)
+        self.outgoing = self.location
+        """Where the target is asked for: as the client did, but for what a rule's transforms rewrite."""
+        self.stickiness: Stickiness | None = None
+        """Adds cookies to the target's response."""
+        self.redirect_url = "-"
+        self.error_reason = "-"
         self.trace = b""
         self.rule: Rule | None = None
         self.group: RunningGroup | None = None
         self.target: Target | None = None
-        self.connection: TargetConnection | None = None
+        self.connection: TargetConnection | H2TargetStream | None = None
         self.sent_ns: int | None = None
         self.first_byte_ns: int | None = None
         self.target_status = 0
         self.sent_bytes = 0
         self.head_sent = False
-        self.chunked = False
-        self.closes = False
         self.body_ended = False
+        self.cause: Cause | None = None
+        self.given: tuple[int, State, int] = (0, State.UNUSED, 0)
+        """The target when it was chosen: its outstanding requests, its state, and how many targets were healthy."""
+        self.tunnelling = False
         self.over = False
 
     # ---- what is to be done with it ----------------------------------------------------------------------
@@ -90,18 +117,46 @@ class Exchange:
         """Decide what becomes of the request, now that it is its turn."""
         request = self.request
         try:
-            self.location = locate(request.target, request.fields.get(b"host"), self.node.dns_name)
+            self.location = self.outgoing = locate(
+                request.target, request.fields.get(b"host"), self.node.dns_name
+            )
         except ValueError:
-            request.error = request.error or 400
+            request.error = request.error or Cause.MALFORMED_REQUEST
         self._tell_request()
-        if request.error:
-            self.refuse(request.error)
-        elif request.method == b"TRACE":
-            self.refuse(405)
-        elif too_many_forwarded(request.fields.get(b"x-forwarded-for")):
-            self.refuse(463)
+        cause = request.error or self._objection()
+        if cause is not None:
+            self.refuse(cause)
         else:
-            self._follow_rules()
+            route(self)
+
+    def _objection(self) -> Cause | None:
+        """Why a request that can be read is not served."""
+        request, attributes = self.request, self.node.attributes
+        if request.oddity:
+            mode = attributes.desync_mitigation
+            self.node.count_noncompliant()
+            if REASONS[request.oddity] in BLOCKED[mode]:
+                request.keep_alive = False
+                return Cause.DESYNC_MITIGATION
+            if REASONS[request.oddity] is Class.AMBIGUOUS and mode == "defensive":
+                request.keep_alive = False  # and the target's connection is not used again either
+        if request.method == b"TRACE":
+            return Cause.METHOD_NOT_ALLOWED
+        if request.hosts and not attributes.preserve_host:
+            return Cause.MALFORMED_REQUEST
+        if too_many_forwarded(request.fields.get(b"x-forwarded-for")):
+            return Cause.TOO_MANY_FORWARDED
+        return None
+
+    def reusable(self) -> bool:
+        """Whether the target's connection may carry other requests after this one."""
+        request = self.request
+        return request.complete and not (request.oddity and REASONS[request.oddity] is Class.AMBIGUOUS)
+
+    def note_choice(self, group: "RunningGroup", target: Target) -> None:
+        """The target has been chosen, for these numbers."""
+        self.target = target
+        self.given = (target.outstanding - 1, target.state, group.engine.counts[State.HEALTHY])
 
     def _tell_request(self) -> None:
         if self.journey is not None:
@@ -109,86 +164,62 @@ class Exchange:
                 "http.request",
                 journey=self.journey,
                 method=self.request.method.decode("latin-1"),
-                url=self._url(),
+                url=self.url(),
                 version=f"HTTP/{self.request.version.decode()}",
                 client=self.client.peer,
             )
-
-    def _follow_rules(self) -> None:
-        listener = self.client.listener
-        host = self.location.host.decode("latin-1")
-        path = self.location.target.partition(b"?")[0].decode("latin-1")
-        match = listener.rules.match(host, path, self.journey is not None)
-        self.rule = rule = match.rule
-        if self.journey is not None:
-            self.node.context.record(
-                "alb.rule",
-                journey=self.journey,
-                listener=listener.name,
-                priority=rule.priority or "default",
-                conditions=[str(condition) for condition in rule.conditions],
-                action=rule.action.type,
-                evaluated=match.evaluated,
-            )
-        if isinstance(rule.action, FixedResponse):
-            self._answer_fixed(rule.action)
-        else:
-            self._forward(listener.groups[rule.action.target_group])
-
-    def _forward(self, group: "RunningGroup") -> None:
-        self.group = group
-        recording = self.journey is not None
-        choice = group.engine.choose(recording)
-        if choice is None:
-            self.refuse(503)
-            return
-        self.target = choice.target
-        if recording:
-            self.node.context.record(
-                "alb.target",
-                journey=self.journey,
-                target_group=group.name,
-                algorithm=group.engine.algorithm.name,
-                candidates=choice.candidates,
-                chosen=choice.target.text,
-                why=choice.why,
-            )
-        if b"expect" in self.request.fields and not self.request.complete and self.request.version == b"1.1":
-            self.client.send(CONTINUE)
-        group.give(choice.target, self)
 
     # ---- towards the target ------------------------------------------------------------------------------
 
     def head_for_target(self) -> bytes:
         """The request's head as the target gets it, as far as the body's framing."""
         request, client, node = self.request, self.client, self.node
-        fields = request.fields
-        self.trace = trace_id(
-            fields.get(b"x-amzn-trace-id"),
-            node.fresh_trace() if self.journey is None else trace_root(self.journey),
-        )
-        forwarded = forwarded_for(
-            fields.get(b"x-forwarded-for"), client.forwarded_as, node.attributes.xff_mode
-        )
-        host = fields.get(b"host", node.dns_name)
-        if not node.attributes.preserve_host:
-            host = host_field(self.location, client.listener.port)
+        fields, attributes = request.fields, node.attributes
+        self._take_trace()
+        forwarded = forwarded_for(fields.get(b"x-forwarded-for"), client.forwarded_as, attributes.xff_mode)
+        if attributes.preserve_host and self.outgoing.host == self.location.host:
+            host = b"\r\nHost: ".join((fields.get(b"host", node.dns_name), *request.hosts))
+        else:
+            host = host_field(self.outgoing, client.listener.port)
         if request.chunked:
             framing = b"Transfer-Encoding: chunked\r\n"
         elif b"content-length" in fields:
             framing = b"Content-Length: %b\r\n" % fields[b"content-length"]
+        elif request.websocket:
+            framing = b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
         else:
             framing = b""
-        return b"%b %b HTTP/1.1\r\n%b%bHost: %b\r\nX-Amzn-Trace-Id: %b\r\n%b%b\r\n" % (
+        lines = request.lines
+        if request.invalid:
+            dropping = attributes.drop_invalid_header_fields
+            lines = valid_lines(lines) if dropping else lines
+            node.count_invalid(dropping)
+        return b"%b %b HTTP/1.1\r\n%b%b%bHost: %b\r\nX-Amzn-Trace-Id: %b\r\n%b%b\r\n" % (
             request.method,
-            self.location.target,
+            self.outgoing.target,
             b"" if forwarded is None else b"X-Forwarded-For: %b\r\n" % forwarded,
             client.listener.forwarded_lines,
+            client.tls_lines if attributes.tls_fields else b"",
             host,
             self.trace,
             framing,
-            b"".join(request.lines),
+            b"".join(lines),
         )
+
+    def _take_trace(self) -> None:
+        """The request's trace id: the journey's, or a fresh one."""
+        node, journey = self.node, self.journey
+        existing = self.request.fields.get(b"x-amzn-trace-id")
+        if existing and self.request.head_bytes > LONG_HEAD:
+            existing = None
+        self.trace = trace_id(existing, node.fresh_trace() if journey is None else trace_root(journey))
+
+    def take_content(self) -> bytes:
+        """What has come of the request's content and not been taken yet, as it is."""
+        body = self.request.body
+        data = b"".join(body)
+        body.clear()
+        return data
 
     def take_body(self) -> bytes:
         """What has come of the request's content and not been taken yet, framed for the target."""
@@ -220,27 +251,27 @@ class Exchange:
 
     def pass_on(self, response: Response) -> None:
         """Send what has come of the target's response; its end is the exchange's."""
-        out = [] if self.head_sent else [self._open(response)]
-        if self.chunked:
-            out += map(chunk, response.body)
-            if response.complete:
-                out.append(LAST_CHUNK)
-        else:
-            out += response.body
+        opening = not self.head_sent
+        if opening:
+            if self.first_byte_ns is None:
+                self._head_came(response)
+            if _postponed(response):
+                return
+            self.head_sent = True
+        self.sent_bytes += self.client.pass_on(self, response, opening)
         response.body.clear()
-        if out:
-            self._send(b"".join(out))
         if response.complete:
             self._finish(response.status, "target")
 
-    def _open(self, response: Response) -> bytes:
-        """The target has begun to answer: the head for the client."""
+    def cookies(self, response: Response) -> bytes:
+        """Lines of the load balancer's own for the head of this response: cookies, and what the listener adds."""
+        headers = self.client.listener.headers
+        added = headers.of_response(response) if headers.changes_responses else b""
+        return added if self.stickiness is None else added + self.stickiness.cookies_for(response)
+
+    def _head_came(self, response: Response) -> None:
         self.first_byte_ns = self.node.context.now_ns()
         self.target_status = response.status
-        self.head_sent = True
-        endless = response.chunked or response.until_close
-        self.chunked = endless and self.request.version == b"1.1"
-        self.closes = not self.client.may_persist(self.request) or (endless and not self.chunked)
         if self.journey is not None:
             self.node.context.record(
                 "http.response",
@@ -249,48 +280,81 @@ class Exchange:
                 source=self.target.text if self.target else "",
                 content_length=response.fields.get(b"content-length", b"").decode("latin-1"),
             )
-        return passed_on(response, self.chunked, not self.closes)
 
-    def refuse(self, status: int) -> None:
+    def refuse(self, cause: Cause) -> None:
         """Answer with an error of the ALB's own."""
-        self.closes = not self.client.may_persist(self.request)
-        head, body = error_answer(status, self.node.context.unix_ns() // SECOND, not self.closes)
-        self._answer(status, head, body, "elb")
+        self.cause = cause
+        self.answer(error_answer(cause.status), "elb")
 
-    def _answer_fixed(self, action: FixedResponse) -> None:
-        self.closes = not self.client.may_persist(self.request)
-        head, body = fixed_answer(action, self.node.context.unix_ns() // SECOND, not self.closes)
-        self._answer(action.status_code, head, body, "fixed_response")
+    def answer(self, answer: Answer, source: str) -> None:
+        """Answer without a target; `source` is `elb`, or the rule's action that says so."""
+        headers = self.client.listener.headers
+        if headers.changes_answers:
+            answer = headers.of_answer(answer)
+        self.sent_bytes += self.client.answer(self, answer)
+        self._finish(answer.status, source)
 
-    def _answer(self, status: int, head: bytes, body: bytes, source: str) -> None:
-        self._send(head if self.request.method == b"HEAD" else head + body)
-        self._finish(status, source)
+    # ---- a WebSocket -------------------------------------------------------------------------------------
 
-    def _send(self, data: bytes) -> None:
+    def switch(self, response: Response, rest: bytes) -> None:
+        """The target has switched protocols: from now on bytes go both ways as they come, first `rest`."""
+        self._head_came(response)
+        self.head_sent = self.tunnelling = True
+        self.sent_bytes += self.client.pass_on(self, response, True)
+        if rest:
+            self.relay(rest)
+        early = self.client.tunnel()
+        if early:
+            self.relay_up(early)
+
+    def relay(self, data: bytes) -> None:
+        """Bytes from the target."""
         self.sent_bytes += len(data)
         self.client.send(data)
 
+    def relay_up(self, data: bytes) -> None:
+        """Bytes from the client."""
+        self.request.body_bytes += len(data)
+        if self.connection is not None:
+            self.connection.relay(data)
+
+    def _end_tunnel(self) -> None:
+        """One end has closed, or it has been quiet for too long: close the other, or both."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.leave()
+        self.request.keep_alive = False
+        self._finish(101, "target")
+
     # ---- how it ends -------------------------------------------------------------------------------------
 
-    def fail(self, status: int) -> None:
+    def fail(self, cause: Cause) -> None:
         """The target, or the rest of the request, is not to be had: refuse, or cut short what has been begun."""
         if self.over:
             return
+        if self.tunnelling:
+            self._end_tunnel()
+            return
         self._drop_target()
         if self.head_sent:
-            self.closes = True
-            self.client.abort()
+            self.cause = cause
+            self.client.break_off()
             self._finish(self.target_status, "target")
         else:
-            self.refuse(status)
+            self.refuse(cause)
 
     def client_gone(self) -> None:
         """The client closed before its answer was complete: 460, or 400 when its request was not."""
+        if self.tunnelling:
+            self._end_tunnel()
+            return
         self._drop_target()
+        cause = Cause.CLIENT_CLOSED if self.request.complete else Cause.CLIENT_CLOSED_MID_REQUEST
+        self.cause = cause
         if self.head_sent:
             self._finish(self.target_status, "target")
         else:
-            self._finish(460 if self.request.complete else 400, "elb")
+            self._finish(cause.status, "elb")
 
     def _drop_target(self) -> None:
         connection, self.connection = self.connection, None
@@ -301,60 +365,93 @@ class Exchange:
         self.over = True
         now_ns = self.node.context.now_ns()
         group, target = self.group, self.target
+        if not self.trace and self.request.method:
+            self._take_trace()
+        if self.cause is not None or (status >= 500 and source == "target"):
+            self.node.errors.note(self, status, source, now_ns)
         if group is not None and target is not None:
             group.take_back(target, self)
         self.node.count_request(group.name if group else "-", status, source)
         self.node.log.write(alb_log.line(self._entry(status, now_ns)))
         if self.journey is not None:
-            self._tell_response(status, source)
+            self._tell_response(status, source, now_ns)
         self.client.exchange_over(self)
 
-    def _tell_response(self, status: int, source: str) -> None:
-        sent_ns, first_byte_ns = self.sent_ns, self.first_byte_ns
+    def _tell_response(self, status: int, source: str, now_ns: int) -> None:
+        cause = self.cause
         self.node.context.record(
             "alb.response",
             journey=self.journey,
             status=status,
             target_status=self.target_status or None,
             source=source,
-            target_ms=None
-            if sent_ns is None or first_byte_ns is None
-            else (first_byte_ns - sent_ns) / MILLISECOND,
+            cause=None if cause is None else str(cause),
+            sentence=None if cause is None else cause.sentence,
+            target=None if self.target is None else self.target.text,
             bytes=self.sent_bytes,
+            **self.times(now_ns),
         )
 
-    def _url(self) -> str:
+    def times(self, now_ns: int) -> dict[str, float | None]:
+        """Where the time went: until it was sent on, from then until the head of the answer, and all of it."""
+        sent_ns, first_byte_ns = self.sent_ns, self.first_byte_ns
+        return {
+            "request_ms": None if sent_ns is None else (sent_ns - self.received_ns) / MILLISECOND,
+            "target_ms": None
+            if sent_ns is None or first_byte_ns is None
+            else (first_byte_ns - sent_ns) / MILLISECOND,
+            "total_ms": (now_ns - self.received_ns) / MILLISECOND,
+        }
+
+    def url(self) -> str:
+        """As AWS writes it: with the listener's port."""
         listener, location = self.client.listener, self.location
         host, target = location.host.decode("latin-1"), location.target.decode("latin-1")
         return f"{listener.scheme}://{host}:{listener.port}{target}"
 
     def _entry(self, status: int, now_ns: int) -> alb_log.Entry:
         """The facts for the access log."""
-        request, client, group, rule = self.request, self.client, self.group, self.rule
+        request, group, rule = self.request, self.group, self.rule
+        origin = self.client.origin
+        if self.tunnelling:
+            origin = origin._replace(type="wss" if origin.type == "https" else "ws")
+        elif group is not None and group.protocol_version == "GRPC" and origin.type == "h2":
+            origin = origin._replace(type="grpcs")
         return alb_log.Entry(
-            origin=client.origin,
-            target="-" if self.target is None or self.sent_ns is None else self.target.text,
+            origin=origin,
+            target="-" if self.target is None else self.target.text,
             unix_offset_ns=self.node.context.unix_ns() - now_ns,
             received_ns=self.received_ns,
             sent_ns=self.sent_ns,
-            first_byte_ns=self.first_byte_ns,
-            answered_ns=self.first_byte_ns or now_ns,
+            first_byte_ns=self.first_byte_ns if self.head_sent else None,
+            answered_ns=self.first_byte_ns if self.head_sent and self.first_byte_ns else now_ns,
             elb_status=status,
             target_status=self.target_status,
             received_bytes=request.head_bytes + request.body_bytes,
             sent_bytes=self.sent_bytes,
-            request=self._request_line(),
+            request=self.request_line(),
             user_agent=request.user_agent.decode("latin-1"),
             target_group_arn=group.arn if group else "-",
             trace_id=self.trace.decode("latin-1") or "-",
             matched_rule_priority=str(rule.priority) if rule else "-",
             actions=rule.action.type if rule else "-",
+            redirect_url=self.redirect_url,
+            error_reason=self.error_reason,
+            classification=REASONS[request.oddity] if request.oddity else "-",
+            classification_reason=request.oddity or "-",
         )
 
-    def _request_line(self) -> str:
+    def request_line(self) -> str:
         """As AWS writes it: with the whole URL, and with dashes for what could not be read."""
         method = self.request.method.decode("latin-1")
         if not method:
             listener = self.client.listener
             return f"- {listener.scheme}://{self.node.dns_name.decode()}:{listener.port}- -"
-        return f"{method} {self._url()} HTTP/{self.request.version.decode()}"
+        return f"{method} {self.url()} HTTP/{self.request.version.decode()}"
+
+
+def _postponed(response: Response) -> bool:
+    """Whether the little that has come of a response waits for more."""
+    if response.complete or response.chunked or response.until_close:
+        return False
+    return sum(map(len, response.body)) < POSTPONED

@@ -4,48 +4,69 @@ from typing import Any, Protocol
 
 from actors.element import Context, Counter
 from actors.parts.access_log import AccessLog
+from actors.parts.load_balancer.attributes import LoadBalancerAttributes
 from actors.parts.load_balancer.config import AlbConfig
+from actors.parts.load_balancer.documents import LoadBalancer
+from actors.parts.load_balancer.errors import ErrorRing
+from actors.parts.load_balancer.tls_policies import DEFAULT
+from actors.protocols.sticky_cookies import Seal
 from actors.units import SECOND
-
-ACCOUNT = "123456789012"
-"""The AWS account that stands in ARNs, as in AWS's own examples."""
 
 
 class Sockets(Protocol):
     """What is asked of the host's stack."""
 
-    async def create_connection(
-        self, protocol_factory: Any, host: str, port: int, *, timeout_s: float
-    ) -> tuple[Any, Any]: ...
+    tcp: Any
 
-    async def create_server(self, protocol_factory: Any, port: int, *, ssl: Any = None) -> Any: ...
+    async def create_connection(
+        self, protocol_factory: Any, host: str, port: int, *, timeout_s: float, ssl: Any = None
+    ) -> tuple[Any, Any]: ...
 
 
 class Node:
-    """One ALB node, as its connections and exchanges know it."""
+    """One ALB node, as its connections and exchanges know it. `serves` says which load balancer it is part of."""
 
     def __init__(self, config: AlbConfig, context: Context, stack: Sockets) -> None:
-        balancer = config.load_balancer
         self.context = context
         self.stack = stack
-        self.attributes = balancer.attributes
-        self.region = config.region
-        self.dns_name = balancer.dns_name.encode()
-        self.log_name = f"app/{balancer.name}/{balancer.id}"
+        self.zone = config.availability_zone
         self.log = AccessLog(context.directory / "logs" / f"{context.name}.access.log", context)
-        self.idle_timeout_ns = balancer.attributes.idle_timeout_s * SECOND
-        self.client_keep_alive_ns = balancer.attributes.client_keep_alive_s * SECOND
-        self.client_connections = context.metrics.gauge("journey_alb_connections", side="client")
-        self.target_connections = context.metrics.gauge("journey_alb_connections", side="target")
-        self.new_connections = context.metrics.counter("journey_alb_new_connections_total")
-        self.target_connection_errors = context.metrics.counter("journey_alb_target_connection_errors_total")
+        self.target_policy = DEFAULT
+        """The security policy towards HTTPS targets, which follows from the listeners'."""
+        self.serve(None)
+        gauge, counter = context.metrics.gauge, context.metrics.counter
+        self.client_connections = gauge("journey_alb_connections", side="client")
+        self.target_connections = gauge("journey_alb_connections", side="target")
+        self.new_connections = counter("journey_alb_new_connections_total")
+        self.target_connection_errors = counter("journey_alb_target_connection_errors_total")
+        self.client_tls_errors = counter("journey_alb_client_tls_negotiation_errors_total")
+        self.target_tls_errors = counter("journey_alb_target_tls_negotiation_errors_total")
+        self.rule_evaluations = counter("journey_alb_rule_evaluations_total")
+        self.non_sticky_requests = counter("journey_alb_non_sticky_requests_total")
+        self.redirect_url_limit_exceeded = counter("journey_alb_redirect_url_limit_exceeded_total")
+        self.errors = ErrorRing(context)
+        self._invalid = {
+            dropping: counter(
+                "journey_alb_invalid_header_requests_total", header="dropped" if dropping else "forwarded"
+            )
+            for dropping in (True, False)
+        }
+        self._noncompliant = counter("journey_alb_noncompliant_requests_total")
         self._requests: dict[tuple[str, int, str], Counter] = {}
 
-    def arn(self, service: str, rest: str) -> str:
-        return f"arn:aws:{service}:{self.region}:{ACCOUNT}:{rest}"
+    def serve(self, balancer: LoadBalancer | None) -> None:
+        """Be part of this load balancer from now on, with these attributes; None is to be idle."""
+        self.serves = balancer
+        self.attributes = balancer.attributes if balancer else LoadBalancerAttributes()
+        self.dns_name = balancer.dns_name.encode() if balancer else b""
+        self.log_name = f"app/{balancer.name}/{balancer.id}" if balancer else "-"
+        self.zones = balancer.availability_zones if balancer else ()
+        self.idle_timeout_ns = self.attributes.idle_timeout_s * SECOND
+        self.client_keep_alive_ns = self.attributes.client_keep_alive_s * SECOND
+        self.seal = Seal(balancer.arn if balancer else "")
 
     def count_request(self, target_group: str, status: int, source: str) -> None:
-        """One more request answered; `source` is `elb` or `target`."""
+        """One more request answered; `source` is `elb`, `target`, `fixed_response` or `redirect`."""
         key = (target_group, status // 100, source)
         counter = self._requests.get(key)
         if counter is None:
@@ -57,7 +78,18 @@ class Node:
             )
         counter.value += 1
 
+    def count_noncompliant(self) -> None:
+        """One more request that does not follow RFC 7230 (`DesyncMitigationMode_NonCompliant_Request_Count`)."""
+        self._noncompliant.value += 1
+
+    def count_invalid(self, dropping: bool) -> None:
+        """One more with header names of other characters (`DroppedInvalidHeaderRequestCount`, `Forwarded...`)."""
+        self._invalid[dropping].value += 1
+
+    def unix_s(self) -> int:
+        """Seconds since 1970."""
+        return self.context.unix_ns() // SECOND
+
     def fresh_trace(self) -> bytes:
         """`1-<8 hex: seconds since 1970>-<24 hex>`."""
-        seconds = self.context.unix_ns() // SECOND
-        return b"1-%08x-%024x" % (seconds, self.context.random.getrandbits(96))
+        return b"1-%08x-%024x" % (self.unix_s(), self.context.random.getrandbits(96))

@@ -1,13 +1,15 @@
 """Health checks of one target: probes on fresh connections, as the engine wants them."""
 
 import asyncio
+import ssl
 from typing import TYPE_CHECKING, Any
 
 from actors.element import JOURNEY
 from actors.parts.http_probe import HttpProbe
-from actors.parts.load_balancer.config import HealthCheckSection
+from actors.parts.load_balancer.documents import HealthCheck as Document
 from actors.parts.load_balancer.node import Node
-from actors.protocols.balancing import Target
+from actors.parts.load_balancer.tls import target_context
+from actors.protocols.balancing import State, Target
 from actors.protocols.health_check import (
     Answered,
     Failed,
@@ -38,20 +40,41 @@ _RESULTS: dict[type, str] = {Answered: "mismatch", TimedOut: "timeout", Failed: 
 class Prober:
     """Probes one target while it is registered, and tells its group what the results amount to."""
 
-    def __init__(self, node: Node, group: "RunningGroup", target: Target, config: HealthCheckSection) -> None:
+    def __init__(self, node: Node, group: "RunningGroup", target: Target, document: Document) -> None:
         self._node = node
         self._group = group
         self._target = target
-        self._settings = config.settings()
-        self._matcher = Matcher(config.matcher)
         self._host = ip_text(target.id.address)
-        self.port = target.id.port if config.port == "traffic-port" else config.port
         self.last_status: int | None = None
         """The code of the last answer, for those who ask why a target is unhealthy."""
-        host = self._host if self.port == 80 else f"{self._host}:{self.port}"
-        self._request = _REQUEST.format(path=config.path, host=host).encode()
         self._check: HealthCheck | None = None
         self._timer: Any = None
+        self._apply(document)
+
+    def _apply(self, document: Document) -> None:
+        self._settings = document.settings()
+        self._version = self._group.protocol_version
+        codes, grpc = document.Matcher, self._version == "GRPC"
+        self._matcher = Matcher(codes.GrpcCode if grpc else codes.HttpCode, grpc)
+        self._secure = document.HealthCheckProtocol == "HTTPS"
+        own = document.HealthCheckPort
+        self.port = self._target.id.port if own == "traffic-port" else own
+        default_port = 443 if self._secure else 80
+        self._path = document.HealthCheckPath
+        self._named = host = self._host if self.port == default_port else f"{self._host}:{self.port}"
+        self._request = _REQUEST.format(path=document.HealthCheckPath, host=host).encode()
+
+    def apply(self, document: Document) -> None:
+        """The checks' settings have changed: the target is probed anew from now on, and stays what it is meanwhile."""
+        self._apply(document)
+        if self._check is not None:
+            now_ns = self._node.context.now_ns()
+            state = self._target.state
+            if state in (State.HEALTHY, State.UNHEALTHY):
+                self._check = HealthCheck.resumed(self._settings, self._matcher, now_ns, state)
+            else:
+                self._check = HealthCheck(self._settings, self._matcher, now_ns)
+            self._await_deadline()
 
     def start(self) -> None:
         """The target has been registered."""
@@ -102,13 +125,28 @@ class Prober:
             self._group.set_health(self._target, state, reason)
         self._await_deadline()
 
+    def _new_probe(self) -> Any:
+        if self._version == "HTTP1":
+            return HttpProbe(self._request)
+        from actors.parts.load_balancer.h2_probe import H2Probe
+
+        return H2Probe(self._path, self._named, self._secure, self._version == "GRPC")
+
+    def _tls(self) -> ssl.SSLContext | None:
+        if not self._secure:
+            return None
+        context = target_context(self._node.target_policy)
+        if self._version != "HTTP1":
+            context.set_alpn_protocols(["h2"])
+        return context
+
     async def _ask(self) -> Result:
         transport: Any = None
         timeout_s = self._settings.timeout_ns / SECOND
         try:
             async with asyncio.timeout(timeout_s):
                 transport, probe = await self._node.stack.create_connection(
-                    lambda: HttpProbe(self._request), self._host, self.port, timeout_s=timeout_s
+                    self._new_probe, self._host, self.port, timeout_s=timeout_s, ssl=self._tls()
                 )
                 return Answered(await probe.status)
         except TimeoutError:

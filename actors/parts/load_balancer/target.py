@@ -5,18 +5,24 @@ one. A target that closes with a request outstanding costs that request a 502: l
 """
 
 import asyncio
+import ssl
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from actors.element import JOURNEY
 from actors.parts.load_balancer.node import Node
+from actors.parts.load_balancer.tls import target_context
+from actors.protocols.alb_causes import Cause
 from actors.protocols.balancing import Target
-from actors.protocols.http1 import BadResponse, Response, ResponseReader
+from actors.protocols.http1 import BadResponse, ResponseHeadTooLong, ResponseReader
+from actors.stack.secure import HandshakeCutShort, HandshakeTimeout
 from actors.wire.addresses import ip_text
 
 if TYPE_CHECKING:
     from actors.parts.load_balancer.exchange import Exchange
 
 CONNECT_TIMEOUT_S = 10.0
+"""For the TCP connection, and again for the TLS handshake."""
 
 
 class TargetConnection(asyncio.Protocol):
@@ -40,7 +46,7 @@ class TargetConnection(asyncio.Protocol):
         self.exchange = exchange
         exchange.connection = self
         exchange.sent_ns = self._active_ns = self._node.context.now_ns()
-        self._reader.expect(exchange.request.method)
+        self._reader.expect(exchange.request.method, exchange.request.websocket)
         self._transport.write(exchange.head_for_target() + exchange.take_body())
         if exchange.client.write_paused:
             self.hold_reading(True)
@@ -60,20 +66,42 @@ class TargetConnection(asyncio.Protocol):
             self.drop()  # nobody asked
             return
         self._active_ns = self._node.context.now_ns()
-        try:
-            self._reader.feed(data)
-        except BadResponse:
-            exchange.fail(502)
+        if exchange.tunnelling:
+            exchange.relay(data)
             return
-        response = self._reader.response
-        if response is not None:
-            self._pass_on(exchange, response)
-
-    def _pass_on(self, exchange: "Exchange", response: Response) -> None:
+        reader = self._reader
+        try:
+            reader.feed(data)
+        except ResponseHeadTooLong:
+            exchange.fail(Cause.RESPONSE_HEADERS_TOO_LONG)
+            return
+        except BadResponse:
+            exchange.fail(Cause.MALFORMED_RESPONSE)
+            return
+        response = reader.response
+        if response is None:
+            return
+        if response.status == 101:
+            exchange.switch(response, reader.rest)
+            return
         if response.complete:
             self.exchange = exchange.connection = None
-            self._pool.put_back(self, reusable=response.keep_alive and exchange.request.complete)
+            self._pool.put_back(self, reusable=response.keep_alive and exchange.reusable())
         exchange.pass_on(response)
+
+    # ---- a WebSocket -------------------------------------------------------------------------------------
+
+    def relay(self, data: bytes) -> None:
+        """Bytes from the client, as they are."""
+        self._active_ns = self._node.context.now_ns()
+        self._transport.write(data)
+
+    def leave(self) -> None:
+        """The client has closed its end of a WebSocket."""
+        self.exchange = None
+        self._transport.close()
+
+    # ---- the end of an exchange --------------------------------------------------------------------------
 
     def drop(self) -> None:
         """Cut the connection; whoever waited for it knows."""
@@ -93,6 +121,7 @@ class TargetConnection(asyncio.Protocol):
             self._active_ns + self._node.idle_timeout_ns, self._check_idle
         )
         self._node.target_connections.value += 1
+        self._pool.open_connections += 1
 
     def connection_lost(self, error: Exception | None) -> None:
         self._timer.cancel()
@@ -105,7 +134,8 @@ class TargetConnection(asyncio.Protocol):
         if error is None and self._reader.end() and self._reader.response is not None:
             exchange.pass_on(self._reader.response)
         else:
-            exchange.fail(502)
+            self._pool.target.connection_failed()
+            exchange.fail(why_lost(error))
 
     def is_open(self) -> bool:
         return not self._transport.is_closing()
@@ -144,18 +174,47 @@ class TargetConnection(asyncio.Protocol):
             self._timer = self._node.context.call_at(due_ns, self._check_idle)
         elif exchange is not None:
             JOURNEY.set(exchange.journey)
-            exchange.fail(504)
+            begun = self._reader.response is not None
+            exchange.fail(Cause.INCOMPLETE_RESPONSE if begun else Cause.RESPONSE_TIMEOUT)
         else:
             self.close()
 
 
-class TargetPool:
-    """The connections to one target, and the exchanges that it has been given."""
+def why_lost(error: Exception | None) -> Cause:
+    """Why a connection is gone that had a request to answer."""
+    return Cause.TARGET_CLOSED_CONNECTION if error is None else Cause.TARGET_RESET_CONNECTION
 
-    def __init__(self, node: Node, target: Target) -> None:
+
+def pool_of(node: Node, target: Target, protocol_version: str, secure: bool) -> "TargetPool":
+    """The pool for a target of a group with this protocol version."""
+    if protocol_version == "HTTP1":
+        return TargetPool(node, target, secure)
+    from actors.parts.load_balancer.h2_target import H2TargetPool
+
+    return H2TargetPool(node, target, secure)
+
+
+def _why_none(error: OSError) -> Cause:
+    """Why there is no connection."""
+    if isinstance(error, TimeoutError):
+        return Cause.CONNECT_TIMEOUT
+    if isinstance(error, ConnectionRefusedError | ConnectionResetError):
+        return Cause.TARGET_REFUSED_CONNECTION
+    return Cause.TARGET_UNREACHABLE
+
+
+class TargetPool:
+    """The connections to one target, and the exchanges that it has been given; with TLS if `secure`."""
+
+    alpn: str | None = None
+    """What is offered in the TLS handshake."""
+
+    def __init__(self, node: Node, target: Target, secure: bool = False) -> None:
         self.node = node
+        self.open_connections = 0
+        self._secure = secure
         self.exchanges: dict[Exchange, None] = {}  # a set in order of arrival
-        self._target = target
+        self.target = target
         self._host = ip_text(target.id.address)
         self._idle: list[TargetConnection] = []
         self._open = True
@@ -165,18 +224,22 @@ class TargetPool:
         self.exchanges[exchange] = None
         idle = len(self._idle)
         connection = self._take()
+        self.tell(exchange, connection is not None, idle)
+        if connection is not None:
+            connection.begin(exchange)
+        else:
+            self.node.context.spawn(self._connect(exchange), f"connection to {self.target.text}")
+
+    def tell(self, exchange: "Exchange", reused: bool, idle: int) -> None:
+        """Record which connection it is for an exchange whose journey is recorded."""
         if exchange.journey is not None:
             self.node.context.record(
                 "alb.connection",
                 journey=exchange.journey,
-                target=self._target.text,
-                reused=connection is not None,
+                target=self.target.text,
+                reused=reused,
                 idle_connections=idle,
             )
-        if connection is not None:
-            connection.begin(exchange)
-        else:
-            self.node.context.spawn(self._connect(exchange), f"connection to {self._target.text}")
 
     def _take(self) -> TargetConnection | None:
         while self._idle:
@@ -186,19 +249,34 @@ class TargetPool:
         return None
 
     async def _connect(self, exchange: "Exchange") -> None:
-        try:
-            _, connection = await self.node.stack.create_connection(
-                lambda: TargetConnection(self), self._host, self._target.id.port, timeout_s=CONNECT_TIMEOUT_S
-            )
-        except OSError as error:
-            self.node.target_connection_errors.value += 1
-            exchange.fail(504 if isinstance(error, TimeoutError) else 502)
-            return
-        self.node.new_connections.value += 1
-        if exchange.over:
+        connection = await self.connect(lambda: TargetConnection(self))
+        if isinstance(connection, Cause):
+            exchange.fail(connection)
+        elif exchange.over:
             self.put_back(connection, reusable=True)
         else:
             connection.begin(exchange)
+
+    async def connect(self, factory: Callable[[], Any]) -> Any:
+        """A new connection, or the cause why there is none to be had."""
+        tls = target_context(self.node.target_policy) if self._secure else None
+        if tls is not None and self.alpn is not None:
+            tls.set_alpn_protocols([self.alpn])
+        try:
+            _, connection = await self.node.stack.create_connection(
+                factory, self._host, self.target.id.port, timeout_s=CONNECT_TIMEOUT_S, ssl=tls
+            )
+        except (ssl.SSLError, HandshakeTimeout, HandshakeCutShort) as error:
+            self.node.target_tls_errors.value += 1
+            self.target.connection_failed()
+            late = isinstance(error, TimeoutError)
+            return Cause.TARGET_TLS_TIMEOUT if late else Cause.TARGET_TLS_FAILED
+        except OSError as error:
+            self.node.target_connection_errors.value += 1
+            self.target.connection_failed()
+            return _why_none(error)
+        self.node.new_connections.value += 1
+        return connection
 
     def put_back(self, connection: TargetConnection, reusable: bool) -> None:
         """The connection is free again."""
@@ -210,6 +288,7 @@ class TargetPool:
 
     def forget(self, connection: TargetConnection) -> None:
         """The connection is gone."""
+        self.open_connections -= 1
         if connection in self._idle:
             self._idle.remove(connection)
 
@@ -220,6 +299,12 @@ class TargetPool:
         for connection in idle:
             connection.close()
 
+    def cut(self) -> None:
+        """The node's address is gone, and with it the connections that are idle; what is under way ends by itself."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.drop()
+
     def reopen(self) -> None:
         """The target has been registered again while it was draining."""
         self._open = True
@@ -227,4 +312,4 @@ class TargetPool:
     def fail_all(self) -> None:
         """The deregistration delay is over: what is still waiting is answered with 502."""
         for exchange in list(self.exchanges):
-            exchange.fail(502)
+            exchange.fail(Cause.DEREGISTRATION_DELAY_ELAPSED)

@@ -8,10 +8,12 @@ from actors.parts.kubernetes.informer import Informer, key_of
 from actors.parts.load_balancer_controller.endpoints import (
     SERVICE_NAME,
     BackendNotFound,
-    PodTarget,
+    Resolved,
     condition,
-    resolve,
+    resolve_nodes,
+    resolve_pods,
 )
+from actors.parts.load_balancer_controller.gates import gates_of
 
 
 class Cluster:
@@ -22,9 +24,9 @@ class Cluster:
         self.bindings = Informer(context, client, "TargetGroupBinding", self._binding_changed)
         self._services = Informer(context, client, "Service", self._service_changed)
         self._slices = Informer(context, client, "EndpointSlice", self._slice_changed)
-        self._pods = Informer(context, client, "Pod", self._pod_changed)
-        self._nodes = Informer(context, client, "Node", self._node_changed)
-        self._informers = (self.bindings, self._services, self._slices, self._pods, self._nodes)
+        self.pods = Informer(context, client, "Pod", self._pod_changed)
+        self.nodes = Informer(context, client, "Node", self._node_changed)
+        self._informers = (self.bindings, self._services, self._slices, self.pods, self.nodes)
 
     def start(self) -> None:
         for informer in self._informers:
@@ -37,18 +39,24 @@ class Cluster:
 
     def service_of(self, binding: Object) -> Object:
         """The Service that a binding refers to. Raises `BackendNotFound`."""
-        namespace, name = binding["metadata"]["namespace"], binding["spec"]["serviceRef"]["name"]
-        service = self._services.get(f"{namespace}/{name}")
+        service = self.find_service(binding)
         if service is None:
+            name = binding["spec"]["serviceRef"]["name"]
             raise BackendNotFound(f'backend not found: Service "{name}" not found')
         return service
 
-    def targets_of(self, binding: Object) -> tuple[PodTarget, ...]:
+    def find_service(self, binding: Object) -> Object | None:
+        namespace, name = binding["metadata"]["namespace"], binding["spec"]["serviceRef"]["name"]
+        return self._services.get(f"{namespace}/{name}")
+
+    def resolve(self, binding: Object) -> Resolved:
         """Who must be a target of its group now. Raises `BackendNotFound`."""
-        service = self.service_of(binding)
+        spec, service = binding["spec"], self.service_of(binding)
+        port = spec["serviceRef"]["port"]
+        if spec.get("targetType") == "instance":
+            return resolve_nodes(service, port, self.nodes.all(), spec.get("nodeSelector"))
         slices = [each for each in self._slices.all() if _service_key(each) == key_of(service)]
-        port = binding["spec"]["serviceRef"]["port"]
-        return resolve(service, port, slices, self._pods.objects, self._nodes.objects)
+        return resolve_pods(service, port, slices, self.pods.objects, self.nodes.objects)
 
     # ---- which bindings a change is about ----------------------------------------------------------------
 
@@ -57,7 +65,9 @@ class Cluster:
         assert changed is not None
         if before is None or now is None or before["spec"] != now["spec"]:
             self._touch(lambda binding: True)  # another one may have waited for its target group
-        self._touched(key_of(changed))
+            self._touched(key_of(changed))
+        elif "deletionTimestamp" in now["metadata"] and "deletionTimestamp" not in before["metadata"]:
+            self._touched(key_of(changed))
 
     def _service_changed(self, before: Object | None, now: Object | None) -> None:
         for each in (before, now):
@@ -72,14 +82,18 @@ class Cluster:
                 self._touch_service(_service_key(each))
 
     def _pod_changed(self, before: Object | None, now: Object | None) -> None:
+        """Only pods with gates matter; of the others the slices tell."""
         type_ = "ContainersReady"
         if before is None or now is None or condition(before, type_) != condition(now, type_):
-            namespace = (now or before or {})["metadata"]["namespace"]
-            self._touch(lambda binding: bool(binding["metadata"]["namespace"] == namespace))
+            pod = now or before or {}
+            for name in gates_of(pod):
+                self._touched(f"{pod['metadata']['namespace']}/{name}")
 
     def _node_changed(self, before: Object | None, now: Object | None) -> None:
         if condition(before, "Ready") != condition(now, "Ready"):
             self._touch(lambda binding: True)
+        elif before is not None and now is not None and _placing(before) != _placing(now):
+            self._touch(lambda binding: bool(binding["spec"].get("targetType") == "instance"))
 
     def _touch_service(self, key: str) -> None:
         self._touch(
@@ -94,6 +108,10 @@ class Cluster:
 
     def _keys(self, concerned: Callable[[Object], bool]) -> Iterator[str]:
         return (key for key, binding in self.bindings.objects.items() if concerned(binding))
+
+
+def _placing(node: Object) -> tuple[object, object]:
+    return node["metadata"].get("labels"), node["spec"].get("taints")
 
 
 def _content(slice_: Object) -> tuple[Object, Object]:

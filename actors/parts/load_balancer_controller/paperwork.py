@@ -1,13 +1,17 @@
-"""What the controller writes into a TargetGroupBinding and about it: finalizer, observed generation, events."""
+"""What the controller writes into a TargetGroupBinding and about it: finalizer, checkpoint, generation, events."""
 
+import hashlib
+import json
 from typing import NamedTuple
 
 from actors.element import Context
 from actors.parts.kubernetes.client import KubeClient, Object
 from actors.parts.kubernetes.events import EventRecorder
-from actors.parts.load_balancer_controller.endpoints import PodTarget
+from actors.parts.load_balancer_controller.endpoints import Resolved
 
 FINALIZER = "elbv2.k8s.aws/resources"
+CHECKPOINT = "elbv2.k8s.aws/checkpoint"
+CHECKPOINT_TIME = "elbv2.k8s.aws/checkpoint-timestamp"
 KIND = "TargetGroupBinding"
 
 
@@ -17,7 +21,9 @@ class Outcome(NamedTuple):
     type: str
     reason: str
     message: str
-    targets: tuple[PodTarget, ...] = ()
+
+
+DONE = Outcome("Normal", "SuccessfullyReconciled", "Successfully reconciled")
 
 
 class Paperwork:
@@ -26,21 +32,18 @@ class Paperwork:
     def __init__(self, context: Context, client: KubeClient) -> None:
         self._client = client
         self._events = EventRecorder(context, client, "targetGroupBinding")
-        self._told: dict[str, tuple[int, Outcome]] = {}
+        self._outcomes: dict[str, Outcome] = {}
 
     def tell(self, key: str, binding: Object, outcome: Outcome) -> None:
-        """An event, unless this was the last that was told of this generation."""
-        current = binding["metadata"]["generation"], outcome
-        if self._told.get(key) != current:
-            self._told[key] = current
-            self._events.event(binding, outcome.type, outcome.reason, outcome.message)
+        self._outcomes[key] = outcome
+        self._events.event(binding, outcome.type, outcome.reason, outcome.message)
 
     def told(self, key: str) -> Outcome | None:
         """What was told last."""
-        return self._told[key][1] if key in self._told else None
+        return self._outcomes.get(key)
 
     def forget(self, key: str) -> None:
-        self._told.pop(key, None)
+        self._outcomes.pop(key, None)
 
     async def observe(self, binding: Object) -> None:
         """`status.observedGeneration`: this generation has been dealt with."""
@@ -51,6 +54,15 @@ class Paperwork:
             await self._client.patch(
                 KIND, metadata["name"], status, metadata["namespace"], subresource="status"
             )
+
+    async def set_checkpoint(self, binding: Object, checkpoint: str, unix_seconds: int) -> None:
+        """An empty one: whatever was true once may be so no more."""
+        metadata = binding["metadata"]
+        if (metadata.get("annotations") or {}).get(CHECKPOINT, "") == checkpoint:
+            return
+        annotations = {CHECKPOINT: checkpoint, CHECKPOINT_TIME: str(unix_seconds)}
+        change = {"metadata": {"annotations": annotations}}
+        await self._client.patch(KIND, metadata["name"], change, metadata["namespace"])
 
     async def add_finalizer(self, binding: Object) -> None:
         """From now on the binding cannot go before its targets are deregistered."""
@@ -66,3 +78,14 @@ class Paperwork:
         metadata = binding["metadata"]
         change = {"finalizers": finalizers, "resourceVersion": metadata["resourceVersion"]}
         await self._client.patch(KIND, metadata["name"], {"metadata": change}, metadata["namespace"])
+
+
+def checkpoint_of(binding: Object, resolved: Resolved) -> str:
+    """Stands for what the binding says and who its targets are: the same again means that there is nothing to do."""
+    targets = sorted(f"{target.id}:{target.port}" for target in resolved.owners)
+    text = json.dumps([targets, binding["spec"]], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:40]
+
+
+def checkpoint_in(binding: Object) -> str:
+    return str((binding["metadata"].get("annotations") or {}).get(CHECKPOINT, ""))

@@ -29,6 +29,9 @@ from actors.units import MILLISECOND, SECOND
 PORT = 80
 BIND_TRIES, BIND_RETRY_S = 5, 0.5
 """nginx tries to bind five times, half a second apart."""
+ACCEPT_NS = 1000
+"""How long it takes to accept a connection and look what it wants. Connections are accepted one by one, as with
+`multi_accept off`, so that what waits in the accept queue is for whichever worker is free first."""
 ANSWERED = Fate(ANSWER, None, 0)
 """What becomes of requests as long as no user meddles."""
 FIRST_WORKER_PID = 29
@@ -240,7 +243,15 @@ class NginxServer:
             transport.abort()
         else:
             self._connections[connection] = None
+            self._server.pause_accepting()  # the other connections may not be for this worker
+            self._context.call_at(self._context.now_ns() + ACCEPT_NS, self._accept_next)
         return worker
+
+    def _accept_next(self) -> None:
+        """The worker that has accepted knows by now whether there is a request to serve on its new connection."""
+        server = self._server
+        if server is not None and server.is_serving() and not self.workers.all_busy(self._context.now_ns()):
+            server.resume_accepting()
 
     def release(self, connection: NginxConnection, worker: Worker) -> None:
         """A connection has closed; the last one of a draining nginx ends it."""

@@ -1,9 +1,8 @@
-"""A network interface as EC2 keeps it, on disk (`to_json`) and in answers (`described`, with the API's own names)."""
+"""A network interface as EC2 keeps it; `to_json` is how it lies on disk."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from actors.protocols.eni_map import Eni
 from actors.wire.addresses import Prefix, ip_bytes, mac_for, mac_text
 
 AVAILABLE, IN_USE = "available", "in-use"
@@ -24,7 +23,9 @@ class Attachment:
 
 @dataclass(frozen=True)
 class NetworkInterface:
-    """An elastic network interface; the first of `addresses` is the primary one. Times are nanoseconds since 1970."""
+    """An elastic network interface; the first of `addresses` is the primary one, `subnet` and `groups` are ids.
+
+    Times are nanoseconds since 1970."""
 
     id: str
     subnet: str
@@ -33,8 +34,9 @@ class NetworkInterface:
     prefixes: tuple[str, ...] = ()
     description: str = ""
     source_dest_check: bool = True
-    tags: dict[str, str] = field(default_factory=dict)
     attachment: Attachment | None = None
+    requester: str | None = None
+    """The service that it belongs to (`amazon-elb`): nobody else may change it."""
 
     @property
     def status(self) -> str:
@@ -59,53 +61,6 @@ class NetworkInterface:
         return cls(
             **{**value, **lists, "attachment": None if attachment is None else Attachment(**attachment)}
         )
-
-    def on_fabric(self) -> Eni:
-        """As packets see it, while it is plugged in."""
-        assert self.attachment is not None
-        return Eni(
-            self.id,
-            self.attachment.port,
-            self.subnet,
-            tuple(self.held()),
-            self.groups,
-            self.source_dest_check,
-        )
-
-    def described(self, availability_zone: str) -> dict[str, Any]:
-        """As DescribeNetworkInterfaces shows it (EC2 API Reference: NetworkInterface)."""
-        whole: dict[str, Any] = {
-            "NetworkInterfaceId": self.id,
-            "SubnetId": self.subnet,
-            "AvailabilityZone": availability_zone,
-            "Description": self.description,
-            "MacAddress": self.mac,
-            "Status": self.status,
-            "SourceDestCheck": self.source_dest_check,
-            "PrivateIpAddress": self.addresses[0],
-            "PrivateIpAddresses": [
-                {"Primary": index == 0, "PrivateIpAddress": address}
-                for index, address in enumerate(self.addresses)
-            ],
-            "Ipv4Prefixes": [{"Ipv4Prefix": prefix} for prefix in self.prefixes],
-            "Groups": [{"GroupId": group, "GroupName": group} for group in self.groups],
-            "TagSet": [{"Key": key, "Value": value} for key, value in sorted(self.tags.items())],
-        }
-        if self.attachment is not None:
-            whole["Attachment"] = _attachment(self.attachment)
-        return whole
-
-
-def _attachment(attachment: Attachment) -> dict[str, Any]:
-    owner = {} if attachment.instance_id is None else {"InstanceId": attachment.instance_id}
-    return {
-        "AttachmentId": attachment.id,
-        **owner,
-        "DeviceIndex": attachment.device_index,
-        "NetworkCardIndex": 0,
-        "Status": "attached",
-        "DeleteOnTermination": attachment.delete_on_termination,
-    }
 
 
 def block(prefix: str) -> list[bytes]:

@@ -112,6 +112,7 @@ RESOURCES = (
         "elbv2.k8s.aws", "v1beta1", "TargetGroupBinding", "targetgroupbindings", True, None, (), ("all",),
         (_status("TargetGroupBinding"),),
     ),
+    Resource("elbv2.k8s.aws", "v1beta1", "IngressClassParams", "ingressclassparams", False, None),
 )  # fmt: skip
 """Everything that is stored, in the order in which discovery lists it."""
 

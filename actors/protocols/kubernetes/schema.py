@@ -1,4 +1,4 @@
-"""The schema of what the API serves: `openapi.json` (Kubernetes 1.32) and the custom resource TargetGroupBinding.
+"""The schema of what the API serves: `openapi.json` (Kubernetes 1.32) and the controller's custom resources.
 
 How this works. Definitions are named as in the real OpenAPI documents (`io.k8s.api.apps.v1.Deployment`); a `$ref` in
 `openapi.json` is such a name. `Shape` is what the other modules walk along with an object: it resolves references,
@@ -17,6 +17,7 @@ Schema = dict[str, Any]
 
 OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 TARGET_GROUP_BINDING = "aws.k8s.elbv2.v1beta1.TargetGroupBinding"
+INGRESS_CLASS_PARAMS = "aws.k8s.elbv2.v1beta1.IngressClassParams"
 _QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 _INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
 _TIMES = {
@@ -27,6 +28,7 @@ _OTHER_KINDS = {
     "Binding": "io.k8s.api.core.v1.Binding",
     "DeleteOptions": "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions",
     "Eviction": "io.k8s.api.policy.v1.Eviction",
+    "IngressClassParams": INGRESS_CLASS_PARAMS,
     "PodDisruptionBudget": "io.k8s.api.policy.v1.PodDisruptionBudget",
     "Scale": "io.k8s.api.autoscaling.v1.Scale",
     "Secret": "io.k8s.api.core.v1.Secret",
@@ -44,7 +46,7 @@ def definitions() -> dict[str, Schema]:
     """All definitions by their names."""
     there = files("actors.protocols.kubernetes")
     read: dict[str, Schema] = {}
-    for name in ("openapi.json", "targetgroupbinding.json"):
+    for name in ("openapi.json", "targetgroupbinding.json", "ingressclassparams.json"):
         read |= json.loads(there.joinpath(name).read_text("utf-8"))
     return read
 

@@ -16,6 +16,7 @@ _PRINTERS = {
     "Event": cluster.EVENT,
     "Ingress": network.INGRESS,
     "IngressClass": network.INGRESS_CLASS,
+    "IngressClassParams": network.INGRESS_CLASS_PARAMS,
     "Lease": cluster.LEASE,
     "Namespace": cluster.NAMESPACE,
     "Node": cluster.NODE,

@@ -1,7 +1,7 @@
 """Where pods' addresses come from: ipamd's pool, and EC2."""
 
 from orchestrator.journal.sentences.table import Record, Told, sentence
-from orchestrator.journal.wording import milliseconds, plain
+from orchestrator.journal.wording import plain
 
 
 @sentence("ipam.assign")
@@ -40,12 +40,24 @@ def ipam_no_prefix_delegation(r: Record) -> Told:
     "ec2.modify_network_interface_attribute",
     "ec2.assign_private_ip_addresses",
     "ec2.unassign_private_ip_addresses",
+    "ec2.create_security_group",
+    "ec2.delete_security_group",
+    "ec2.authorize_security_group_ingress",
+    "ec2.authorize_security_group_egress",
+    "ec2.revoke_security_group_ingress",
+    "ec2.revoke_security_group_egress",
+    "ec2.update_security_group_rule_descriptions_ingress",
+    "ec2.update_security_group_rule_descriptions_egress",
+    "ec2.allocate_address",
+    "ec2.associate_address",
+    "ec2.disassociate_address",
+    "ec2.release_address",
+    "ec2.create_tags",
+    "ec2.delete_tags",
 )
 def ec2_request(r: Record) -> Told:
     name = "".join(word.capitalize() for word in r["kind"].removeprefix("ec2.").split("_"))
-    if "error" in r:
-        return Told(f"EC2 refuses {name}: {r['error']['code']}", r["error"]["message"])
-    return Told(f"EC2: {name}, after {milliseconds(r['duration_ms'])}", plain(r["request"]))
+    return Told(f"EC2: {name}", plain(r["request"]))
 
 
 @sentence("ec2.instance_away")

@@ -22,22 +22,39 @@ def http_response(r: Record) -> Told:
 def alb_rule(r: Record) -> Told:
     conditions = listed(r["conditions"], nothing="no condition")
     which = "default rule" if r["priority"] == "default" else f"rule {r['priority']} ({conditions})"
-    passed_over = [str(rule["priority"]) for rule in r["evaluated"] if not rule["matched"]]
-    why = f"rules that did not match: {listed(passed_over)}" if passed_over else "the first rule that matched"
-    return Told(f"Listener {r['listener']}, {which}: {r['action']}", why)
+    passed_over = [rule for rule in r["evaluated"] if not rule["matched"]]
+    names = listed([str(rule["priority"]) for rule in passed_over])
+    why = f"rules that did not match: {names}" if passed_over else "the first rule that matched"
+    tried = tuple(f"rule {rule['priority']}: {rule['why']}" for rule in passed_over if rule.get("why"))
+    return Told(f"Listener {r['listener']}, {which}: {r['action']}", why, tried)
+
+
+@sentence("alb.redirect")
+def alb_redirect(r: Record) -> Told:
+    return Told(f"Sends the client to {r['url']}", f"status {r['status']}")
+
+
+@sentence("alb.target_group")
+def alb_target_group(r: Record) -> Told:
+    weights = tuple(f"{group}: weight {weight}" for group, weight in r["weights"].items())
+    return Told(f"Chose target group {r['chosen']}", f"by {r['why']}", weights)
 
 
 @sentence("alb.target")
 def alb_target(r: Record) -> Told:
     width = max((len(c["target"]) for c in r["candidates"]), default=0)
     candidates = tuple(_candidate(c, width, chosen=c["target"] == r["chosen"]) for c in r["candidates"])
+    if r.get("left_out"):
+        candidates += (f"  and {r['left_out']} more",)
     chosen = f"chose {r['chosen']}" if r["chosen"] else "found no target"
     return Told(f"Target group {r['target_group']}, {r['algorithm']}: {chosen}", r["why"], candidates)
 
 
 def _candidate(candidate: Record, width: int, *, chosen: bool) -> str:
     mark = "▸" if chosen else " "
-    return f"{mark} {candidate['target']:<{width}}  {candidate['outstanding']:>3} outstanding  {candidate['state']}"
+    share = f", {candidate['weight']:.0%} of a full share" if candidate.get("weight", 1) < 1 else ""
+    busy = f"{candidate['outstanding']:>3} outstanding"
+    return f"{mark} {candidate['target']:<{width}}  {busy}  {candidate['state']}{share}"
 
 
 @sentence("alb.connection")
@@ -51,7 +68,9 @@ def alb_connection(r: Record) -> Told:
 def alb_response(r: Record) -> Told:
     if r["source"] == "elb":
         return Told(
-            f"The load balancer itself answers {r['status']}", f"target: {r.get('target_status') or 'none'}"
+            f"The load balancer itself answers {r['status']}",
+            f"{r.get('cause') or 'no cause'}, target: {r.get('target') or 'none'}",
+            (r["sentence"],) if r.get("sentence") else (),
         )
     asked = f"{milliseconds(r['target_ms'])} after it was asked" if r["target_ms"] is not None else ""
     return Told(f"The target has answered {r['target_status']}: passes {r['status']} on", asked)

@@ -53,9 +53,28 @@ def element_restart(r: Record) -> Told:
     return Told(f"Started again, for the {r['restarts']}. time")
 
 
+@sentence("alb.configured")
+def alb_configured(r: Record) -> Told:
+    return Told(f"The load balancer node has new orders: {listed(r['changed'])}")
+
+
+@sentence("alb.document_refused")
+def alb_document_refused(r: Record) -> Told:
+    return Told(f"What the control plane says of {r['key']} cannot be carried out", r["why"])
+
+
 @sentence("target.state")
 def target_state(r: Record) -> Told:
     return Told(f"Target {r['target']} is {r['to']}, was {r['from']}", r.get("reason") or "")
+
+
+@sentence("target.anomaly")
+def target_anomaly(r: Record) -> Told:
+    share = f" and gets {r['weight']:.0%} of a full share" if r["weight"] < 1 else ""
+    return Told(
+        f"Target {r['target']} is {r['result']}{share}",
+        f"{r['failing']:.0%} of its requests failed, its peers' normal is {r['normal']:.0%}",
+    )
 
 
 @sentence("target.registered", "target.deregistered")

@@ -5,6 +5,7 @@ writing.py, patching.py, deleting.py, subresources.py), and the form that the an
 """
 
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Any
 
 from actors.element import Context
@@ -23,6 +24,7 @@ from actors.parts.kubernetes.apiserver.selection import News, selection_of
 from actors.parts.kubernetes.apiserver.store import Event, Store
 from actors.parts.kubernetes.apiserver.streaming import StreamOptions, sends_initial_events, stream
 from actors.parts.kubernetes.apiserver.watching import Watch, Watches, described, parse_revision
+from actors.parts.kubernetes.apiserver.webhooks import Webhook, Webhooks
 from actors.protocols.kubernetes.resources import BY_KIND
 from actors.protocols.kubernetes.status import ApiError
 
@@ -33,12 +35,13 @@ VERBS_TOLD = {"list": "LIST", "watch": "WATCH", "deletecollection": "DELETECOLLE
 class ApiServer:
     """Everything behind the transports."""
 
-    def __init__(self, context: Context, limits: Limits) -> None:
+    def __init__(self, context: Context, limits: Limits, webhooks: tuple[Webhook, ...] = ()) -> None:
         path = context.directory / "kube-api.db" if context.directory.is_dir() else None
         self.context = context
         self.store = Store(path, context.unix_ns)
         self.registry = Registry(context, self.store, limits)
         self.store.listeners.append(self._count_objects)
+        self._webhooks = Webhooks(context, self.store, webhooks)
         self.watches = Watches(self.store, context.metrics)
 
     def start(self) -> None:
@@ -68,6 +71,8 @@ class ApiServer:
             return await subresources.answer(self.registry, request, target)
         if target.name:
             return answer_object(self.registry, request, target)
+        body = await self._webhooks.mutate(request, target)
+        request = request if body is request.body else replace(request, body=body)
         return answer_collection(self.registry, request, target)
 
     def _count(self, request: Request, target: Target | None, code: int) -> None:

@@ -85,6 +85,7 @@ STRATEGIES = {
     "EndpointSlice": Strategy(owns_status=False, counts_generations=True),
     "Ingress": Strategy(_create_with_load_balancer, counts_generations=True),
     "IngressClass": Strategy(owns_status=False, counts_generations=True),
+    "IngressClassParams": Strategy(owns_status=False, counts_generations=True, unconditional=False),
     "Lease": Strategy(owns_status=False, unconditional=False, creates_on_update=True),
     "TargetGroupBinding": Strategy(counts_generations=True, unconditional=False),
 }

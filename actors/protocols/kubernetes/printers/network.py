@@ -202,3 +202,22 @@ TARGET_GROUP_BINDING = Printer(
     ),
     _target_group_binding,
 )
+
+
+def _ingress_class_params(value: Object, now: float) -> list[Any]:
+    spec = value.get("spec") or {}
+    group = (spec.get("group") or {}).get("name") or ""
+    kinds = spec.get("scheme") or "", spec.get("ipAddressType") or ""
+    return [name_of(value), group, *kinds, age(value, now)]
+
+
+INGRESS_CLASS_PARAMS = Printer(
+    (
+        NAME,
+        Column("GROUP-NAME", description="The Ingress Group name"),
+        Column("SCHEME", description="The AWS Load Balancer scheme"),
+        Column("IP-ADDRESS-TYPE", description="The AWS Load Balancer ipAddressType"),
+        Column("AGE", "date"),
+    ),
+    _ingress_class_params,
+)

@@ -20,6 +20,7 @@ _CREATE: dict[str, Callable[[Object, FieldErrors], None]] = {
     "Event": others.event,
     "Ingress": networking.ingress,
     "IngressClass": networking.ingress_class,
+    "IngressClassParams": others.ingress_class_params,
     "Lease": nodes.lease,
     "Node": nodes.node,
     "Pod": pods.pod,

@@ -1,4 +1,4 @@
-"""Config maps, controller revisions, events, target group bindings."""
+"""Config maps, controller revisions, events, the load balancer controller's own kinds."""
 
 import base64
 import binascii
@@ -79,6 +79,28 @@ def event(value: Object, errors: FieldErrors) -> None:
         errors.invalid("involvedObject.namespace", of, "does not match event.namespace")
     if value.get("type") not in (None, "", "Normal", "Warning"):
         errors.invalid("type", value["type"], "has invalid value")
+
+
+def ingress_class_params(value: Object, errors: FieldErrors) -> None:
+    """What the definition of the resource says, and what the controller's webhook refuses."""
+    spec = value.get("spec") or {}
+    known = {
+        "scheme": ("internal", "internet-facing"),
+        "ipAddressType": ("ipv4", "dualstack", "dualstack-without-public-ipv4"),
+        "targetType": ("instance", "ip"),
+    }
+    for name, supported in known.items():
+        if spec.get(name) is not None and spec[name] not in supported:
+            errors.not_supported(f"spec.{name}", spec[name], supported)
+    label_selector(spec.get("namespaceSelector"), "spec.namespaceSelector", errors)
+    subnets = spec.get("subnets")
+    if subnets is not None and bool(subnets.get("ids")) == bool(subnets.get("tags")):
+        if subnets.get("ids"):
+            errors.forbidden("spec.subnets.tags", "may not have both `ids` and `tags` set")
+        else:
+            errors.required("spec.subnets", "must have either `ids` or `tags` specified")
+    if spec.get("wafv2AclArn") and spec.get("wafv2AclName"):
+        errors.forbidden("spec.wafv2AclArn", "cannot specify both wafv2AclArn and wafv2AclName")
 
 
 def target_group_binding(value: Object, errors: FieldErrors) -> None:

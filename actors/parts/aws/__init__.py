@@ -1,0 +1,1 @@
+"""What elements have that ask AWS for something."""

@@ -1,0 +1,1 @@
+"""What AWS's APIs say, sans-IO."""
