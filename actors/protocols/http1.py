@@ -129,6 +129,7 @@ class RequestReader:
         self._begun = 0
         self._doubtful = False
         self._oddity = ""
+        self._ascii = True
         self._kept: bytes | None = None
 
     def feed(self, data: bytes) -> None:
@@ -149,6 +150,7 @@ class RequestReader:
         else:
             self._head = data
             self._begun = int(self._in_body)  # what begins behind a body does not begin with `data`
+        self._ascii = data.isascii()
         self._parse(data)
         if self.mid_head and b"\n" in self._head[:MAX_REQUEST_LINE] and not self.failed:
             self._maybe_ancient()
@@ -252,7 +254,8 @@ class RequestReader:
 
     def on_message_begin(self) -> None:
         self._request = Request()
-        self._request.oddity, self._oddity = self._oddity, ""
+        if self._oddity:
+            self._request.oddity, self._oddity = self._oddity, ""
         self._in_body = False
         self._begun += 1
         if self._begun > 1:
@@ -272,8 +275,8 @@ class RequestReader:
             return  # a trailer; proxies may drop those (RFC 9110 section 6.5.1)
         if size > MAX_HEADER:
             request.error = Cause.HEADER_TOO_LONG
-        lower = name.lower()
-        if lower in REQUEST_FIELDS:
+        lower, kept_apart, invalid = _field(name)
+        if kept_apart:
             if lower in request.fields:
                 if lower == b"host":
                     request.hosts += (value.rstrip(),)
@@ -283,11 +286,11 @@ class RequestReader:
             return
         if lower == b"user-agent":
             request.user_agent = value
-        if not lower.replace(b"-", b"").isalnum():
+        if invalid:
             request.invalid = True
             if suspicious(lower):
                 request.oddity = worse(request.oddity, "SuspiciousHeader")
-        if not value.isascii():
+        if not self._ascii and not value.isascii():
             request.oddity = worse(request.oddity, "NonCompliantHeader")
         request.lines.append(b"%b: %b\r\n" % (name, value))
 
@@ -328,6 +331,14 @@ class RequestReader:
     def on_message_complete(self) -> None:
         self._request.complete = True
         self._in_body = False
+
+
+@lru_cache(maxsize=1024)
+def _field(name: bytes) -> tuple[bytes, bool, bool]:
+    """A field's name in lower case, whether it is one of `REQUEST_FIELDS`, and whether it has other characters than
+    letters, digits and hyphens."""
+    lower = name.lower()
+    return lower, lower in REQUEST_FIELDS, not lower.replace(b"-", b"").isalnum()
 
 
 def _excess(head: bytes) -> Cause:
