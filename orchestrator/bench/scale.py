@@ -62,9 +62,8 @@ async def _until_healthy(world: World, pods: int) -> None:
 
 
 async def _healthy(world: World, node: str) -> int:
-    told = await world.call(node, "describe_target_health", target_group="nginx")
-    targets = told["TargetHealthDescriptions"]
-    return sum(one["TargetHealth"]["State"] == "healthy" for one in targets)
+    groups = (await world.call(node, "inspect"))["target_groups"]
+    return sum(target["state"] == "healthy" for group in groups.values() for target in group["targets"])
 
 
 async def _deployment(world: World) -> dict[str, Any]:
