@@ -83,20 +83,13 @@ def log_entry(exchange: "Exchange", status: int, now_ns: int) -> alb_log.Entry:
         target_group_arn=group.arn if group else "-",
         trace_id=exchange.trace.decode("latin-1") or "-",
         matched_rule_priority=str(rule.priority) if rule else "-",
-        actions=_actions(exchange),
+        actions=exchange.executed or "-",
         redirect_url=exchange.redirect_url,
         error_reason=exchange.error_reason,
         classification=REASONS[request.oddity] if request.oddity else "-",
         classification_reason=request.oddity or "-",
         **_transformed(exchange),
     )
-
-
-def _actions(exchange: "Exchange") -> str:
-    rule = exchange.rule
-    if rule is None:
-        return "-"
-    return rule.action.type if rule.transforms is None else f"rewrite,{rule.action.type}"
 
 
 def _transformed(exchange: "Exchange") -> dict[str, str]:
