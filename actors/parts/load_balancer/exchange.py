@@ -9,6 +9,7 @@ back the target, writes the log line and tells the client's side. After a 101 it
 closes.
 """
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from actors.parts.load_balancer.answers import Answer, error_answer
@@ -54,11 +55,13 @@ class Exchange:
     """One request and its answer."""
 
     __slots__ = (
+        "_more",
         "body_ended",
         "cause",
         "client",
         "connection",
         "error_reason",
+        "executed",
         "first_byte_ns",
         "given",
         "group",
@@ -94,6 +97,9 @@ class Exchange:
         """Adds cookies to the target's response."""
         self.redirect_url = "-"
         self.error_reason = "-"
+        self.executed = ""
+        """The actions that were carried out, as the access log has them."""
+        self._more: asyncio.Future[None] | None = None
         self.trace = b""
         self.rule: Rule | None = None
         self.group: RunningGroup | None = None
@@ -236,10 +242,29 @@ class Exchange:
 
     def body_arrived(self) -> None:
         """More of the request's content has been read, or it turned out to be broken."""
+        if self._more is not None:
+            self._wake()
         if self.request.error:
             self.fail(self.request.error)
         elif self.connection is not None:
             self.connection.send_body()
+
+    async def content(self, most_bytes: int) -> bytes:
+        """The beginning of the request's content, as soon as so much of it has come, or all."""
+        request = self.request
+        while not (self.over or request.complete or sum(map(len, request.body)) >= most_bytes):
+            self._more = asyncio.get_running_loop().create_future()
+            await self._more
+        return b"".join(request.body)[:most_bytes]
+
+    def _wake(self) -> None:
+        more, self._more = self._more, None
+        if more is not None and not more.done():
+            more.set_result(None)
+
+    def executes(self, action: str) -> None:
+        """An action is being carried out."""
+        self.executed = f"{self.executed},{action}" if self.executed else action
 
     def upload_blocked(self) -> bool:
         """Whether the client should wait with the rest of its request."""
@@ -363,6 +388,8 @@ class Exchange:
 
     def _finish(self, status: int, source: str) -> None:
         self.over = True
+        if self._more is not None:
+            self._wake()
         now_ns = self.node.context.now_ns()
         group, target = self.group, self.target
         if not self.trace and self.request.method:
@@ -434,7 +461,7 @@ class Exchange:
             target_group_arn=group.arn if group else "-",
             trace_id=self.trace.decode("latin-1") or "-",
             matched_rule_priority=str(rule.priority) if rule else "-",
-            actions=rule.action.type if rule else "-",
+            actions=self.executed or "-",
             redirect_url=self.redirect_url,
             error_reason=self.error_reason,
             classification=REASONS[request.oddity] if request.oddity else "-",

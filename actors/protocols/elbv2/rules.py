@@ -68,7 +68,7 @@ class Rules:
         if parameters.get("Conditions"):
             rule["Conditions"] = conditions.checked(parameters["Conditions"])
         if parameters.get("Actions"):
-            wanted = actions.with_secrets(parameters["Actions"], rule["Actions"])
+            wanted = actions.with_existing_secrets(parameters["Actions"], rule["Actions"])
             rule["Actions"] = actions.checked(wanted, listener["Protocol"])
             load_balancer = self._state.load_balancer(listener["LoadBalancerArn"])
             actions.check_groups(

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from actors.protocols.elbv2.actions import TERMINAL
 from tests.protocols.elbv2.bed import (
     CERTIFICATE,
     OTHER_CERTIFICATE,
@@ -501,7 +500,7 @@ def test_transforms_are_kept_replaced_and_reset(bed: Bed):
     assert bed.refused("ModifyRule", RuleArn=rule)[0] == "ValidationError"
 
 
-# ---- actions that nodes are yet to learn -------------------------------------------------------------------------
+# ---- gates before an action -------------------------------------------------------------------------
 
 OIDC: dict[str, Any] = {
     "Issuer": "https://idp.example.com",
@@ -522,15 +521,6 @@ def token(**config: Any) -> dict[str, Any]:
     return {"Type": "jwt-validation", "Order": 1, "JwtValidationConfig": whole}
 
 
-@pytest.fixture
-def open_gates(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All action types that are checked are taken, too."""
-    monkeypatch.setattr(
-        "actors.protocols.elbv2.actions.SUPPORTED", TERMINAL | {"authenticate-oidc", "jwt-validation"}
-    )
-
-
-@pytest.mark.usefixtures("open_gates")
 def test_a_login_has_its_defaults_and_keeps_its_secret(bed: Bed):
     listener = bed.listener(bed.load_balancer(), fixed(), 443, **HTTPS)
     last = {**fixed(), "Order": 2}
@@ -552,7 +542,6 @@ def test_a_login_has_its_defaults_and_keeps_its_secret(bed: Bed):
     assert "UseExistingClientSecret" not in kept
 
 
-@pytest.mark.usefixtures("open_gates")
 @pytest.mark.parametrize(
     ("action", "message"),
     [
@@ -578,7 +567,6 @@ def test_logins_and_tokens_that_cannot_be_are_refused(bed: Bed, action: dict[str
     assert message in said
 
 
-@pytest.mark.usefixtures("open_gates")
 def test_a_gate_comes_before_what_is_done(bed: Bed):
     listener = bed.listener(bed.load_balancer(), fixed(), 443, **HTTPS)
     done = [{**fixed(), "Order": 1}, {**token(), "Order": 2}]
