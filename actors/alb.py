@@ -35,6 +35,8 @@ class Alb(Element):
 
     async def start(self) -> None:
         """Ready at once: what it is to serve comes later."""
+        if self.node.waf is not None:
+            self.node.waf.start()
         topic = f"load-balancer-node/{self.context.name}"
         self.context.spawn(follow(self.context, self.config.aws_api, topic, self.orders.changed), topic)
 

@@ -1,10 +1,11 @@
 """An EKS worker node: an EC2 instance with its kernel, and the kubelet that runs pods on it.
 
 How this works. A fresh node asks the VPC which network interfaces it has, and plugs them into its kernel
-(`parts/node_kernel.py`). The kubelet (`parts/kubelet`) registers the node with the API server, follows the pods that
-are bound to it, and makes each a sandbox: a process of its own on the end of a cable, which the CNI plugin turns into a
-veth pair by writing link, route and rule into the kernel. A node that was killed has lost its kernel's state and all
-of its pods' processes; its kubelet finds out from the API what ought to run, and makes new sandboxes.
+(`parts/node_kernel.py`). kube-proxy (`parts/kube_proxy.py`) keeps the kernel's Services. The kubelet (`parts/kubelet`)
+registers the node with the API server, follows the pods that are bound to it, and makes each a sandbox: a process of
+its own on the end of a cable, which the CNI plugin turns into a veth pair by writing link, route and rule into the
+kernel. A node that was killed has lost its kernel's state and all of its pods' processes; its kubelet finds out from
+the API what ought to run, and makes new sandboxes.
 """
 
 from typing import Any
@@ -13,6 +14,7 @@ from pydantic import Field, model_validator
 
 from actors.element import CallFailed, Context, Element, ElementConfig, ElementName
 from actors.parts.config_fields import fault, unknown
+from actors.parts.kube_proxy import USER, KubeProxy
 from actors.parts.kubelet.config import DEFAULT_IMAGES, ImageConfig, Images
 from actors.parts.kubelet.kubelet import Kubelet
 from actors.parts.kubelet.runtime import POD_KIND
@@ -108,6 +110,10 @@ class EksNode(Element):
             lease_s=config.node_lease_duration_seconds,
         )
 
+        self.kube_proxy = KubeProxy(
+            context, KubeClient(context, config.kube_api, USER), context.name, self.kernel.write_services
+        )
+
     def _instance(self) -> Instance:
         config = self.config
         memory = config.kube_reserved_memory
@@ -146,6 +152,7 @@ class EksNode(Element):
                 break
         self.context.event("node.boot", instance=self.config.instance_id, address=address)
         self.kubelet.start(address)
+        self.kube_proxy.start()
 
     def on_frame(self, port: str, frame: bytes) -> None:
         self.kernel.on_frame(port, frame)

@@ -1,10 +1,11 @@
-"""A node's packet path: connection tracking, the SNAT rule of the CNI, policy routes, and what is kept of them.
+"""A node's packet path: connection tracking, translation, policy routes, and what is kept of them.
 
-How this works. Linux's order is kept: the tracker knows a reply to a translated flow and gives it its own destination
-back (PREROUTING), rules and tables choose the way (`node_tables`), and what leaves by an ENI for outside the VPC gets
-the node's address for its source (POSTROUTING). Once both sides of a flow have spoken, the way is kept by the bytes
-that name the flow; and since frames of one flow and length begin with the same 34 bytes, so is what these become on the
-way out. A change of rules, routes or neighbours empties all that.
+How this works. Linux's order is kept: the tracker knows the packets of a translated flow, and what is for a Service
+gets an endpoint for its destination (PREROUTING); rules and tables choose the way (`node_tables`); what leaves for
+outside the VPC gets the node's address for its source (POSTROUTING). `node_nat` decides about translations. Once both
+sides of a flow have spoken, the way is kept by the bytes that name the flow; and since frames of one flow and length
+begin with the same 34 bytes, so is what these become on the way out. A change of rules, routes or neighbours empties
+all that.
 """
 
 from collections.abc import Callable
@@ -13,44 +14,33 @@ from struct import error as TooShort
 from typing import Any, NamedTuple
 
 from actors.element import JOURNEY, Context
+from actors.parts.node_nat import OWNER, Nat, NodeNat, NoPort, Notes, reply_key
 from actors.protocols import icmp as rules
 from actors.protocols.connection_tracking import Connection, ConnectionTracker, Full, State
-from actors.protocols.flows import FIN_SYN_RST, Flow, key_of, taken_apart, tcp_flags, turned
+from actors.protocols.flows import FIN_SYN_RST, key_of, taken_apart, tcp_flags, turned
 from actors.protocols.fragments import fragment
 from actors.protocols.node_tables import NodeTables
-from actors.protocols.routes import Decision
+from actors.protocols.routes import Decision, Rule
+from actors.protocols.service_proxy import Backend
 from actors.protocols.translation import Change, translated
 from actors.stack import Stack
 from actors.stack.alarm import Alarm
 from actors.stack.interfaces import IPV4_TYPE, Interface
 from actors.wire import icmp, ipv4, tcp
-from actors.wire.addresses import Prefix, ip_bytes, ip_text
+from actors.wire.addresses import ip_text
 from actors.wire.checksum import adjust, word_sum
 from actors.wire.malformed import Malformed
 
-OWNER = "node"
 MAX_HEADS = 64
 """Different first 34 bytes kept per flow: as many as there are packet lengths in use."""
-NAT_PORTS = range(1024, 65_536)
-NAT_TRIES = 128
+BY_MAIN = Rule(1024, "main")
+"""The CNI's rule for connections that came in by a node port (`from all fwmark 0x80/0x80 lookup main`)."""
 _TCP_FLAGS = 47
 _flow_bytes = Struct(">15s5xHxBxx12s").unpack_from
 """MACs, EtherType and IP version; fragment word; protocol; addresses and ports."""
-_PROTOCOLS = {ipv4.ICMP: "icmp", ipv4.TCP: "tcp", ipv4.UDP: "udp"}
 
 Device = Callable[[str, bytes], str | None]
 """`device(port, destination MAC)`: the interface that a frame at this port is for."""
-
-
-class NoPort(Full):
-    """All ports that were tried are taken for this destination."""
-
-
-class Nat(NamedTuple):
-    """What becomes of a translated connection's packets, and of its replies."""
-
-    request: Change
-    reply: Change
 
 
 class _Note:
@@ -86,7 +76,14 @@ class _Way(NamedTuple):
     out: Interface
     next_hop: bytes
     change: Change | None
-    notes: list[tuple[str, dict[str, Any]]]
+    notes: Notes
+
+
+class _Known(NamedTuple):
+    """How a packet of a translated flow changes, and whether it leaves by the table main whatever its source."""
+
+    change: Change
+    by_main: bool
 
 
 class NodeForwarder:
@@ -102,6 +99,7 @@ class NodeForwarder:
         self._device = device
         self._caches: dict[str, dict[tuple[Any, ...], _Kept]] = {}
         self.tracker = tracker
+        self.nat = NodeNat(context, tables, tracker)
         self.enis: set[str] = set()
         self._alarm = Alarm(context, tracker.deadline_ns, self._on_deadline)
         self._entries = context.metrics.gauge("journey_node_conntrack_entries", node=context.name)
@@ -165,24 +163,54 @@ class NodeForwarder:
             self._ip.on_frame(device, frame)
             return
         packet = ipv4.decode(frame[14:])
-        nat = self._translated_reply(packet)
-        own = packet.destination in self._ip.local and nat is None
-        if own or packet.source in self._ip.local or _is_odd(packet):
+        known = self._known(packet)
+        own = packet.destination in self._ip.local and known is None
+        backend = self.nat.backend(packet, own=own) if known is None else None
+        if (own and backend is None) or packet.source in self._ip.local or _is_odd(packet):
             self._ip.on_frame(device, frame)
         elif packet.ttl <= 1:
             self._expire(packet, frame, interface)
+        elif backend is not None:
+            self._serve(port, frame, packet, interface, backend, own)
         else:
-            self._forward(port, frame, packet, interface, nat)
+            self._forward(port, frame, packet, interface, known, [])
 
     # ---- the way of a new flow -----------------------------------------------------------------------------
 
-    def _translated_reply(self, packet: ipv4.Packet) -> Change | None:
-        """How a reply to a translated flow, or an error about it, changes to find the pod."""
-        connection = self.tracker.find(OWNER, self._key_about(packet))
-        if connection is None or connection.note.nat is None:
+    def _known(self, packet: ipv4.Packet) -> _Known | None:
+        """The translated flow that a packet, or the one that an error quotes, belongs to."""
+        key = self._key_about(packet)
+        connection = self.tracker.find(OWNER, key)
+        if connection is None:
             return None
-        is_reply = packet.destination == connection.note.nat.request.source
-        return connection.note.nat.reply if is_reply else None
+        if connection.state is State.CLOSING and tcp_flags(packet) & (tcp.SYN | tcp.ACK) == tcp.SYN:
+            self.tracker.close(connection)  # the same ports again: a new connection
+            return None
+        nat: Nat | None = connection.note.nat
+        if nat is None:
+            return None
+        opens = key == connection.key
+        return _Known(nat.request if opens else nat.reply, nat.by_main and not opens)
+
+    def _serve(
+        self, port: str, frame: bytes, packet: ipv4.Packet, interface: Interface, backend: Backend, own: bool
+    ) -> None:
+        """A new connection to a Service."""
+        notes: Notes = []
+        flow = taken_apart(key_of(packet))
+        try:
+            nat = self.nat.to_service(backend, flow, own=own, notes=notes)
+        except NoPort as full:
+            self._refuse_new(notes, full)
+            return
+        if nat is not None:
+            self._forward(port, frame, packet, interface, _Known(nat.request, False), notes, nat)
+            return
+        self._tell(notes)
+        self._ip.drop("no_endpoints", f"{backend.name} has no endpoints")
+        if backend.refuse:
+            message = rules.unreachable(frame[14:], icmp.PORT_UNREACHABLE)
+            self._icmp.complain(frame[14:], message, interface)
 
     @staticmethod
     def _key_about(packet: ipv4.Packet) -> bytes:
@@ -195,102 +223,73 @@ class NodeForwarder:
             return key_of(packet)
 
     def _forward(
-        self, port: str, frame: bytes, packet: ipv4.Packet, interface: Interface, nat: Change | None
+        self,
+        port: str,
+        frame: bytes,
+        packet: ipv4.Packet,
+        interface: Interface,
+        known: _Known | None,
+        notes: Notes,
+        opens: Nat | None = None,
     ) -> None:
-        destination = packet.destination if nat is None or nat.destination is None else nat.destination
-        decision = self._tables.routes.explain(destination, packet.source)
+        """Send a packet on; `known` is how it changes, `opens` the translation of the connection that it opens."""
+        change = None if known is None else known.change
+        destination = packet.destination if change is None else change.destination or packet.destination
+        decision = self._decide(destination, packet.source, known is not None and known.by_main)
         if decision is None:
+            self._tell(notes)
             self._ip.drop("no_route")
             self._context.record("route.none", destination=ip_text(destination))
             self._icmp.complain(frame[14:], rules.unreachable(frame[14:], icmp.NET_UNREACHABLE), interface)
             return
-        notes = [("node.route", self._route_fields(destination, decision))]
-        if decision.route.port in self.enis and interface.name in self.enis:
+        notes.append(("node.route", self._route_fields(destination, decision)))
+        if known is None and decision.route.port in self.enis and interface.name in self.enis:
             # Linux would ask the subnet by ARP for an address that this very node was given, and give up after 3 s.
             self._tell(notes)
             self._ip.drop("no_pod_route", f"no route to a pod with {ip_text(destination)} was written")
             return
         try:
-            connection = self._track(packet, decision, notes)
+            connection = self._track(packet, decision, notes, opens)
         except Full as full:
-            self._tell(notes)
-            self._ip.drop("nat_ports" if isinstance(full, NoPort) else "conntrack_full", str(full))
+            self._refuse_new(notes, full)
             return
-        change = nat
-        if nat is None and connection is not None and connection.note.nat is not None:
+        if known is None and connection is not None and connection.note.nat is not None:
             change = connection.note.nat.request
         self._tell(notes)
         out = self._ip.interfaces[decision.route.port]
         way = _Way(out, destination if decision.route.via is None else decision.route.via, change, notes)
         self._send(port, frame, packet, interface, way, connection)
 
+    def _decide(self, destination: bytes, source: bytes, by_main: bool) -> Decision | None:
+        routes = self._tables.routes
+        if not by_main:
+            return routes.explain(destination, source)
+        decision = routes.table("main").explain(destination)
+        return None if decision is None else decision._replace(rule=BY_MAIN)
+
+    def _refuse_new(self, notes: Notes, full: Full) -> None:
+        self._tell(notes)
+        self._ip.drop("nat_ports" if isinstance(full, NoPort) else "conntrack_full", str(full))
+
     def _track(
-        self, packet: ipv4.Packet, decision: Decision, notes: list[tuple[str, dict[str, Any]]]
+        self, packet: ipv4.Packet, decision: Decision, notes: Notes, opens: Nat | None
     ) -> Connection | None:
         """The packet's connection, a new one if need be; raises `Full`. An ICMP error belongs to none."""
         if _is_error(packet):
             return None
-        key, flags, now_ns = key_of(packet), tcp_flags(packet), self._context.now_ns()
+        key, now_ns = key_of(packet), self._context.now_ns()
         connection = self.tracker.find(OWNER, key)
-        if (
-            connection is not None
-            and connection.state is State.CLOSING
-            and flags & (tcp.SYN | tcp.ACK) == tcp.SYN
-        ):
-            self.tracker.close(connection)  # the same ports again: a new connection
-            connection = None
         if connection is not None:
-            self.tracker.saw(connection, key, flags, now_ns)
+            self.tracker.saw(connection, key, tcp_flags(packet), now_ns)
         else:
-            nat = self._source_nat(taken_apart(key), decision, notes)
-            reply_key = turned(key)
-            if nat is not None:
-                assert nat.request.source is not None and nat.request.source_port is not None
-                reply_key = reply_key[:4] + nat.request.source + reply_key[8:10]
-                reply_key += nat.request.source_port.to_bytes(2) + key[12:]
-                if key[12] == ipv4.ICMP:  # an echo has its identifier in both places
-                    reply_key = reply_key[:8] + nat.request.source_port.to_bytes(2) * 2 + key[12:]
-            connection = self.tracker.open(OWNER, key, now_ns, reply_key)
+            nat = opens
+            if nat is None and decision.route.port in self.enis:
+                nat = self.nat.out_of_the_vpc(taken_apart(key), notes)
+            connection = self.tracker.open(OWNER, key, now_ns, reply_key(key, nat))
             connection.note = _Note(nat)
         self._alarm.arm()
         self._entries.value = len(self.tracker)
         return connection
-
-    def _source_nat(
-        self, flow: Flow, decision: Decision, notes: list[tuple[str, dict[str, Any]]]
-    ) -> Nat | None:
-        """POSTROUTING: the CNI's chain, with a random port as `--random-fully` says."""
-        chain = self._tables.snat
-        if chain is None or decision.route.port not in self.enis or flow.protocol not in _PROTOCOLS:
-            return None
-        if any(flow.destination in Prefix.parse(own) for own in chain.returns):
-            return None
-        address = ip_bytes(chain.to_source)
-        port = self._free_port(flow, address)
-        fields = {
-            "protocol": _PROTOCOLS[flow.protocol],
-            "inside": f"{ip_text(flow.source)}:{flow.source_port}",
-            "outside": f"{chain.to_source}:{port}",
-            "remote": f"{ip_text(flow.destination)}:{flow.destination_port}",
-            "created": True,
-            "direction": "out",
-            "rule": chain.chain,
-        }
-        notes.append(("nat.mapping", fields))
-        return Nat(
-            Change(source=address, source_port=port), Change(None, flow.source, None, flow.source_port)
-        )
-
-    def _free_port(self, flow: Flow, address: bytes) -> int:
-        for _ in range(NAT_TRIES):
-            port = self._context.random.choice(NAT_PORTS)
-            far = port if flow.protocol == ipv4.ICMP else flow.destination_port
-            reply = (
-                flow.destination + address + far.to_bytes(2) + port.to_bytes(2) + flow.protocol.to_bytes(1)
-            )
-            if self.tracker.find(OWNER, reply) is None:
-                return port
-        raise NoPort(f"no free port to {ip_text(flow.destination)} in {NAT_TRIES} throws")
 
     # ---- sending -------------------------------------------------------------------------------------------
 
@@ -347,7 +346,7 @@ class NodeForwarder:
             "alternatives": [other.described() for other in decision.alternatives],
         }
 
-    def _tell(self, notes: list[tuple[str, dict[str, Any]]]) -> None:
+    def _tell(self, notes: Notes) -> None:
         if self._context.recording():
             for kind, fields in notes:
                 self._context.record(kind, **fields)

@@ -19,6 +19,7 @@ from actors.protocols.node_tables import (
     NeighbourSet,
     NodeTables,
 )
+from actors.protocols.service_proxy import ServiceTable
 from actors.stack import Stack
 from actors.wire.addresses import InterfaceAddress, ip_bytes, mac_bytes, mac_for
 
@@ -86,6 +87,7 @@ class NodeKernel:
         address = str(InterfaceAddress.parse(interface.address)) if primary else f"{interface.own_address}/32"
         self.stack.add_interface(interface.name, address, mac=mac, port=self._context.ports[ENI_PORT])
         if primary:
+            self.forwarder.nat.own_address = ip_bytes(interface.own_address)
             self.stack.add_route("default", interface.name, interface.gateway, origin="dhcp")
         self.interfaces[interface.id] = interface
         self._eni_of[mac] = interface.name
@@ -130,6 +132,10 @@ class NodeKernel:
         return self._eni_of.get(mac, "eth0") if self._eni_of else None
 
     # ---- what programs write -------------------------------------------------------------------------------
+
+    def write_services(self, table: ServiceTable) -> None:
+        """kube-proxy's chains are these from now on; connections that there are stay as they are."""
+        self.forwarder.nat.services = table
 
     def netlink(self, changes: list[dict[str, Any]]) -> int:
         """Apply changes (see `protocols.netlink`) in their order; how many there were.
@@ -206,6 +212,7 @@ class NodeKernel:
                 name: [route.described() for route in table]
                 for name, table in self.tables.routes.tables.items()
             },
+            "services": self.forwarder.nat.services.described(),
             "conntrack": {
                 "entries": len(self.forwarder.tracker),
                 "limit": self.forwarder.tracker.limit,

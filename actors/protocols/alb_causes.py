@@ -15,6 +15,9 @@ class Cause(StrEnum):
     HEADERS_TOO_LONG = "HeadersTooLong"
     DESYNC_MITIGATION = "DesyncMitigation"
     CLIENT_CLOSED_MID_REQUEST = "ClientClosedMidRequest"
+    TOKEN_REFUSED = "TokenRefused"
+    NOT_AUTHENTICATED = "NotAuthenticated"
+    WAF_BLOCKED = "WafBlocked"
     METHOD_NOT_ALLOWED = "MethodNotAllowed"
     CLIENT_TIMEOUT = "ClientTimeout"
     REQUEST_LINE_TOO_LONG = "RequestLineTooLong"
@@ -24,6 +27,10 @@ class Cause(StrEnum):
     HTTP1_TO_GRPC_TARGETS = "Http1ToGrpcTargets"
     GRPC_TO_HTTP1_TARGETS = "GrpcToHttp1Targets"
     GRPC_NEEDS_POST = "GrpcNeedsPost"
+    WAF_FAILED = "WafFailed"
+    IDENTITY_PROVIDER_UNREACHABLE = "IdentityProviderUnreachable"
+    CLAIMS_TOO_LARGE = "ClaimsTooLarge"
+    JWKS_UNUSABLE = "JwksUnusable"
     TRANSFORM_FAILED = "TransformFailed"
     UNSUPPORTED_TRANSFER_ENCODING = "UnsupportedTransferEncoding"
     UNSUPPORTED_VERSION = "UnsupportedVersion"
@@ -44,6 +51,8 @@ class Cause(StrEnum):
     TARGET_TLS_TIMEOUT = "TargetTlsTimeout"
     RESPONSE_TIMEOUT = "ResponseTimeout"
     INCOMPLETE_RESPONSE = "IncompleteResponse"
+    IDENTITY_PROVIDER_ERROR = "IdentityProviderError"
+    JWKS_INVALID = "JwksInvalid"
 
     @property
     def status(self) -> int:
@@ -59,17 +68,24 @@ class Cause(StrEnum):
 _MEANINGS: dict[Cause, tuple[int, str]] = {
     Cause.MALFORMED_REQUEST: (400, "The request does not follow the HTTP specification."),
     Cause.HEADER_TOO_LONG: (400, "A header of the request is longer than 16 KB."),
-    Cause.HEADERS_TOO_LONG: (400, "The headers of the request are longer than 64 KB together."),
     Cause.DESYNC_MITIGATION: (400, "The desync mitigation mode does not let a request like this pass."),
     Cause.CLIENT_CLOSED_MID_REQUEST: (
         400,
         "The client closed the connection before it had sent its whole request.",
     ),
+    Cause.TOKEN_REFUSED: (401, "The rule validates tokens (JWT), and the request's is missing or not valid."),
+    Cause.NOT_AUTHENTICATED: (
+        401,
+        "The rule authenticates users, and this one's login is missing or not valid.",
+    ),
+    Cause.WAF_BLOCKED: (403, "AWS WAF blocked the request."),
     Cause.METHOD_NOT_ALLOWED: (405, "The method is TRACE, which a load balancer does not allow."),
     Cause.CLIENT_TIMEOUT: (
         408,
         "The client sent no data for a whole idle timeout in the middle of its request.",
     ),
+    # AWS names the limits on headers under 400 and under 413 alike; here one header is a 400, all together are a 413.
+    Cause.HEADERS_TOO_LONG: (413, "The headers of the request are longer than 64 KB together."),
     Cause.REQUEST_LINE_TOO_LONG: (414, "The request's URL is longer than 16 KB."),
     Cause.CLIENT_CLOSED: (460, "The client closed the connection while its request was in progress."),
     Cause.TOO_MANY_FORWARDED: (463, "X-Forwarded-For carries more than 30 addresses."),
@@ -83,6 +99,16 @@ _MEANINGS: dict[Cause, tuple[int, str]] = {
     ),
     Cause.GRPC_TO_HTTP1_TARGETS: (464, "The request is gRPC, and the target group's protocol version HTTP1."),
     Cause.GRPC_NEEDS_POST: (464, "The target group's protocol version is gRPC, and the method is not POST."),
+    Cause.WAF_FAILED: (500, "AWS WAF gave no verdict, and waf.fail_open.enabled is false."),
+    Cause.IDENTITY_PROVIDER_UNREACHABLE: (
+        500,
+        "The identity provider's token or user info endpoint cannot be reached, or took longer than 5 s.",
+    ),
+    Cause.CLAIMS_TOO_LARGE: (500, "The identity provider's claims about the user are larger than 11 KB."),
+    Cause.JWKS_UNUSABLE: (
+        500,
+        "The JWKS endpoint cannot be reached, took longer than 5 s, or has more than 150 KB or 10 keys.",
+    ),
     Cause.TRANSFORM_FAILED: (500, "What a transform of the rule made of the request cannot be asked for."),
     Cause.UNSUPPORTED_TRANSFER_ENCODING: (501, "Transfer-Encoding is neither chunked nor identity."),
     Cause.UNSUPPORTED_VERSION: (505, "The request has a version of HTTP that is not expected here."),
@@ -118,4 +144,6 @@ _MEANINGS: dict[Cause, tuple[int, str]] = {
         504,
         "The target sent less content than Content-Length said, then nothing more.",
     ),
+    Cause.IDENTITY_PROVIDER_ERROR: (561, "The identity provider returned an error."),
+    Cause.JWKS_INVALID: (562, "The JWKS endpoint answered with an error, or with what is no key set."),
 }

@@ -11,10 +11,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from orchestrator.bench.figures import Figure, middle_pair
+from orchestrator.bench.figures import Figure, Pair, middle_pair
+from orchestrator.bench.scale import scale_to
 from orchestrator.world import World
 
 CONCURRENCY = 64
+TARGETS = 100
 BODY = b"x" * 615
 
 
@@ -87,7 +89,21 @@ async def world_requests_per_s(world: World, seconds: float) -> float:
 
 
 async def measure(world: World, domain: str, seconds: float, rounds: int) -> Figure:
-    """The world against loopback, in turn."""
+    """The world as it is against loopback."""
+    value, reference = await _in_turn(world, domain, seconds, rounds)
+    title = f"HTTPS requests, {CONCURRENCY} at once"
+    return Figure("https_requests_per_s", title, "/s", value, reference, "aiohttp over loopback", 0.25)
+
+
+async def measure_many(world: World, domain: str, seconds: float, rounds: int) -> Figure:
+    """The same with a hundred pods, among which the load balancer chooses by least outstanding requests."""
+    await scale_to(world, TARGETS)
+    value, reference = await _in_turn(world, domain, seconds, rounds)
+    key, title = f"https_requests_per_s_{TARGETS}_targets", f"HTTPS requests, {TARGETS} targets"
+    return Figure(key, title, "/s", value, reference, "aiohttp over loopback", 0.25)
+
+
+async def _in_turn(world: World, domain: str, seconds: float, rounds: int) -> Pair:
     pairs = []
     with Loopback(world.directory, domain) as loopback:
         await world_requests_per_s(world, 1.0)
@@ -96,9 +112,7 @@ async def measure(world: World, domain: str, seconds: float, rounds: int) -> Fig
             pairs.append(
                 (await world_requests_per_s(world, seconds), await loopback.requests_per_s(seconds / 2))
             )
-    value, reference = middle_pair(pairs)
-    title = f"HTTPS requests, {CONCURRENCY} at once"
-    return Figure("https_requests_per_s", title, "/s", value, reference, "aiohttp over loopback", 0.25)
+    return middle_pair(pairs)
 
 
 if __name__ == "__main__":

@@ -29,8 +29,7 @@ async def measure(world: World, pods: int) -> Figure:
     before = (await _deployment(world))["spec"]["replicas"]
     await _until_warm(world, pods)
     began = time.perf_counter()
-    await _request(world, "PATCH", f"{DEPLOYMENT}/scale", {"spec": {"replicas": before + pods}})
-    await _until_healthy(world, before + pods)
+    await scale_to(world, before + pods)
     value = time.perf_counter() - began
     bare = await asyncio.to_thread(
         subprocess.run,
@@ -53,18 +52,23 @@ async def _until_warm(world: World, pods: int) -> None:
             await asyncio.sleep(0.5)
 
 
+async def scale_to(world: World, pods: int) -> None:
+    """As many nginx pods as that, all of them healthy targets."""
+    await _request(world, "PATCH", f"{DEPLOYMENT}/scale", {"spec": {"replicas": pods}})
+    await _until_healthy(world, pods)
+
+
 async def _until_healthy(world: World, pods: int) -> None:
     nodes = [element["name"] for element in world.ps()["elements"] if element["kind"] == "alb"]
     async with asyncio.timeout(UP_S):
         for node in nodes:
-            while await _healthy(world, node) < pods:
+            while await _healthy(world, node) != pods:
                 await asyncio.sleep(POLL_S)
 
 
 async def _healthy(world: World, node: str) -> int:
-    told = await world.call(node, "describe_target_health", target_group="nginx")
-    targets = told["TargetHealthDescriptions"]
-    return sum(one["TargetHealth"]["State"] == "healthy" for one in targets)
+    health = await world.call(node, "zone_health")
+    return sum(group["healthy"] for group in health["target_groups"].values())
 
 
 async def _deployment(world: World) -> dict[str, Any]:

@@ -31,6 +31,7 @@ async def _in_a_world(config: WorldConfig, domain: str, rounds: int, seconds: fl
             await https.measure(world, domain, seconds, rounds),
             await recovery.measure(world, ROUTER, BEHIND_IT),
             await scale.measure(world, PODS),
+            await https.measure_many(world, domain, seconds, rounds),
         ]
 
 

@@ -172,7 +172,7 @@ class AwsApi(Element):
         self._news = asyncio.Event()
 
     async def call_watch(self, topic: str, since: str | None, timeout_s: float) -> dict[str, Any]:
-        items = self.topics.get(topic, {})
+        items = self.topics.setdefault(topic, {})
         if since is None:
             return {"version": str(len(self._history)), "whole": True, "items": dict(items)}
         while True:
@@ -208,7 +208,8 @@ class Bed:
         self.net = VirtualNetwork(seed=1, directory=directory)
         self.items = items = documents(self.addresses[:registered], protocol, **parts)
         self.net.add_element("aws-api", partial(AwsApi, topics={TOPIC: items}))
-        self.net.add("alb", "alb", {"availability_zone": "eu-west-1a", "aws_api": "aws-api"})
+        stands = {"availability_zone": "eu-west-1a", "aws_api": "aws-api", "waf": parts.get("waf")}
+        self.net.add("alb", "alb", stands)
         self.net.add_element("client", lambda context: Target(context, "10.0.0.100"))
         for number, address in enumerate(self.addresses):
             self.net.add_element(

@@ -121,6 +121,35 @@ def test_a_deployment_from_its_first_pod_to_its_last():
     Cluster().play(story)
 
 
+def test_the_nodes_kernel_has_a_services_endpoints_and_keeps_them_without_the_api_server():
+    async def story(bed: Any) -> None:
+        on_node = {**service(), "spec": {**service()["spec"], "type": "NodePort"}}
+        created = await bed.client.create("Service", on_node, "default")
+        port = created["spec"]["ports"][0]["nodePort"]
+        await bed.client.create("Deployment", deployment(3), "default")
+        await bed.until(lambda: bed.has(3))
+
+        def proxied() -> dict[str, list[str]]:
+            shown = bed.net.element("node-1").kernel.inspect()["services"]
+            mine = [each for each in shown if each["service"] == "default/web:http"]
+            return {each["at"]: sorted(each["endpoints"]) for each in mine}
+
+        await bed.sleep(2)
+        wanted = [f"{address}:80" for address in await bed.addresses()]
+        at = f"{created['spec']['clusterIP']}:80"
+        assert proxied() == {at: wanted, f"*:{port}": wanted} and len(wanted) == 3
+        await bed.change({"replicas": 1})
+        await bed.until(lambda: bed.has(1))
+        await bed.sleep(2)
+        wanted = [f"{address}:80" for address in await bed.addresses()]
+        assert proxied()[at] == wanted and len(wanted) == 1
+        await bed.net.hosts["kube-api"].die()
+        await bed.sleep(30)
+        assert proxied()[at] == wanted
+
+    Cluster().play(story)
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_whoever_is_killed_a_deployment_becomes_what_it_is_wanted_to_be(tmp_path: Path, seed: int):
     dice = Random(seed)

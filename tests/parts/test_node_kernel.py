@@ -300,7 +300,7 @@ def test_a_ping_and_an_error_about_it_find_the_pod_that_sent_it():
 
 
 def test_two_flows_to_one_server_never_share_a_port(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("actors.parts.node_forwarding.NAT_PORTS", range(2000, 2002))
+    monkeypatch.setattr("actors.parts.node_nat.NAT_PORTS", range(2000, 2002))
 
     async def story(world: World) -> None:
         for port in (5000, 5001, 5002):

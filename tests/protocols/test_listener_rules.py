@@ -206,10 +206,10 @@ def test_weighted_and_sticky_forwards_in_awss_shape():
 
 def test_an_action_that_is_not_carried_out_is_told_with_its_rule():
     actions = [
-        {"Type": "authenticate-oidc", "Order": 1},
+        {"Type": "authenticate-cognito", "Order": 1},
         {"Type": "forward", "TargetGroupArn": "a", "Order": 2},
     ]
-    with pytest.raises(ValueError, match="rule 5: action 'authenticate-oidc' is not carried out"):
+    with pytest.raises(ValueError, match="rule 5: action 'authenticate-cognito' is not carried out"):
         rule_of({"priority": "5", "conditions": [OLD_STYLE], "actions": actions})
 
 

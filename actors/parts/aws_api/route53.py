@@ -5,6 +5,7 @@ from typing import Any
 
 from actors.parts.aws_api.hosted_zones import HostedZones
 from actors.parts.aws_api.plane import Handler, Output, Parameters, Plane
+from actors.parts.aws_api.resolving import addresses_of
 from actors.protocols.aws.errors import AwsError
 from actors.protocols.aws.record_sets import absolute, key_of, place
 from actors.protocols.elbv2.names import HOSTED_ZONES
@@ -35,6 +36,10 @@ class Route53:
 
     def start(self) -> None:
         self._hosted.start(self._plane.hosted_zones)
+
+    async def call_resolve(self, name: str) -> list[str]:
+        """The IPv4 addresses of a name, for elements inside AWS; none if no zone here has it."""
+        return addresses_of(self._plane.topics.topic("zones").items, name)
 
     # ---- record sets ----------------------------------------------------------------------------------------
 

@@ -8,8 +8,9 @@ from actors.parts.aws_api.elbv2.service import Elbv2
 from actors.parts.aws_api.plane import Plane, Service
 from actors.parts.aws_api.route53 import Route53
 from actors.parts.aws_api.sts import Sts
+from actors.parts.aws_api.wafv2 import Wafv2
 
-SERVICES: tuple[Callable[[Plane], Service], ...] = (Sts, Acm, Route53, Ec2, Elbv2)
+SERVICES: tuple[Callable[[Plane], Service], ...] = (Sts, Acm, Route53, Ec2, Elbv2, Wafv2)
 """In the order in which they start: each may ask those before it."""
 
 

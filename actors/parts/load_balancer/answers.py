@@ -29,6 +29,8 @@ REASONS = {
     504: "Gateway Time-out",
     505: "HTTP Version Not Supported",
     507: "Insufficient Storage",
+    561: "",
+    562: "",
 }
 
 _PAGE = "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n"

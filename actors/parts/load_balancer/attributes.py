@@ -31,6 +31,7 @@ class LoadBalancerAttributes(Attributes):
     desync_mitigation: Literal["monitor", "defensive", "strictest"] = Field(
         default="defensive", alias="routing.http.desync_mitigation_mode"
     )
+    waf_fail_open: bool = Field(default=False, alias="waf.fail_open.enabled")
     tls_fields: bool = Field(default=False, alias="routing.http.x_amzn_tls_version_and_cipher_suite.enabled")
 
 

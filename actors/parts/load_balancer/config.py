@@ -18,6 +18,11 @@ class AlbConfig(ElementConfig):
         description="AWS's control plane, which makes it part of a load balancer",
     )
 
+    waf: ElementName | None = Field(
+        default=None,
+        description="an element of kind aws_waf, asked about requests of load balancers that have a web ACL",
+    )
+
     @property
     def region(self) -> str:
         return self.availability_zone[:-1]

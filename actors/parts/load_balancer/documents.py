@@ -104,7 +104,8 @@ class Listener(Document):
         if len(defaults) != 1:
             raise ValueError(f"a listener has one default rule, not {len(defaults)}")
         others = [rule for rule in rules if rule.priority]
-        return ListenerRules(others, defaults[0].action, defaults[0].arn)
+        default = defaults[0]
+        return ListenerRules(others, default.action, default.arn, default.gates)
 
 
 class Codes(Document):

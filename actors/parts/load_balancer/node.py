@@ -2,13 +2,15 @@
 
 from typing import Any, Protocol
 
-from actors.element import Context, Counter
+from actors.element import CallFailed, Context, Counter
 from actors.parts.access_log import AccessLog
 from actors.parts.load_balancer.attributes import LoadBalancerAttributes
+from actors.parts.load_balancer.authentication import Gates
 from actors.parts.load_balancer.config import AlbConfig
 from actors.parts.load_balancer.documents import LoadBalancer
 from actors.parts.load_balancer.errors import ErrorRing
 from actors.parts.load_balancer.tls_policies import DEFAULT
+from actors.parts.load_balancer.waf import Waf
 from actors.protocols.sticky_cookies import Seal
 from actors.units import SECOND
 
@@ -19,7 +21,14 @@ class Sockets(Protocol):
     tcp: Any
 
     async def create_connection(
-        self, protocol_factory: Any, host: str, port: int, *, timeout_s: float, ssl: Any = None
+        self,
+        protocol_factory: Any,
+        host: str,
+        port: int,
+        *,
+        timeout_s: float,
+        ssl: Any = None,
+        server_hostname: str | None = None,
     ) -> tuple[Any, Any]: ...
 
 
@@ -29,10 +38,12 @@ class Node:
     def __init__(self, config: AlbConfig, context: Context, stack: Sockets) -> None:
         self.context = context
         self.stack = stack
+        self._aws_api = config.aws_api
         self.zone = config.availability_zone
         self.log = AccessLog(context.directory / "logs" / f"{context.name}.access.log", context)
         self.target_policy = DEFAULT
         """The security policy towards HTTPS targets, which follows from the listeners'."""
+        self.waf = Waf(context, config.waf, config.aws_api) if config.waf else None
         self.serve(None)
         gauge, counter = context.metrics.gauge, context.metrics.counter
         self.client_connections = gauge("journey_alb_connections", side="client")
@@ -63,7 +74,23 @@ class Node:
         self.zones = balancer.availability_zones if balancer else ()
         self.idle_timeout_ns = self.attributes.idle_timeout_s * SECOND
         self.client_keep_alive_ns = self.attributes.client_keep_alive_s * SECOND
+        self._gates: Gates | None = None
         self.seal = Seal(balancer.arn if balancer else "")
+
+    def gates(self) -> Gates:
+        """What lets requests through that a rule wants to be authenticated."""
+        if self._gates is None:
+            arn = self.serves.arn if self.serves else ""
+            self._gates = Gates(self.context, self.stack, self._resolve, arn)
+        return self._gates
+
+    async def _resolve(self, name: str) -> list[str]:
+        """The addresses of a name, from AWS's own DNS: it knows the zones that are hosted here."""
+        try:
+            addresses: list[str] = await self.context.call(self._aws_api, "resolve", name=name)
+        except CallFailed:
+            return []
+        return addresses
 
     def count_request(self, target_group: str, status: int, source: str) -> None:
         """One more request answered; `source` is `elb`, `target`, `fixed_response` or `redirect`."""

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from actors.parts.load_balancer.answers import fixed_answer, redirect_answer
 from actors.parts.load_balancer.errors import mismatch
+from actors.parts.load_balancer.gatekeeping import ask_waf, pass_gates
 from actors.parts.load_balancer.stickiness import Stickiness
 from actors.protocols.alb_causes import Cause
+from actors.protocols.authentication.oidc import CALLBACK
 from actors.protocols.balancing import Choice
 from actors.protocols.listener_rules import (
     Facts,
@@ -25,9 +27,19 @@ if TYPE_CHECKING:
     from actors.parts.load_balancer.exchange import Exchange
     from actors.parts.load_balancer.target_group import RunningGroup
 
+_CALLBACK = CALLBACK.encode()
+
 
 def route(exchange: "Exchange") -> None:
-    """Follow the listener's rules."""
+    """Decide what becomes of a request; if others must be asked first, that takes time."""
+    node = exchange.node
+    if node.waf is not None and node.serves is not None and node.waf.judges(node.serves.arn):
+        node.context.spawn(ask_waf(exchange, node.waf, node.serves.arn, _follow_rules), "ask AWS WAF")
+    else:
+        _follow_rules(exchange)
+
+
+def _follow_rules(exchange: "Exchange") -> None:
     client, request = exchange.client, exchange.request
     path, _, query = exchange.location.target.partition(b"?")
     facts = Facts(exchange.location.host, path, query, request.method, client.source, request)
@@ -36,8 +48,24 @@ def route(exchange: "Exchange") -> None:
     exchange.rule = match.rule
     if exchange.journey is not None:
         _tell_rule(exchange, match)
-    action = match.rule.action
-    if match.rule.transforms is not None and not _transform(exchange, match.rule.transforms):
+    gates, listener = match.rule.gates, client.listener
+    if path == _CALLBACK and listener.rules.gates:
+        returning = exchange.node.gates().begun(query, listener.rules.gates)
+        gates = gates if returning is None else (returning,)
+    if gates:
+        exchange.node.context.spawn(pass_gates(exchange, gates, _carry_out), "pass gates")
+    else:
+        _carry_out(exchange)
+
+
+def _carry_out(exchange: "Exchange") -> None:
+    rule = exchange.rule
+    assert rule is not None
+    action = rule.action
+    if rule.transforms is not None:
+        exchange.executes("rewrite")
+    exchange.executes(action.type)
+    if rule.transforms is not None and not _transform(exchange, rule.transforms):
         exchange.refuse(Cause.TRANSFORM_FAILED)
     elif isinstance(action, Forward):
         _forward(exchange, action)

@@ -13,8 +13,8 @@ from actors.protocols.elbv2.validation import between, invalid, misconfigured
 
 Action = dict[str, Any]
 
-SUPPORTED = frozenset({"forward", "redirect", "fixed-response"})
-"""What the nodes do. `authenticate-oidc` and `jwt-validation` are checked below as AWS does, and refused until then."""
+SUPPORTED = frozenset({"forward", "redirect", "fixed-response", "authenticate-oidc", "jwt-validation"})
+"""What the nodes do: all but logging users in by Cognito."""
 
 TERMINAL = frozenset({"forward", "redirect", "fixed-response"})
 TYPES = (
@@ -203,6 +203,23 @@ def _fixed_response(action: Mapping[str, Any], protocol: str) -> Action:
     return {"Type": "fixed-response", "FixedResponseConfig": present}
 
 
+def with_existing_secrets(wanted: list[Action], existing: list[Action]) -> list[Action]:
+    """Actions of ModifyRule and ModifyListener, with client secrets that are to stay (UseExistingClientSecret)."""
+    secrets = {
+        config["ClientId"]: config["ClientSecret"]
+        for config in (each.get("AuthenticateOidcConfig") for each in existing)
+        if config
+    }
+    return [_with_secret(each, secrets) for each in wanted]
+
+
+def _with_secret(action: Action, secrets: Mapping[str, str]) -> Action:
+    config = dict(action.get("AuthenticateOidcConfig") or {})
+    if not config.pop("UseExistingClientSecret", None) or config.get("ClientId") not in secrets:
+        return action
+    return {**action, "AuthenticateOidcConfig": {**config, "ClientSecret": secrets[config["ClientId"]]}}
+
+
 # ---- who are you -----------------------------------------------------------------------------------------------
 
 
@@ -215,7 +232,7 @@ def _authenticate_oidc(action: Mapping[str, Any], protocol: str) -> Action:
             )
     if not 1 <= len(str(config.get("ClientId", ""))) <= 1024:
         _refused("The 'client id' field must be between 1 and 1024 characters in length")
-    if not config.get("ClientSecret") and not config.get("UseExistingClientSecret"):
+    if config.pop("UseExistingClientSecret", None) or not config.get("ClientSecret"):
         _refused("A client secret must be specified")
     if len(config.get("AuthenticationRequestExtraParams") or {}) > 10:
         _refused("You can specify up to 10 extra parameters for the authentication request")

@@ -101,7 +101,8 @@ class Listeners:
                     f"A listener already exists on this port for this load balancer '{old['LoadBalancerArn']}'",
                 )
         default_rule = self._default_rule(old["ListenerArn"])
-        wanted = parameters.get("DefaultActions") or default_rule["Rule"]["Actions"]
+        existing = default_rule["Rule"]["Actions"]
+        wanted = actions.with_existing_secrets(parameters.get("DefaultActions") or existing, existing)
         default = actions.checked(wanted, settings["Protocol"])
         actions.check_groups(
             state, load_balancer, settings["Protocol"], default, default_rule["Rule"]["RuleArn"]

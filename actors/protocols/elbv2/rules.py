@@ -68,7 +68,8 @@ class Rules:
         if parameters.get("Conditions"):
             rule["Conditions"] = conditions.checked(parameters["Conditions"])
         if parameters.get("Actions"):
-            rule["Actions"] = actions.checked(parameters["Actions"], listener["Protocol"])
+            wanted = actions.with_existing_secrets(parameters["Actions"], rule["Actions"])
+            rule["Actions"] = actions.checked(wanted, listener["Protocol"])
             load_balancer = self._state.load_balancer(listener["LoadBalancerArn"])
             actions.check_groups(
                 self._state, load_balancer, listener["Protocol"], rule["Actions"], rule["RuleArn"]

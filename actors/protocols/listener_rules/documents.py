@@ -7,6 +7,7 @@ what and why, only what could not be carried out.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from actors.protocols.authentication.gates import Gate, gate_of
 from actors.protocols.listener_rules.actions import Action, FixedResponse, Forward, Redirect, WeightedGroup
 from actors.protocols.listener_rules.conditions import Condition
 from actors.protocols.listener_rules.rules import DEFAULT_PRIORITY, Rule
@@ -36,6 +37,7 @@ def rule_of(shape: Shape) -> Rule:
             action_of(shape["actions"]),
             transforms_of(shape.get("transforms", ())),
             shape.get("arn", ""),
+            gates_of(shape["actions"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"rule {priority}: {type(error).__name__}: {error}") from None
@@ -65,12 +67,10 @@ def condition_of(shape: Shape) -> Condition:
 
 def action_of(shapes: Iterable[Shape]) -> Action:
     """A rule's actions, of which the last by `Order` answers the request or forwards it."""
-    ordered = sorted(shapes, key=lambda each: each.get("Order", 0))
+    ordered = _ordered(shapes)
     if not ordered:
         raise ValueError("there is no action")
-    if len(ordered) > 1:
-        raise ValueError(f"action {ordered[0]['Type']!r} is not carried out")
-    shape = ordered[0]
+    shape = ordered[-1]
     match shape["Type"]:
         case "forward":
             return _forward(shape)
@@ -81,6 +81,15 @@ def action_of(shapes: Iterable[Shape]) -> Action:
             body = (config.get("MessageBody") or "").encode()
             return FixedResponse(int(config["StatusCode"]), config.get("ContentType") or "text/plain", body)
     raise ValueError(f"action {shape['Type']!r} is not carried out")
+
+
+def gates_of(shapes: Iterable[Shape]) -> tuple[Gate, ...]:
+    """Those of a rule's actions that come before the last."""
+    return tuple(gate_of(each) for each in _ordered(shapes)[:-1])
+
+
+def _ordered(shapes: Iterable[Shape]) -> list[Shape]:
+    return sorted(shapes, key=lambda each: each.get("Order") or 0)
 
 
 def _forward(shape: Shape) -> Forward:

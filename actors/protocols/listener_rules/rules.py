@@ -9,6 +9,7 @@ request costs three lookups, with one rule or with a hundred, when somebody has 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from actors.protocols.authentication.gates import Gate
 from actors.protocols.listener_rules.actions import Action
 from actors.protocols.listener_rules.conditions import (
     Condition,
@@ -35,6 +36,8 @@ class Rule(NamedTuple):
     action: Action
     transforms: Transforms | None = None
     arn: str = ""
+    gates: tuple[Gate, ...] = ()
+    """What a request must pass before the action is carried out."""
 
 
 class Match(NamedTuple):
@@ -110,9 +113,17 @@ class _Field:
 class ListenerRules:
     """One listener's rules and default action; raises `BadPattern` for what cannot be compiled."""
 
-    def __init__(self, rules: Iterable[Rule], default_action: Action, default_arn: str = "") -> None:
-        self.default = Rule(DEFAULT_PRIORITY, (), default_action, None, default_arn)
+    def __init__(
+        self,
+        rules: Iterable[Rule],
+        default_action: Action,
+        default_arn: str = "",
+        default_gates: tuple[Gate, ...] = (),
+    ) -> None:
+        self.default = Rule(DEFAULT_PRIORITY, (), default_action, None, default_arn, default_gates)
         self.rules = [*sorted(rules, key=lambda rule: rule.priority), self.default]
+        self.gates = tuple(dict.fromkeys(gate for rule in self.rules for gate in rule.gates))
+        """Of all rules."""
         fields = {name: _Field(name) for name in ("host-header", "path-pattern", "http-request-method")}
         self._others: list[list[Test]] = []
         for number, rule in enumerate(self.rules):

@@ -1,7 +1,7 @@
 """What routers, NAT, the VPC and a node's kernel decide about one packet."""
 
 from orchestrator.journal.sentences.table import Record, Told, sentence
-from orchestrator.journal.wording import listed, plain
+from orchestrator.journal.wording import listed, plain, plural
 
 
 @sentence("route.lookup")
@@ -47,6 +47,16 @@ def nat_mapping(r: Record) -> Told:
         return Told(f"NAT back: {protocol} to {r['outside']} is for {r['inside']}", f"from {r['remote']}")
     verb = "new mapping" if r["created"] else "mapping"
     return Told(f"NAT, {verb}: {protocol} from {r['inside']} leaves as {r['outside']}", f"to {r['remote']}")
+
+
+@sentence("service.endpoint")
+def service_endpoint(r: Record) -> Told:
+    at = f"node port {r['at'].rpartition(':')[2]}" if r["node_port"] else r["at"]
+    if r["chosen"] is None:
+        return Told(f"kube-proxy's rules: {at} is Service {r['service']}, which has no endpoints: refused")
+    beaten = f"one of {plural(r['endpoints'], 'endpoint')}, each as likely"
+    masked = "; the source becomes the node's own" if r["masquerade"] else ""
+    return Told(f"kube-proxy's rules: {at} is Service {r['service']}: on to {r['chosen']}", beaten + masked)
 
 
 @sentence("eip.translate")

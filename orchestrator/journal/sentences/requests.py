@@ -40,6 +40,29 @@ def alb_target_group(r: Record) -> Told:
     return Told(f"Chose target group {r['chosen']}", f"by {r['why']}", weights)
 
 
+@sentence("alb.authentication")
+def alb_authentication(r: Record) -> Told:
+    if r["admitted"]:
+        return Told("The rule's authentication lets the request through")
+    return Told(f"The rule's authentication refuses the request: {r['sentence']}", r["reason"])
+
+
+@sentence("waf.verdict")
+def waf_verdict(r: Record) -> Told:
+    rule = f"rule {r['rule']}" if r["rule"] else "its default action"
+    counted = f"counted by {listed(r['counted'], most=3)}" if r["counted"] else ""
+    return Told(
+        f"AWS WAF {'lets the request through' if r['allowed'] else 'blocks the request'}: {rule}", counted
+    )
+
+
+@sentence("waf.web_acl")
+def waf_web_acl(r: Record) -> Told:
+    return Told(
+        f"AWS WAF judges by web ACL {r['arn'].split('/')[-2]} from now on", plural(r["rules"], "rule")
+    )
+
+
 @sentence("alb.target")
 def alb_target(r: Record) -> Told:
     width = max((len(c["target"]) for c in r["candidates"]), default=0)

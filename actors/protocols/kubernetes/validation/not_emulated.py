@@ -106,12 +106,12 @@ def _container(container: Object, field: str) -> Iterator[str]:
 
 
 def _service(spec: Object) -> Iterator[str]:
-    if spec.get("sessionAffinity") == "ClientIP":
-        yield _warning("spec.sessionAffinity", "there is no kube-proxy; load balancers go to pods directly")
-    if spec.get("type") in ("LoadBalancer", "NodePort"):
-        yield _warning("spec.type", "there is no kube-proxy; use an Ingress, whose targets are pods")
+    if spec.get("type") == "LoadBalancer":
+        yield _warning(
+            "spec.type", "nobody makes a Network Load Balancer; its node ports work, and an Ingress does"
+        )
     if spec.get("externalIPs"):
-        yield _warning("spec.externalIPs", "there is no kube-proxy")
+        yield _warning("spec.externalIPs", "no router leads these addresses to a node")
 
 
 def _warning(field: str, why: str) -> str:

@@ -1,0 +1,55 @@
+"""kube-proxy on a node: follows Services and EndpointSlices, and writes what they mean into the kernel."""
+
+from collections.abc import Callable
+
+from actors.element import Context
+from actors.parts.kubernetes.client import KubeClient, Object
+from actors.parts.kubernetes.informer import Informer
+from actors.protocols.service_proxy import ServiceTable, proxied
+from actors.units import SECOND
+
+USER = "system:kube-proxy"
+MIN_SYNC_NS = SECOND
+"""Changes within so long after the last writing wait and are written together (`minSyncPeriod` of iptables mode)."""
+
+
+class KubeProxy:
+    """Keeps a node's service table as the API server has it; while that is away, as it was."""
+
+    def __init__(
+        self, context: Context, client: KubeClient, node: str, write: Callable[[ServiceTable], None]
+    ) -> None:
+        self._context, self._node, self._write = context, node, write
+        self._services = Informer(context, client, "Service", self._changed)
+        self._slices = Informer(context, client, "EndpointSlice", self._changed)
+        self._table = ServiceTable()
+        self._written_ns = -MIN_SYNC_NS
+        self._waits = False
+
+    def start(self) -> None:
+        self._services.start()
+        self._slices.start()
+
+    def _changed(self, before: Object | None, now: Object | None) -> None:
+        if before is not None and now is not None and _content(before) == _content(now):
+            return
+        if not self._waits:
+            self._waits = True
+            when_ns = max(self._written_ns + MIN_SYNC_NS, self._context.now_ns())
+            self._context.call_at(when_ns, self._sync)
+
+    def _sync(self) -> None:
+        self._waits = False
+        if not (self._services.synced and self._slices.synced):
+            self._context.call_at(self._context.now_ns() + MIN_SYNC_NS // 100, self._sync)
+            self._waits = True
+            return
+        self._written_ns = self._context.now_ns()
+        table = proxied(self._services.all(), self._slices.all(), self._node)
+        self._table = table.take_over(self._table)
+        self._write(self._table)
+
+
+def _content(value: Object) -> tuple[object, ...]:
+    """What of a Service or slice matters to packets."""
+    return value.get("spec"), value.get("endpoints"), value.get("ports"), value["metadata"].get("labels")

@@ -1,0 +1,1 @@
+"""What an ALB does before it forwards: verifying tokens (JWT) and logging users in (OpenID Connect)."""
