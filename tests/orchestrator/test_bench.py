@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.bench import choice, clock, hops, https, memory, recovery, suite
+from orchestrator.bench import choice, clock, hops, https, memory, recovery, rules, suite
 from orchestrator.bench.figures import Figure, in_turn
 from orchestrator.config import default_world, load_world
 from orchestrator.world import World
@@ -46,6 +46,12 @@ def test_the_virtual_chain_carries_every_packet():
 
 def test_choosing_among_many_is_held_against_choosing_among_few():
     measured = choice.measure(requests=200, rounds=1)
+    assert measured.value > 0
+    assert measured.reference is not None and measured.reference > 0
+
+
+def test_matching_many_rules_is_held_against_matching_one():
+    measured = rules.measure(requests=200, rounds=1)
     assert measured.value > 0
     assert measured.reference is not None and measured.reference > 0
 

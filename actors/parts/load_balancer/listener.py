@@ -23,13 +23,14 @@ class Listener:
         self.groups = groups
         self.connections: dict[ClientSide, None] = {}  # a set in order of arrival
         self._server: Any = None
+        self._tls: tuple[Any, ssl.SSLContext] | None = None
         self._arns: dict[str, str] = {}
         """Also of certificates that are no longer shown: handshakes that began before end with them."""
         self.apply(document)
 
     def apply(self, document: Document) -> None:
         """Be as this document says: rules from the next request on, certificates from the next connection on."""
-        context = self._tls(document)
+        context = self._context(document)
         self.document = document
         self.rules = document.compiled()
         self.port = document.port
@@ -49,14 +50,22 @@ class Listener:
             self._server.close()
         self._server = self.node.stack.tcp.create_server(self._accept, self.port, ssl=context)
 
-    def _tls(self, document: Document) -> ssl.SSLContext | None:
+    def refresh(self) -> None:
+        """The load balancer's attributes may have changed: HTTP/2 is offered to new connections, or no longer."""
+        self._server.set_tls(self._context(self.document))
+
+    def _context(self, document: Document) -> ssl.SSLContext | None:
+        """Made anew only when something in it is different: reading certificates takes its time."""
         if document.protocol != "HTTPS":
             return None
-        domains = [each.domain for each in document.certificates]
         assert document.ssl_policy is not None
+        domains = tuple(each.domain for each in document.certificates)
         protocols = ("h2", "http/1.1") if self.node.attributes.http2 else ("http/1.1",)
-        certificates = self.node.context.directory / "certs"
-        return server_context(document.ssl_policy, certificates, domains, protocols)
+        wanted = (document.ssl_policy, domains, protocols)
+        if self._tls is None or self._tls[0] != wanted:
+            certificates = self.node.context.directory / "certs"
+            self._tls = wanted, server_context(document.ssl_policy, certificates, domains, protocols)
+        return self._tls[1]
 
     def _accept(self) -> Arrival | ClientConnection:
         if self.scheme == "https":
