@@ -70,18 +70,21 @@ class Unhealthy(NamedTuple):
 
 
 class Matcher:
-    """Which status codes pass: `200`, `200,202` or `200-299`, each between 200 and 499; raises ValueError."""
+    """Which status codes pass: `200`, `200,202` or `200-299`, each between 200 and 499; raises ValueError.
 
-    def __init__(self, text: str) -> None:
+    With `grpc` they are those of gRPC, `12` or `0-99`."""
+
+    def __init__(self, text: str, grpc: bool = False) -> None:
+        lowest, highest, digits = (0, 99, "1,2") if grpc else (200, 499, "3")
         self.text = text
         self.codes: set[int] = set()
         for part in text.split(","):
-            match = re.fullmatch(r"(\d{3})(?:-(\d{3}))?", part.strip())
+            match = re.fullmatch(rf"(\d{{{digits}}})(?:-(\d{{{digits}}}))?", part.strip())
             if match is None:
                 raise ValueError(f"matcher {text!r} is not a list like 200,202 or a range like 200-299")
             first, last = int(match[1]), int(match[2] or match[1])
-            if not 200 <= first <= last <= 499:
-                raise ValueError(f"matcher {text!r}: codes lie between 200 and 499")
+            if not lowest <= first <= last <= highest:
+                raise ValueError(f"matcher {text!r}: codes lie between {lowest} and {highest}")
             self.codes.update(range(first, last + 1))
 
 

@@ -272,7 +272,9 @@ def response_of(headers: Headers, ended: bool) -> Response:
             response.status = int(value)
         elif name in RESPONSE_FIELDS:
             response.fields[name] = value
-        elif name.startswith(b":") or not name or any(octet in name + value for octet in (b"\r", b"\n", b"\0")):
+        elif (
+            name.startswith(b":") or not name or any(octet in name + value for octet in (b"\r", b"\n", b"\0"))
+        ):
             raise BadResponse(f"{name[:40]!r} is no field of a response")
         else:
             response.lines.append(b"%b: %b\r\n" % (name, value))

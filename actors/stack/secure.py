@@ -34,7 +34,9 @@ _RECORDS = 256 * 1024
 
 
 class TlsConnection(asyncio.Protocol):
-    """The TLS of one connection, either side. `ready`, if given, gets the transport or what went wrong."""
+    """The TLS of one connection, either side. `ready`, if given, gets the transport or what went wrong.
+
+    Without it, an application with a method `handshake_failed(error)` is told what went wrong, perhaps twice."""
 
     def __init__(
         self,
@@ -138,6 +140,8 @@ class TlsConnection(asyncio.Protocol):
     def _tell(self, error: BaseException) -> None:
         if self._ready is not None and not self._ready.done():
             self._ready.set_exception(error)
+        elif self._ready is None and (tell := getattr(self.application, "handshake_failed", None)):
+            tell(error)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

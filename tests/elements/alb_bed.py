@@ -81,8 +81,15 @@ class Target(Element):
 
     `heard` is all that was said to it."""
 
-    def __init__(self, context: Context, address: str) -> None:
+    def __init__(
+        self,
+        context: Context,
+        address: str,
+        serving: "Callable[[Target], asyncio.Protocol] | None" = None,
+    ) -> None:
         super().__init__(None, context)
+        self.serving = serving or Serving
+        """What speaks with each client."""
         self.stack = Stack(context)
         self.stack.add_interface("eth0", f"{address}/24")
         self.answer: Answer = say(OK)
@@ -95,7 +102,7 @@ class Target(Element):
         self.server: Any = None
 
     async def start(self) -> None:
-        self.server = await self.stack.create_server(lambda: Serving(self), 80)
+        self.server = await self.stack.create_server(lambda: self.serving(self), 80)
 
     def on_frame(self, port: str, frame: bytes) -> None:
         self.stack.on_frame(port, frame)
@@ -196,13 +203,17 @@ class Bed:
         self.directory = directory
         self.addresses = [f"10.0.0.{20 + number}" for number in range(targets)]
         self.talks: list[Talk] = []
+        self.serving: Callable[[Target], asyncio.Protocol] = Serving
+        """What speaks with each client of the targets, if it is set before the world runs."""
         self.net = VirtualNetwork(seed=1, directory=directory)
         self.items = items = documents(self.addresses[:registered], protocol, **parts)
         self.net.add_element("aws-api", partial(AwsApi, topics={TOPIC: items}))
         self.net.add("alb", "alb", {"availability_zone": "eu-west-1a", "aws_api": "aws-api"})
         self.net.add_element("client", lambda context: Target(context, "10.0.0.100"))
         for number, address in enumerate(self.addresses):
-            self.net.add_element(f"t{number}", lambda context, address=address: Target(context, address))
+            self.net.add_element(
+                f"t{number}", lambda context, address=address: Target(context, address, self.serving)
+            )
         names = ["alb", "client", *(f"t{number}" for number in range(targets))]
         join(self.net, *((name, "eth0") for name in names), delay="50us")
 

@@ -107,7 +107,8 @@ class PlayedNode(Played):
 
     async def start(self) -> None:
         self.context.spawn(
-            follow(self.context, "aws-api", f"load-balancer-node/{self.context.name}", self._changed), "follow"
+            follow(self.context, "aws-api", f"load-balancer-node/{self.context.name}", self._changed),
+            "follow",
         )
 
     def _changed(self, items: Object, keys: set[str]) -> None:

@@ -12,6 +12,7 @@ from h2.events import (
     ResponseReceived,
     StreamEnded,
     StreamReset,
+    TrailersReceived,
 )
 from hyperframe.frame import Frame, GoAwayFrame
 
@@ -24,6 +25,7 @@ class Reply:
     def __init__(self) -> None:
         self.headers: dict[str, str] = {}
         self.interim: list[str] = []
+        self.trailers: dict[str, str] = {}
         self.body = b""
         self.ended = False
         self.reset: int | None = None
@@ -88,6 +90,8 @@ class H2Talk(Talk):
                 self.replies[event.stream_id].body += event.data
                 if self.greedy:
                     self.engine.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            case TrailersReceived():
+                self.replies[event.stream_id].trailers.update(event.headers)
             case StreamEnded():
                 self.replies[event.stream_id].ended = True
             case StreamReset():

@@ -221,6 +221,36 @@ def test_a_group_that_vanishes_is_forgotten_with_its_targets(tmp_path):
     bed.run(story())
 
 
+def test_a_node_that_is_killed_comes_back_with_all_that_it_was_told(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        bed.change(LISTENER, port=8080)
+        await settled()
+        await bed.net.restart("alb")
+        await asyncio.sleep(16)  # the client's ARP entry outlives the node, and its connections do not
+        talk = await bed.connect(8080)
+        assert (await talk.ask(GET)).status == 200
+
+    bed.run(story())
+
+
+def test_a_load_balancer_that_goes_with_its_interface_leaves_no_connection_behind(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        bed.target().answer = silent
+        talk = await bed.connect()
+        talk.transport.write(GET)
+        await settled()
+        for key in list(bed.items):
+            bed.put(key, None)
+        await settled()
+        assert bed.net.element("alb").inspect()["connections"] == {"client": 0, "target": 0}
+
+    bed.run(story())
+
+
 def test_targets_that_move_between_groups_by_one_change_of_everything(tmp_path):
     """aws-api was away, and tells everything when it is back: only what differs is touched."""
     bed = Bed(tmp_path, targets=2, registered=1)

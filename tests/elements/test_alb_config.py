@@ -4,11 +4,13 @@ import asyncio
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from actors.alb import Config
 from actors.parts.load_balancer import documents
-from tests.elements.alb_bed import ARN, LISTENER_ARN, Bed, fixed, path, rule
+from tests.elements.alb_bed import ARN, LISTENER_ARN, Bed, fixed, forward, path, redirect, rule
 from tests.elements.alb_bed import documents as items
 
 GROUP = f"target-group/{ARN}"
@@ -82,6 +84,46 @@ def test_documents_that_cannot_be_carried_out(key, where, value, complaint):
     with pytest.raises(ValueError) as raised:
         documents.parse(key, changed(key, *where, to=value))
     assert complaint in str(raised.value)
+
+
+WORDS = st.sampled_from(["/x", "*", "default", "forward"])
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def spoiled(draw: st.DrawFn, value: Any) -> Any:
+    """The value with junk somewhere in it."""
+    keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else []
+    if not keys or draw(st.integers(0, 3)) == 0:
+        return draw(JUNK)
+    key = draw(st.sampled_from(list(keys)))
+    copy = value.copy()
+    copy[key] = spoiled(draw, value[key])
+    return copy
+
+
+@given(st.data())
+def test_no_document_whatever_does_more_than_be_refused(data):
+    host = {"Field": "host-header", "HostHeaderConfig": {"Values": ["a*"], "RegexValues": ["b+"]}}
+    query = {"Field": "query-string", "QueryStringConfig": {"Values": [{"Key": "a", "Value": "b"}]}}
+    source = {"Field": "source-ip", "SourceIpConfig": {"Values": ["10.0.0.0/8"]}}
+    header = {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "x", "Values": ["y"]}}
+    rewrite = {"Type": "url-rewrite", "UrlRewriteConfig": {"Rewrites": [{"Regex": "a", "Replace": "b"}]}}
+    rules = [
+        rule(1, forward(a=1, b=2), host, query, transforms=[rewrite]),
+        rule(2, redirect(302, Host="x"), source),
+        rule(3, fixed(200), header, path("/a?b")),
+    ]
+    known = items(["10.0.0.20"], "HTTPS", rules=rules)
+    key = data.draw(st.sampled_from(sorted(known)))
+    document = spoiled(data.draw, known[key])
+    try:
+        documents.parse(key, document)
+    except ValueError:
+        pass
 
 
 def test_a_bad_document_is_counted_and_told_and_the_last_good_one_goes_on(tmp_path):

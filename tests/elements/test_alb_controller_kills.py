@@ -82,7 +82,9 @@ def end(number: int, *stories: Callable[[World], Any], after: bool = False) -> t
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("stories", [(make,), (make, replace), (make, unmake)], ids=["make", "replace", "unmake"])
+@pytest.mark.parametrize(
+    "stories", [(make,), (make, replace), (make, unmake)], ids=["make", "replace", "unmake"]
+)
 def test_killed_at_any_call_it_ends_in_the_same_state(stories: Any, after: bool):
     wanted, calls = end(-1, *stories)
     assert calls > 10

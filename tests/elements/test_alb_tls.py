@@ -121,6 +121,25 @@ def test_certificates_and_policy_change_for_the_next_connections(directory):
     ]
 
 
+def test_a_handshake_that_fails_is_counted(directory):
+    bed = Bed(directory, protocol="HTTPS", ssl_policy="ELBSecurityPolicy-TLS13-1-3-2021-06")
+
+    async def story():
+        context = ssl.create_default_context(cafile=directory / "ca.pem")
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        with pytest.raises(ssl.SSLError):
+            await bed.connect(443, ssl=context, server_hostname="example.com")
+        plain = await bed.connect(443)
+        plain.transport.write(GET)
+        await plain.lost.wait()
+        good = await bed.connect_securely(server_hostname="example.com")
+        assert (await good.ask(GET)).status == 200
+
+    bed.run(story())
+    assert bed.metric("journey_alb_client_tls_negotiation_errors_total") == 2
+    assert bed.metric("journey_alb_new_connections_total") == 2  # the client's, and the target's
+
+
 def test_a_client_that_names_nobody_known_gets_the_default(directory):
     bed = Bed(directory, protocol="HTTPS", certificates=["example.com", "other.org"])
 

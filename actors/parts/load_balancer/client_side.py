@@ -162,6 +162,7 @@ class Arrival(asyncio.Protocol):
 
     def __init__(self, listener: "Listener") -> None:
         self._listener = listener
+        self._failed = False
         self._accepted_ns = listener.node.context.now_ns()
 
     def connection_made(self, transport: Any) -> None:
@@ -177,3 +178,9 @@ class Arrival(asyncio.Protocol):
             connection = ClientConnection(self._listener, self._accepted_ns)
         transport.set_protocol(connection)
         connection.connection_made(transport)
+
+    def handshake_failed(self, error: BaseException) -> None:
+        """The client and the listener have found no common ground, or the client went away."""
+        if not self._failed:
+            self._failed = True
+            self._listener.node.client_tls_errors.value += 1

@@ -38,6 +38,11 @@ def _matcher(text: str) -> str:
     return text
 
 
+def _grpc_matcher(text: str) -> str:
+    Matcher(text, grpc=True)
+    return text
+
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 Address = Annotated[str, AfterValidator(_address)]
 
@@ -102,8 +107,11 @@ class Listener(Document):
         return ListenerRules(others, defaults[0].action, defaults[0].arn)
 
 
-class HttpCodes(Document):
+class Codes(Document):
+    """Which codes pass: HTTP's, or gRPC's for targets that speak that."""
+
     HttpCode: Annotated[str, AfterValidator(_matcher)] = "200"
+    GrpcCode: Annotated[str, AfterValidator(_grpc_matcher)] = "12"
 
 
 class HealthCheck(Document):
@@ -116,7 +124,7 @@ class HealthCheck(Document):
     HealthCheckTimeoutSeconds: int = Field(default=5, ge=2, le=120)
     HealthyThresholdCount: int = Field(default=5, ge=2, le=10)
     UnhealthyThresholdCount: int = Field(default=2, ge=2, le=10)
-    Matcher: HttpCodes = HttpCodes()
+    Matcher: Codes = Codes()
 
     def settings(self) -> Settings:
         return Settings(

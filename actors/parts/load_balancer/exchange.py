@@ -415,6 +415,8 @@ class Exchange:
         origin = self.client.origin
         if self.tunnelling:
             origin = origin._replace(type="wss" if origin.type == "https" else "ws")
+        elif group is not None and group.protocol_version == "GRPC" and origin.type == "h2":
+            origin = origin._replace(type="grpcs")
         return alb_log.Entry(
             origin=origin,
             target="-" if self.target is None else self.target.text,

@@ -28,6 +28,8 @@ class Orders:
         self.groups: dict[str, RunningGroup] = {}
         self._node, self._stack = node, stack
         self._known: dict[str, Any] = {}
+        self._ending: list[Listener] = []
+        """Listeners that are gone, with connections whose last answer is under way."""
         self._interface: documents.Interface | None = None
 
     def changed(self, items: dict[str, Any], keys: Collection[str]) -> None:
@@ -72,7 +74,10 @@ class Orders:
 
     def _remove(self, wanted: dict[str, Any]) -> None:
         for arn in [arn for arn in self.listeners if f"listener/{arn}" not in wanted]:
-            self.listeners.pop(arn).close()
+            listener = self.listeners.pop(arn)
+            listener.close()
+            self._ending.append(listener)
+        self._ending = [listener for listener in self._ending if listener.connections]
         for arn in [arn for arn in self.groups if f"target-group/{arn}" not in wanted]:
             self.groups.pop(arn).close()
 
@@ -88,7 +93,7 @@ class Orders:
         if same:
             return
         if before is not None:
-            for listener in self.listeners.values():
+            for listener in (*self.listeners.values(), *self._ending):
                 listener.cut()
             for group in self.groups.values():
                 group.cut()

@@ -1,8 +1,9 @@
 """HTTP/2 to targets of groups whose protocol version is HTTP2 or gRPC: streams of few connections instead of idle ones.
 
-How this works. An exchange gets a stream of a connection that has room for one, or waits for the connection that is being
-opened. The stream is what the exchange knows as its `connection`: it takes the request's content as the target's windows
-let it out, and turns frames into a `Response` that is passed on like any other.
+How this works. An exchange gets a stream of a connection that has room for one, or waits for the connection that is
+being opened. Until the target's SETTINGS have come, which say how many streams it allows, one is all it gets, and the
+others queue. The stream is what the exchange knows as its `connection`: it takes the request's content as the target's
+windows let it out, and turns frames into a `Response` that is passed on like any other.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from h2.errors import ErrorCodes
 from h2.events import (
     ConnectionTerminated,
     DataReceived,
+    RemoteSettingsChanged,
     ResponseReceived,
     StreamReset,
     TrailersReceived,
@@ -37,6 +39,10 @@ from actors.protocols.http2 import (
 
 if TYPE_CHECKING:
     from actors.parts.load_balancer.exchange import Exchange
+
+
+_SETTINGS = b"\4"
+"""The type of the frame that a target must begin with (RFC 9113 section 3.4)."""
 
 
 class H2TargetStream:
@@ -177,12 +183,20 @@ class H2TargetConnection(asyncio.Protocol):
         self._active_ns = 0
         self._feeding = False
         self._leaving = False
+        self.settled = False
+        """Whether the target's SETTINGS have come."""
+        self.queue: list[Exchange] = []
+        """Who waits for them."""
 
     def has_room(self) -> bool:
         """Whether it takes another stream."""
-        if self._leaving or self._transport.is_closing():
+        if self._leaving or not self.settled or self._transport.is_closing():
             return False
         return len(self.streams) < self.engine.remote_settings.max_concurrent_streams
+
+    def may_settle(self) -> bool:
+        """Whether it is new, and will soon be known to take streams or not."""
+        return not self.settled and not self._leaving and not self._transport.is_closing()
 
     def begin(self, exchange: "Exchange") -> None:
         """Send an exchange's request on a new stream."""
@@ -206,6 +220,8 @@ class H2TargetConnection(asyncio.Protocol):
         self._active_ns = self.node.context.now_ns()
         self._feeding = True
         try:
+            if not self.settled and data[3:4] not in (b"", _SETTINGS):
+                raise ProtocolError("it does not begin with SETTINGS")
             self.engine.receive_data(data)
         except ProtocolError:
             self._feeding = False
@@ -226,6 +242,13 @@ class H2TargetConnection(asyncio.Protocol):
         for stream in list(self.streams.values()):
             self._pool.target.connection_failed()
             stream.exchange.fail(cause)
+        self._give_queue()
+
+    def _give_queue(self) -> None:
+        queue, self.queue = self.queue, []
+        for exchange in queue:
+            if not exchange.over:
+                self._pool.find(exchange)
 
     def close(self) -> None:
         """Close as soon as no exchange needs it any more."""
@@ -242,6 +265,9 @@ class H2TargetConnection(asyncio.Protocol):
 
     def _on_event(self, event: Any) -> None:
         match event:
+            case RemoteSettingsChanged():
+                self.settled = True
+                self._give_queue()
             case Leaving():
                 self._leave(event.last_stream_id)
             case ConnectionTerminated():
@@ -332,6 +358,8 @@ class H2TargetConnection(asyncio.Protocol):
                 JOURNEY.set(stream.exchange.journey)
                 begun = stream.response is not None
                 stream.exchange.fail(Cause.INCOMPLETE_RESPONSE if begun else Cause.RESPONSE_TIMEOUT)
+                if not self.settled:
+                    self._fail_all(Cause.RESPONSE_TIMEOUT)
         since_ns = min((stream.active_ns for stream in self.streams.values()), default=self._active_ns)
         if now_ns < since_ns + idle_ns:
             self._timer = self.node.context.call_at(since_ns + idle_ns, self._check_idle)
@@ -352,10 +380,18 @@ class H2TargetPool(TargetPool):
 
     def give(self, exchange: "Exchange") -> None:
         self.exchanges[exchange] = None
+        self.find(exchange)
+
+    def find(self, exchange: "Exchange") -> None:
+        """A connection for an exchange, now or soon."""
         connection = next((each for each in self.connections if each.has_room()), None)
-        self.tell(exchange, connection is not None, len(self.connections))
         if connection is not None:
+            self.tell(exchange, True, len(self.connections))
             connection.begin(exchange)
+            return
+        unsettled = next((each for each in self.connections if each.may_settle()), None)
+        if unsettled is not None:
+            unsettled.queue.append(exchange)
             return
         self._waiting.append(exchange)
         if len(self._waiting) == 1:
@@ -364,15 +400,14 @@ class H2TargetPool(TargetPool):
     async def _connect_for_all(self) -> None:
         connection = await self.connect(lambda: H2TargetConnection(self))
         waiting, self._waiting = self._waiting, []
-        for exchange in waiting:
-            if exchange.over:
-                continue
-            if isinstance(connection, Cause):
+        wanted = [exchange for exchange in waiting if not exchange.over]
+        if isinstance(connection, Cause):
+            for exchange in wanted:
                 exchange.fail(connection)
-            elif connection.has_room():
-                connection.begin(exchange)
-            else:
-                self.give(exchange)
+        elif wanted:
+            connection.queue += wanted[1:]
+            self.tell(wanted[0], False, len(self.connections) - 1)
+            connection.begin(wanted[0])
 
     def connection_gone(self, connection: H2TargetConnection) -> None:
         """The connection is lost or closed."""

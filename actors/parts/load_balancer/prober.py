@@ -1,6 +1,7 @@
 """Health checks of one target: probes on fresh connections, as the engine wants them."""
 
 import asyncio
+import ssl
 from typing import TYPE_CHECKING, Any
 
 from actors.element import JOURNEY
@@ -52,12 +53,15 @@ class Prober:
 
     def _apply(self, document: Document) -> None:
         self._settings = document.settings()
-        self._matcher = Matcher(document.Matcher.HttpCode)
+        self._version = self._group.protocol_version
+        codes, grpc = document.Matcher, self._version == "GRPC"
+        self._matcher = Matcher(codes.GrpcCode if grpc else codes.HttpCode, grpc)
         self._secure = document.HealthCheckProtocol == "HTTPS"
         own = document.HealthCheckPort
         self.port = self._target.id.port if own == "traffic-port" else own
         default_port = 443 if self._secure else 80
-        host = self._host if self.port == default_port else f"{self._host}:{self.port}"
+        self._path = document.HealthCheckPath
+        self._named = host = self._host if self.port == default_port else f"{self._host}:{self.port}"
         self._request = _REQUEST.format(path=document.HealthCheckPath, host=host).encode()
 
     def apply(self, document: Document) -> None:
@@ -121,17 +125,28 @@ class Prober:
             self._group.set_health(self._target, state, reason)
         self._await_deadline()
 
+    def _new_probe(self) -> Any:
+        if self._version == "HTTP1":
+            return HttpProbe(self._request)
+        from actors.parts.load_balancer.h2_probe import H2Probe
+
+        return H2Probe(self._path, self._named, self._secure, self._version == "GRPC")
+
+    def _tls(self) -> ssl.SSLContext | None:
+        if not self._secure:
+            return None
+        context = target_context(self._node.target_policy)
+        if self._version != "HTTP1":
+            context.set_alpn_protocols(["h2"])
+        return context
+
     async def _ask(self) -> Result:
         transport: Any = None
         timeout_s = self._settings.timeout_ns / SECOND
         try:
             async with asyncio.timeout(timeout_s):
                 transport, probe = await self._node.stack.create_connection(
-                    lambda: HttpProbe(self._request),
-                    self._host,
-                    self.port,
-                    timeout_s=timeout_s,
-                    ssl=target_context(self._node.target_policy) if self._secure else None,
+                    self._new_probe, self._host, self.port, timeout_s=timeout_s, ssl=self._tls()
                 )
                 return Answered(await probe.status)
         except TimeoutError:

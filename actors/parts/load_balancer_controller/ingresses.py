@@ -1,8 +1,9 @@
 """The Ingress controller: reconciles groups of Ingresses, each with one load balancer.
 
-How this works (controllers/ingress/group_controller.go). Every change that may concern a group makes it due; some workers take those that are due, never two of
-them the same one. What is to be is worked out anew each time from how the cluster and AWS are now (a `Stack`), and the
-deployer does the difference. What fails is tried again after 5 ms, 10 ms, ... up to 16m40s.
+How this works (controllers/ingress/group_controller.go). Every change that may concern a group makes it due; some
+workers take those that are due, never two of them the same one. What is to be is worked out anew each time from how
+the cluster and AWS are now (a `Stack`), and the deployer does the difference. What fails is tried again after 5 ms,
+10 ms, ... up to 16m40s.
 """
 
 from typing import Any

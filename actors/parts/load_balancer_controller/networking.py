@@ -1,8 +1,9 @@
 """Lets load balancers in: rules of the security groups of pods' and nodes' network interfaces.
 
-How this works (pkg/targetgroupbinding/networking_manager.go). Each binding says who may come to which ports of its targets; the targets' interfaces say which security
-groups that concerns. Rules of ours carry a description; of those, the ones that no binding wants any more are revoked,
-but only once every binding has been looked at since the controller began.
+How this works (pkg/targetgroupbinding/networking_manager.go). Each binding says who may come to which ports of its
+targets; the targets' interfaces say which security groups that concerns. Rules of ours carry a description; of those,
+the ones that no binding wants any more are revoked, but only once every binding has been looked at since the
+controller began.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Which targets AWS has in a group, and how they are: asked for no more often than must be.
 
-Source: pkg/targetgroupbinding/targets_manager.go. What was heard is good for five minutes. Targets that were healthy then are taken to be so still; about the others AWS
-is asked again.
+Source: pkg/targetgroupbinding/targets_manager.go. What was heard is good for five minutes. Targets that were healthy
+then are taken to be so still; about the others AWS is asked again.
 """
 
 from collections.abc import Iterable, Sequence

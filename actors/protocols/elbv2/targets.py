@@ -76,6 +76,13 @@ class Question(NamedTuple):
     anomalies: bool
 
 
+class Use(NamedTuple):
+    """Who uses a group, and the addresses of all load balancers' nodes."""
+
+    load_balancer: Record | None
+    node_addresses: set[str]
+
+
 class Targets:
     """RegisterTargets, DeregisterTargets, DescribeTargetHealth, and the passing of time."""
 
@@ -121,13 +128,13 @@ class Targets:
         """DeregisterTargets; one without a port is meant on every port, one that is not registered is passed over."""
         record = self._state.target_group(required(parameters, "TargetGroupArn"))
         arn = record["TargetGroup"]["TargetGroupArn"]
-        given = [_given(each) for each in required(parameters, "Targets")]
+        given = {_given(each) for each in required(parameters, "Targets")}
         delay_ns = int(record["Attributes"][DEREGISTRATION_DELAY]) * SECOND
         if not self._state.users_of(arn):
             delay_ns = 0  # nobody sends requests to it, so that there is nothing to wait for
         kept = []
         for target in self._state.targets_of(arn):
-            if target["DrainedAt"] is not None or not any(_meant(target, each) for each in given):
+            if target["DrainedAt"] is not None or given.isdisjoint(_names(target)):
                 kept.append(target)
                 continue
             unpublish_at = now_ns
@@ -236,7 +243,7 @@ class Targets:
         self, wanted: Mapping[str, Any], found: list[Record], group: Mapping[str, Any]
     ) -> list[Record]:
         given = _given(wanted)
-        chosen = [target for target in found if _meant(target, given)]
+        chosen = [target for target in found if given in _names(target)]
         if chosen:
             return chosen
         return [{"Id": given[0], "Port": group["Port"] if given[1] is None else given[1], "PublishAt": None}]
@@ -248,14 +255,14 @@ class Targets:
         for answer in heard:
             for each in answer.get("TargetHealthDescriptions", ()):
                 said.setdefault((each["Target"]["Id"], each["Target"]["Port"]), []).append(each)
-        descriptions = []
+        descriptions, use = [], self._use_of(question.group)
         for target in question.targets:
             by_nodes = said.get((target["Id"], target["Port"])) or said.get(
                 (target.get("Address", ""), target["Port"]), []
             )
             described: dict[str, Any] = {
                 "Target": {key: target[key] for key in ("Id", "Port", "AvailabilityZone") if key in target},
-                "TargetHealth": self._own(target, question.group, now_ns) or merged(by_nodes),
+                "TargetHealth": self._own(target, use, now_ns) or merged(by_nodes),
             }
             if target["PublishAt"] is not None:
                 check = group["HealthCheckPort"]
@@ -265,27 +272,27 @@ class Targets:
             descriptions.append(described)
         return {"TargetHealthDescriptions": descriptions}
 
-    def _own(self, target: Record, group: str, now_ns: int) -> dict[str, str] | None:
+    def _use_of(self, group: str) -> Use:
+        """The load balancer that uses a group, and what all load balancers have for themselves."""
+        users = self._state.users_of(group)
+        return Use(self._state.load_balancer(users[0]) if users else None, self._addresses_of_nodes())
+
+    def _own(self, target: Record, use: Use, now_ns: int) -> dict[str, str] | None:
         """What is known of a target without asking the nodes."""
         if target["PublishAt"] is None:
             return NOT_REGISTERED
         if target["DrainedAt"] is not None:
             return DRAINING
-        users = self._state.users_of(group)
-        if not users:
+        if use.load_balancer is None:
             return NOT_IN_USE
-        load_balancer = self._state.load_balancer(users[0])
-        if target["AvailabilityZone"] not in ("all", *load_balancer["Nodes"]):
+        if target["AvailabilityZone"] not in ("all", *use.load_balancer["Nodes"]):
             return ZONE_NOT_ENABLED
-        if target["Address"] in self._addresses_of_nodes():
+        if target["Address"] in use.node_addresses:
             return IP_UNUSABLE
-        if target["Id"].startswith("i-"):
-            instance = self._world.network.instance(target["Id"])
-            if instance is None:
-                return GONE
-        if load_balancer["LoadBalancer"]["State"]["Code"] != "active" or not is_published(target, now_ns):
-            return REGISTERING
-        return None
+        if target["Id"].startswith("i-") and self._world.network.instance(target["Id"]) is None:
+            return GONE
+        active = use.load_balancer["LoadBalancer"]["State"]["Code"] == "active"
+        return None if active and is_published(target, now_ns) else REGISTERING
 
     def _addresses_of_nodes(self) -> set[str]:
         return {
@@ -337,8 +344,9 @@ def _given(target: Mapping[str, Any]) -> tuple[str, int | None]:
     return identity, None if port is None else between(port, "Port", 1, 65535)
 
 
-def _meant(target: Record, given: tuple[str, int | None]) -> bool:
-    return target["Id"] == given[0] and given[1] in (None, target["Port"])
+def _names(target: Record) -> tuple[tuple[str, int | None], ...]:
+    """How a request may name a target: by its port, or on every port."""
+    return (target["Id"], target["Port"]), (target["Id"], None)
 
 
 def _key(target: Record) -> tuple[str, int]:

@@ -27,9 +27,9 @@ _WITH_REGEX = ("host-header", "path-pattern", "http-header")
 
 def rule_of(shape: Shape) -> Rule:
     """`{"arn", "priority", "conditions", "actions", "transforms"?}`; priority is a number in text, or `default`."""
-    priority = shape["priority"]
-    number = DEFAULT_PRIORITY if priority == "default" else int(priority)
+    priority = shape.get("priority")
     try:
+        number = DEFAULT_PRIORITY if priority == "default" else int(shape["priority"])
         return Rule(
             number,
             tuple(condition_of(each) for each in shape.get("conditions", ())),
@@ -37,7 +37,7 @@ def rule_of(shape: Shape) -> Rule:
             transforms_of(shape.get("transforms", ())),
             shape.get("arn", ""),
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"rule {priority}: {type(error).__name__}: {error}") from None
     except ValueError as error:
         raise ValueError(f"rule {priority}: {error}") from None

@@ -59,16 +59,17 @@ class Elbv2:
 
         def handle(parameters: dict[str, Any]) -> dict[str, Any]:
             answer = self.engine.handle(operation, parameters, self._plane.context.unix_ns())
-            self._follow_up()
+            self._follow_up(configured=operation not in ("RegisterTargets", "DeregisterTargets"))
             return answer
 
         return handle
 
-    def _follow_up(self) -> None:
-        """What has changed goes where it must be known."""
-        self._publishing.changed()
+    def _follow_up(self, configured: bool) -> None:
+        """What has changed goes where it must be known; `configured`: not only targets have."""
+        if configured:
+            self._publishing.changed()
+            self._zones.changed()
         self._publishing.tell_targets()
-        self._zones.changed()
         self._arm()
 
     def _arm(self) -> None:
@@ -86,7 +87,7 @@ class Elbv2:
         self._timer = None
         with self._plane.store.transaction():
             self._let_pass()
-            self._follow_up()
+            self._follow_up(configured=True)
 
     def _let_pass(self) -> None:
         """What was due by now happens. Nodes of a load balancer that is active now are told at once."""
