@@ -215,7 +215,8 @@ def _authenticate_oidc(action: Mapping[str, Any], protocol: str) -> Action:
             )
     if not 1 <= len(str(config.get("ClientId", ""))) <= 1024:
         _refused("The 'client id' field must be between 1 and 1024 characters in length")
-    if not config.get("ClientSecret") and not config.get("UseExistingClientSecret"):
+    config.pop("UseExistingClientSecret", None)  # `with_secrets` has seen to that
+    if not config.get("ClientSecret"):
         _refused("A client secret must be specified")
     if len(config.get("AuthenticationRequestExtraParams") or {}) > 10:
         _refused("You can specify up to 10 extra parameters for the authentication request")
@@ -260,6 +261,34 @@ _CHECKS: dict[str, Callable[[Mapping[str, Any], str], Action]] = {
 
 def _refused(message: str) -> NoReturn:
     raise AwsError("InvalidLoadBalancerAction", message)
+
+
+def with_secrets(actions: Sequence[Mapping[str, Any]], old: Iterable[Action]) -> list[Mapping[str, Any]]:
+    """The actions with the client secrets that `UseExistingClientSecret` asks to keep."""
+    secrets = [
+        action["AuthenticateOidcConfig"]["ClientSecret"]
+        for action in old
+        if action["Type"] == "authenticate-oidc"
+    ]
+    kept: list[Mapping[str, Any]] = []
+    for action in actions:
+        config = action.get("AuthenticateOidcConfig") or {}
+        if config.get("UseExistingClientSecret") and secrets:
+            action = {**action, "AuthenticateOidcConfig": {**config, "ClientSecret": secrets[0]}}
+        kept.append(action)
+    return kept
+
+
+def without_secrets(actions: Iterable[Action]) -> list[Action]:
+    """The actions as the API shows them."""
+    shown = []
+    for action in actions:
+        config = action.get("AuthenticateOidcConfig")
+        if config is not None:
+            public = {key: value for key, value in config.items() if key != "ClientSecret"}
+            action = {**action, "AuthenticateOidcConfig": public}
+        shown.append(action)
+    return shown
 
 
 # ---- groups and listeners ---------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ class Listeners:
         self, other: Record, settings: Mapping[str, Any], default: list[actions.Action]
     ) -> dict[str, Any]:
         shown = self._described(other)
-        wanted = {**settings, "DefaultActions": default}
+        wanted = {**settings, "DefaultActions": actions.without_secrets(default)}
         if any(shown.get(key) != value for key, value in wanted.items()):
             arn = settings["LoadBalancerArn"]
             raise AwsError(
@@ -101,7 +101,8 @@ class Listeners:
                     f"A listener already exists on this port for this load balancer '{old['LoadBalancerArn']}'",
                 )
         default_rule = self._default_rule(old["ListenerArn"])
-        wanted = parameters.get("DefaultActions") or default_rule["Rule"]["Actions"]
+        old_actions = default_rule["Rule"]["Actions"]
+        wanted = actions.with_secrets(parameters.get("DefaultActions") or old_actions, old_actions)
         default = actions.checked(wanted, settings["Protocol"])
         actions.check_groups(
             state, load_balancer, settings["Protocol"], default, default_rule["Rule"]["RuleArn"]

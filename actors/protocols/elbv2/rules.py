@@ -68,7 +68,8 @@ class Rules:
         if parameters.get("Conditions"):
             rule["Conditions"] = conditions.checked(parameters["Conditions"])
         if parameters.get("Actions"):
-            rule["Actions"] = actions.checked(parameters["Actions"], listener["Protocol"])
+            wanted = actions.with_secrets(parameters["Actions"], rule["Actions"])
+            rule["Actions"] = actions.checked(wanted, listener["Protocol"])
             load_balancer = self._state.load_balancer(listener["LoadBalancerArn"])
             actions.check_groups(
                 self._state, load_balancer, listener["Protocol"], rule["Actions"], rule["RuleArn"]
@@ -143,16 +144,9 @@ class Rules:
 def described(record: Record) -> dict[str, Any]:
     """A rule as the API shows it: without secrets."""
     shown = dict(record["Rule"])
-    shown["Actions"] = [_without_secret(action) for action in shown["Actions"]]
+    shown["Actions"] = actions.without_secrets(shown["Actions"])
     shown.setdefault("Transforms", [])
     return shown
-
-
-def _without_secret(action: actions.Action) -> actions.Action:
-    config = action.get("AuthenticateOidcConfig")
-    if config is None or "ClientSecret" not in config:
-        return action
-    return {**action, "AuthenticateOidcConfig": {k: v for k, v in config.items() if k != "ClientSecret"}}
 
 
 def delete_rule(state: State, record: Record) -> None:
