@@ -95,9 +95,12 @@ class Host(Context):
             self.element.on_link(port, up)
 
     def deliver(self, port: str, frame: bytes) -> None:
-        """Give the element a frame; an element that fails on it drops it, loudly."""
+        """Give the element a frame; an element that fails on it drops it, loudly.
+
+        One that was killed while the frame was on its way gets nothing."""
+        if self.element is None:
+            return
         try:
-            assert self.element is not None
             self.element.on_frame(port, frame)
         except Exception as error:
             self._errors.value += 1

@@ -21,7 +21,7 @@ from orchestrator.config.tree import Entry, NotYaml, read_tree
 from orchestrator.control.api import RequestFailed
 from orchestrator.scenarios.models import Scenario, Threshold
 from orchestrator.scenarios.thresholds import complaints
-from orchestrator.settings.words import DEPLOYMENT, POD, Target, from_mapping, target_of
+from orchestrator.settings.words import DEPLOYMENT, POD, Target, as_text, from_mapping, target_of
 
 Fault = tuple[ConfigPath, bool, str]
 """Where, whether the key is at fault, and what."""
@@ -150,7 +150,7 @@ def _action_faults(action: dict[str, Any], path: ConfigPath) -> Iterator[Fault]:
             f"only deployments can do that, such as deployment/nginx, not {name!r}",
         )
     if kind == "set" and isinstance(action.get("to"), dict):
-        values = {str(key): str(value) for key, value in action["to"].items()}
+        values = {str(key): as_text(value) for key, value in action["to"].items()}
         for bad, of_key, what in _target_faults(target, values):
             yield (*path, "to", bad), of_key, what
 

@@ -36,6 +36,7 @@ class Outstanding:
         self.nodes = [name for name, kind in scene.kinds().items() if kind == ALB]
         self.pods: dict[str, str] = {}
         """Names by address; a pod that has gone leaves its name."""
+        self._nameless: set[str] = set()
         self._per_node: dict[str, dict[str, Tally]] = {}
         self._altogether: dict[str, Tally] = {}
         self.states: dict[str, dict[str, str]] = {}
@@ -48,13 +49,22 @@ class Outstanding:
                 state = await self._scene.call(node, "inspect")
             except CallFailed:
                 continue
-            for target, found in _targets(state).items():
+            targets = _targets(state)
+            await self._learn_new(targets)
+            for target, found in targets.items():
                 name = self.pod_of(target)
                 self._per_node.setdefault(name, {}).setdefault(node, Tally()).add(found["outstanding"])
                 self.states.setdefault(name, {})[node] = found["state"]
                 sums[name] = sums.get(name, 0) + found["outstanding"]
         for name, value in sums.items():
             self._altogether.setdefault(name, Tally()).add(value)
+
+    async def _learn_new(self, targets: dict[str, dict[str, Any]]) -> None:
+        """Ask for names when there is an address that has none yet: once, it may be nobody's."""
+        new = {target.partition(":")[0] for target in targets} - self.pods.keys() - self._nameless
+        if new:
+            await self.learn_names()
+            self._nameless |= new - self.pods.keys()
 
     async def learn_names(self) -> None:
         """Which pod has which address now."""

@@ -19,7 +19,8 @@ from tests.orchestrator.fake_world import CONFIG, FakeWorld, load_status
 from tests.orchestrator.synthetic import EXPECTED_HOPS, first_journey
 
 VERBS = [
-    "up", "down", "ps", "trace", "load", "inspect", "scale", "rollout", "drain", "cordon", "uncordon", "kubectl",
+    "up", "down", "ps", "trace", "load", "inspect", "set", "get", "explain", "aws", "run",
+    "scale", "rollout", "drain", "cordon", "uncordon", "kubectl",
     "capture", "simulate", "bench", "validate", "schema", "doctor",
 ]  # fmt: skip
 

@@ -1,0 +1,126 @@
+"""Scenario files: the shipped ones are sound, and what is wrong with others is said with its place."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from orchestrator.config import ConfigErrors
+from orchestrator.scenarios.loader import is_scenario, load_scenario, merged
+
+ROOT = Path(__file__).parents[3]
+SHIPPED = sorted((ROOT / "configs/scenarios").glob("*.yaml"))
+
+SOUND = f"""\
+version: 1
+name: small
+title: Is it small?
+world: {ROOT}/configs/journey.yaml
+set:
+  deployment/nginx: {{replicas: 4}}
+  pod/nginx-0: {{latency: 200ms, errors: 20%}}
+  alb.algorithm: round_robin
+variants:
+  one: {{}}
+  other: {{set: {{pod/nginx-1: {{stall: on}}}}}}
+load:
+  warm_up: 1s
+  stages:
+    - {{for: 2s, rate: 50/s to 100/s}}
+timeline:
+  - {{at: 1s, do: set, target: pod/nginx-0, to: {{latency: off}}}}
+  - {{at: 1s, do: scale, target: deployment/nginx, replicas: 5}}
+  - {{at: 1s, do: rollout.restart, target: deployment/nginx}}
+  - {{at: 2s, do: kill, target: alb-1a}}
+thresholds:
+  - {{metric: latency, is: p(99) < 400ms}}
+  - {{metric: errors, is: rate < 0.1%}}
+  - {{metric: outstanding, where: {{pod: nginx-0, node: alb-1a}}, is: max <= 20}}
+expect: {{other: fail}}
+"""
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_scenarios_are_sound(path: Path):
+    assert load_scenario(path).scenario.name == path.stem
+    assert is_scenario(path) and not is_scenario(ROOT / "configs/journey.yaml")
+
+
+def test_a_sound_file(tmp_path: Path):
+    path = tmp_path / "small.yaml"
+    path.write_text(SOUND)
+    loaded = load_scenario(path)
+    assert list(loaded.worlds) == ["one", "other"]
+    shape = loaded.scenario.load.shape(7)
+    assert [stage["rate"] for stage in shape.stages] == [50.0, 50.0]
+    assert shape.options["warm_up_s"] == 1.0 and shape.options["seed"] == 7
+
+
+WRONG = [
+    ("name: small", "nmae: small", "2:1: nmae: unknown key, did you mean 'name'?"),
+    ("title: Is it small?", "titel: x", "3:1: titel: unknown key, did you mean 'title'?"),
+    ("journey.yaml", "jurney.yaml", "4:8: world: {ROOT}/configs/jurney.yaml: no such file or directory, "
+     "did you mean 'journey.yaml'?"),
+    ("replicas: 4", "replicas: four", "6:32: set.deployment/nginx.replicas: must be a whole number, not 'four'"),
+    ("deployment/nginx: {{replicas: 4}}", "deploiment/nginx: {{replicas: 4}}",
+     "6:3: set.deploiment/nginx: 'deploiment/nginx' has no settings, did you mean 'deployment'?"),
+    ("latency: 200ms,", "latncy: 200ms,", "7:17: set.pod/nginx-0.latncy: unknown key 'latncy', "
+     "did you mean 'latency'?"),
+    ("latency: 200ms,", "latency: 200,", "7:26: set.pod/nginx-0.latency: '200' is not a time; write it like 200ms, "
+     "uniform(50ms,300ms), exponential(200ms) or lognormal(100ms,1s)"),
+    ("errors: 20%}}", "errors: 200%}}", "7:41: set.pod/nginx-0.errors: errors: '200%' is more than 100%"),
+    ("alb.algorithm:", "algorithm:", "8:3: set.algorithm: 'algorithm' has no settings; pod/nginx-0, deployment/nginx, "
+     "alb, alb[NAME] and tg/NAME have"),
+    ("  one: {{}}", "  one: {{load: 3}}", "10:9: variants.one.load: unknown key; the other keys are overrides, set"),
+    ("  one: {{}}", "  one: {{overrides: {{elements: {{alb-1a: {{kind: abl}}}}}}}}",
+     "10:20: variants.one.overrides: with this the world is wrong: elements.alb-1a.kind: unknown kind 'abl': "
+     "there is no actors/abl.py, did you mean 'alb'?"),
+    ("rate: 50/s to 100/s", "rate: 50", "15:23: load.stages[0].rate: 50 is not a rate; write it like 300/s, "
+     "or 50/s to 300/s"),
+    ("for: 2s", "for: 0", "15:13: load.stages[0].for: must be more than 0"),
+    ("do: set,", "do: sett,", "17:18: timeline[0].do: must be 'set' or 'scale' or 'rollout.restart' or 'kill', "
+     "not 'sett', did you mean 'set'?"),
+    ("target: pod/nginx-0, to: {{latency: off}}", "target: pod/nginx-0, to: {{latency: soon}}",
+     "17:58: timeline[0].to.latency: 'soon' is not a time; write it like 200ms, uniform(50ms,300ms), "
+     "exponential(200ms) or lognormal(100ms,1s)"),
+    ("do: scale, target: deployment/nginx", "do: scale, target: pod/nginx-0",
+     "18:33: timeline[1].target: only deployments can do that, such as deployment/nginx, not 'pod/nginx-0'"),
+    ("target: alb-1a}}\nthr", "target: alb-1}}\nthr", "20:32: timeline[3].target: there is no element 'alb-1', "
+     "did you mean 'alb-1b'?"),
+    ("metric: latency,", "metric: latencies,", "22:14: thresholds[0].metric: unknown metric 'latencies', "
+     "did you mean 'latency'?"),
+    ("p(99) < 400ms", "p99 below 400ms", "22:27: thresholds[0].is: 'p99 below 400ms' is not a condition; write it like "
+     "p(99) < 400ms, rate < 0.1% or count == 0"),
+    ("p(99) < 400ms", "p(99) < 40%", "22:27: thresholds[0].is: p(N) of latency is a time: write the limit like 400ms"),
+    ("p(99) < 400ms", "mean < 400ms", "22:27: thresholds[0].is: latency has no mean; it has max, med, p(N)"),
+    ("rate < 0.1%", "rate < 3", "23:26: thresholds[1].is: rate of errors is a share: write the limit like 0.1%"),
+    ("node: alb-1a}}", "nod: alb-1a}}", "24:34: thresholds[2].where: outstanding cannot be of a nod, "
+     "did you mean 'node'?"),
+    ("pod: nginx-0, node: alb-1a", "node: alb-1a", "24:34: thresholds[2].where: outstanding is always of a pod: "
+     "say which"),
+    ("expect: {{other: fail}}", "expect: {{othr: fail}}", "25:10: expect.othr: there is no variant 'othr', "
+     "did you mean 'other'?"),
+    ("expect: {{other: fail}}", "expect: {{other: failing}}", "25:17: expect.other: must be 'pass' or 'fail', "
+     "not 'failing', did you mean 'fail'?"),
+    ("version: 1", "version: [1", "2:5: this is not YAML: expected ',' or ']', but got ':' "
+     "while parsing a flow sequence"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"), WRONG, ids=[f"{number:02}" for number in range(len(WRONG))]
+)
+def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, old: str, new: str, message: str):
+    old, new = old.replace("{{", "{").replace("}}", "}"), new.replace("{{", "{").replace("}}", "}")
+    assert SOUND.count(old) >= 1
+    path = tmp_path / "wrong.yaml"
+    path.write_text(SOUND.replace(old, new, 1))
+    with pytest.raises(ConfigErrors) as raised:
+        load_scenario(path)
+    told = re.sub(re.escape(f"{path}:"), "", str(raised.value))
+    assert message.replace("{ROOT}", str(ROOT)) in told.splitlines()
+
+
+def test_overrides_are_merged_key_by_key():
+    base = {"a": {"b": 1, "c": [1, 2]}, "d": 3}
+    assert merged(base, {"a": {"c": [3]}, "e": {"f": 1}}) == {"a": {"b": 1, "c": [3]}, "d": 3, "e": {"f": 1}}
