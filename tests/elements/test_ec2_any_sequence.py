@@ -12,7 +12,7 @@ from actors.protocols.security_groups import Group
 from actors.wire.addresses import ip_text
 from tests.elements.ec2_bed import INSTANCE, NODE_ENI, PRIVATE, PUBLIC, VPC, World, play
 
-STEPS = 60
+STEPS = 100
 Object = dict[str, Any]
 
 
@@ -50,7 +50,8 @@ class Customer:
         dice, eni = self.dice, {"NetworkInterfaceId": self.eni()}
         direction = dice.choice(("Ingress", "Egress"))
         rules = {"GroupId": self.groups()[0], "IpPermissions": self.permission()}
-        held = [each for one in self.state.interfaces.by_id.values() for each in one.addresses]
+        own = self.state.interfaces.by_id.get(eni["NetworkInterfaceId"])
+        private = dice.choice(own.addresses) if own else "10.0.0.9"
         choices: list[tuple[str, Object]] = [
             ("CreateNetworkInterface", {"SubnetId": dice.choice((PUBLIC, PRIVATE)), "Groups": self.groups()}),
             ("AttachNetworkInterface", {**eni, "InstanceId": INSTANCE, "DeviceIndex": dice.randint(0, 3)}),
@@ -60,7 +61,7 @@ class Customer:
             ("ModifyNetworkInterfaceAttribute", {**eni, "SourceDestCheck": {"Value": dice.random() < 0.5}}),
             ("AssignPrivateIpAddresses", {**eni, "SecondaryPrivateIpAddressCount": dice.randint(1, 3)}),
             ("AssignPrivateIpAddresses", {**eni, "Ipv4PrefixCount": 1}),
-            ("UnassignPrivateIpAddresses", {**eni, "PrivateIpAddresses": [dice.choice(held)]}),
+            ("UnassignPrivateIpAddresses", {**eni, "PrivateIpAddresses": [private]}),
             (
                 "CreateSecurityGroup",
                 {"GroupName": f"g{dice.randint(0, 3)}", "Description": "x", "VpcId": VPC},
@@ -70,7 +71,7 @@ class Customer:
             (f"AuthorizeSecurityGroup{direction}", rules),
             (f"RevokeSecurityGroup{direction}", rules),
             ("AllocateAddress", {}),
-            ("AssociateAddress", {"AllocationId": self.address(), **eni}),
+            ("AssociateAddress", {"AllocationId": self.address(), "PrivateIpAddress": private, **eni}),
             ("DisassociateAddress", {"PublicIp": f"198.51.100.{dice.randint(1, 4)}"}),
             ("ReleaseAddress", {"AllocationId": self.address()}),
             ("CreateTags", {"Resources": [eni["NetworkInterfaceId"]], "Tags": [{"Key": "a", "Value": "b"}]}),
