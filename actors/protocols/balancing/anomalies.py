@@ -99,6 +99,8 @@ class AnomalyDetection:
 
     def __init__(self) -> None:
         self.mitigating = False
+        self.anomalous = 0
+        """AnomalousHostCount."""
         self._memories: dict[Target, Memory] = {}
         self._next_ns: int | None = None
 
@@ -111,7 +113,7 @@ class AnomalyDetection:
 
     def leave(self, target: Target) -> None:
         """It is not healthy any more."""
-        del self._memories[target]
+        self.anomalous -= self._memories.pop(target).result is Anomaly.ANOMALOUS
         target.weight = 1.0
         if len(self._memories) < MINIMUM_TARGETS:
             self._give_up()
@@ -119,6 +121,7 @@ class AnomalyDetection:
     def _give_up(self) -> None:
         """There are too few to tell who stands out."""
         self._next_ns = None
+        self.anomalous = 0
         for target in self._memories:
             self._memories[target] = Memory()
             target.weight = 1.0
@@ -136,14 +139,9 @@ class AnomalyDetection:
         return Anomaly.NORMAL if memory is None else memory.result
 
     @property
-    def anomalous(self) -> int:
-        """AnomalousHostCount."""
-        return sum(memory.result is Anomaly.ANOMALOUS for memory in self._memories.values())
-
-    @property
     def mitigated(self) -> int:
         """MitigatedHostCount."""
-        return sum(target.weight < 1.0 for target in self._memories)
+        return sum(target.weight < 1.0 for target in self._memories) if self.mitigating else 0
 
     def deadline_ns(self) -> int | None:
         """When targets are judged next."""
@@ -164,6 +162,9 @@ class AnomalyDetection:
         known = [memory.share for memory in self._memories.values() if memory.share is not None]
         normal = median_low(known or [0.0])
         turned = {target for target in fresh if self._memories[target].judge(normal)}
+        self.anomalous += sum(
+            1 if self._memories[target].result is Anomaly.ANOMALOUS else -1 for target in turned
+        )
         judged = []
         for target, memory in self._memories.items():
             before, target.weight = target.weight, self._settled(target.weight, memory.result)
