@@ -11,7 +11,8 @@ much the minimum is, so these are ours:
   When most of them fail then failing is normal, and no single target's fault.
 - A target is anomalous when at least 3 of its requests have failed, and its failing share is surely, that is by the
   lower end of Wilson's interval at three standard errors, more than 5 points above that median.
-- Then its count begins anew. It is normal again when of at least 3 answers no more than 5 points above the median fail.
+- From then on its answers are looked at by at least 5 at a time, and it is normal again when no more than 5 points
+  above the median of those fail: what it did before it was spared does not count against it.
 - The minimum is a twentieth of a full share; on the way back the share doubles every 5 s.
 """
 
@@ -31,7 +32,7 @@ MINIMUM_WEIGHT = 0.05
 GROWTH = 2.0
 REMEMBERED = 0.75
 MINIMUM_FAILURES = 3
-MINIMUM_ANSWERS = 3
+MINIMUM_ANSWERS = 5
 MARGIN = 0.05
 STANDARD_ERRORS = 3.0
 
@@ -69,22 +70,26 @@ class Memory:
 
     def add(self, answered: int, failed: int) -> None:
         """The answers since the last time."""
-        self.answered = self.answered * REMEMBERED + answered
-        self.failed = self.failed * REMEMBERED + failed
+        remembered = REMEMBERED if self.result is Anomaly.NORMAL else 1.0
+        self.answered = self.answered * remembered + answered
+        self.failed = self.failed * remembered + failed
         self.share = self.failed / self.answered
 
     def judge(self, normal: float) -> bool:
         """Hold a target that has answered against the peers' normal share; whether its result is another one now."""
         assert self.share is not None
-        limit = normal + MARGIN
-        if self.result is Anomaly.NORMAL:
-            turned = self.failed >= MINIMUM_FAILURES and surely_at_least(self.failed, self.answered) > limit
-        else:
-            turned = self.answered >= MINIMUM_ANSWERS and self.share <= limit
-        if turned:
-            self.result = Anomaly.NORMAL if self.result is Anomaly.ANOMALOUS else Anomaly.ANOMALOUS
-            self.answered = self.failed = 0.0
-        return turned
+        limit, before = normal + MARGIN, self.result
+        if before is Anomaly.NORMAL:
+            if self.failed >= MINIMUM_FAILURES and surely_at_least(self.failed, self.answered) > limit:
+                self._turn(Anomaly.ANOMALOUS)
+        elif self.answered >= MINIMUM_ANSWERS:
+            self._turn(Anomaly.NORMAL if self.share <= limit else Anomaly.ANOMALOUS)
+        return self.result is not before
+
+    def _turn(self, result: Anomaly) -> None:
+        """This is the result, and what comes next is looked at by itself."""
+        self.result = result
+        self.answered = self.failed = 0.0
 
 
 def surely_at_least(failed: float, answered: float) -> float:
