@@ -68,4 +68,6 @@ async def test_the_figures_of_a_running_world():
         assert pods.reference is not None and 1e6 < pods.reference < pods.value
         requests = await https.measure(world, "packet-journey.com", seconds=0.3, rounds=1)
         assert requests.value > 0
+        among = await https.measure_many(world, "packet-journey.com", seconds=0.3, rounds=1, targets=5)
+        assert (among.key, among.value > 0) == ("https_requests_per_s_5_targets", True)
         assert (await recovery.measure(world, suite.ROUTER, suite.BEHIND_IT)).value < recovery.GIVE_UP_S

@@ -10,6 +10,8 @@ from actors.parts.load_balancer.header_modification import HeaderModification
 from actors.parts.load_balancer.node import Node
 from actors.parts.load_balancer.target_group import RunningGroup
 from actors.parts.load_balancer.tls import server_context
+from actors.protocols.listener_rules import Action, FixedResponse, Forward, Redirect
+from actors.protocols.listener_rules.documents import rule_of
 
 
 class Listener:
@@ -88,6 +90,39 @@ class Listener:
         for connection in list(self.connections):
             connection.abort()
 
+    def inspect(self) -> list[dict[str, Any]]:
+        """Its rules as plain values, in the order in which they are tried."""
+        names = {arn: group.name for arn, group in self.groups.items()}
+        rules = sorted(map(rule_of, self.document.rules), key=lambda rule: rule.priority or DEFAULT_LAST)
+        return [
+            {
+                "priority": rule.priority or "default",
+                "conditions": [str(condition) for condition in rule.conditions],
+                "action": _told(rule.action, names),
+            }
+            for rule in rules
+        ]
+
     def certificate_arn(self, domain: str) -> str:
         """The certificate of this domain, as ACM calls it."""
         return self._arns.get(domain, "-")
+
+
+DEFAULT_LAST = 1 << 20
+"""After every priority that a rule can have."""
+
+
+def _told(action: Action, names: dict[str, str]) -> str:
+    """An action in words."""
+    match action:
+        case Forward():
+            groups = [names.get(each.target_group, each.target_group) for each in action.groups]
+            if len(groups) == 1:
+                return f"forward to {groups[0]}"
+            weights = zip(groups, action.groups, strict=True)
+            return f"forward to {', '.join(f'{name} ({each.weight})' for name, each in weights)}"
+        case FixedResponse():
+            return f"fixed-response {action.status_code}"
+        case Redirect():
+            url = f"{action.protocol}://{action.host}:{action.port}{action.path}?{action.query}"
+            return f"redirect {action.status_code} to {url}"
