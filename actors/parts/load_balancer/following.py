@@ -118,7 +118,7 @@ class Orders:
             try:
                 if listener is None:
                     self.listeners[arn] = Listener(self._node, self.groups, document)
-                elif listener.document is not document:
+                elif listener.document is not document or listener.http2 != self._node.attributes.http2:
                     listener.apply(document)
             except OSError as error:  # a certificate that is not there, or no certificate
                 self._refuse(f"listener/{arn}", error)

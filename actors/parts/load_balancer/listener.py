@@ -27,6 +27,7 @@ class Listener:
 
     def apply(self, document: Document) -> None:
         """Be as this document says: rules from the next request on, certificates from the next connection on."""
+        self.http2 = self.node.attributes.http2
         context = self._tls(document)
         self.document = document
         self.rules = document.compiled()
@@ -52,7 +53,7 @@ class Listener:
             return None
         domains = [each.domain for each in document.certificates]
         assert document.ssl_policy is not None
-        protocols = ("h2", "http/1.1") if self.node.attributes.http2 else ("http/1.1",)
+        protocols = ("h2", "http/1.1") if self.http2 else ("http/1.1",)
         certificates = self.node.context.directory / "certs"
         return server_context(document.ssl_policy, certificates, domains, protocols)
 
