@@ -13,7 +13,7 @@ from actors.element import CallFailed
 from actors.protocols.ec2.fabric_items import REVISION
 from actors.protocols.ec2.records import block
 from actors.protocols.eni_map import Eni, Subnet
-from actors.protocols.security_groups import ALL_PORTS, Group, Rule
+from actors.protocols.security_groups import ALL_PORTS, ANY_ICMP, Group, Rule
 from actors.protocols.vpc_fabric import VpcFabric
 from actors.wire.addresses import Prefix, ip_bytes, ip_text, mac_text
 from actors.wire.malformed import Malformed
@@ -159,8 +159,10 @@ def group_of(item: Item) -> Group:
 
 
 def _rule(rule: Item) -> Rule:
-    ports = range(rule["from"], rule["to"] + 1) if rule["protocol"] in ("tcp", "udp") else ALL_PORTS
-    return Rule(rule["protocol"], ports, _peer(rule["peer"]))
+    protocol, first, last = rule["protocol"], rule["from"], rule["to"]
+    if protocol in ("tcp", "udp"):
+        return Rule(protocol, range(first, last + 1), _peer(rule["peer"]))
+    return Rule(protocol, ALL_PORTS, _peer(rule["peer"]), (first, last) if protocol == "icmp" else ANY_ICMP)
 
 
 def _peer(text: str) -> Prefix | str:

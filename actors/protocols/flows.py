@@ -63,6 +63,13 @@ def taken_apart(key: bytes) -> Flow:
     return Flow(key[:4], key[4:8], int.from_bytes(key[8:10]), int.from_bytes(key[10:12]), key[12])
 
 
+def icmp_message(packet: ipv4.Packet) -> tuple[int, int]:
+    """The type and code of an ICMP message; -1 and -1 when the packet carries none."""
+    if packet.protocol != ipv4.ICMP or packet.fragment_offset or len(packet.payload) < 2:
+        return -1, -1
+    return packet.payload[0], packet.payload[1]
+
+
 def tcp_flags(packet: ipv4.Packet) -> int:
     """The TCP flags (FIN is 1, SYN 2, RST 4, ACK 16) of a packet; 0 when it carries no TCP header."""
     if packet.protocol != ipv4.TCP or packet.fragment_offset or len(packet.payload) < 14:

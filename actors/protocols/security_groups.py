@@ -20,6 +20,7 @@ from actors.wire.addresses import Prefix, ip_text
 
 PROTOCOLS = {"tcp": ipv4.TCP, "udp": ipv4.UDP, "icmp": ipv4.ICMP, "all": None}
 ALL_PORTS = range(65536)
+ANY_ICMP = (-1, -1)
 
 PICK_UP_NS = 10 * SECOND
 """How long after its start a filter takes TCP segments without SYN for those of connections that it tracked before.
@@ -29,21 +30,34 @@ while our process is started again would be cut off for good."""
 
 
 class Rule(NamedTuple):
-    """What is allowed: protocol (None: all), destination ports, and the peer: addresses, or a group by its name."""
+    """What is allowed: protocol, destination ports, and the peer: addresses, or a group by its name.
+
+    A protocol is one of PROTOCOLS, or a number; of ICMP only messages of the type and code `icmp` (-1: any)."""
 
     protocol: str
     ports: range
     peer: Prefix | str
+    icmp: tuple[int, int] = ANY_ICMP
 
     def __str__(self) -> str:
+        if self.icmp != ANY_ICMP:
+            code = "" if self.icmp[1] < 0 else f" code {self.icmp[1]}"
+            return f"{self.protocol} type {self.icmp[0]}{code} {self.peer}"
         if self.protocol not in ("tcp", "udp"):
             return f"{self.protocol} {self.peer}"
         ports = "all ports" if self.ports == ALL_PORTS else ports_text(self.ports)
         return f"{self.protocol} {ports} {self.peer}"
 
-    def allows(self, flow: Flow, peer: bytes, peer_groups: tuple[str, ...]) -> bool:
-        number = PROTOCOLS[self.protocol]
+    def allows(
+        self, flow: Flow, peer: bytes, peer_groups: tuple[str, ...], message: tuple[int, int] = ANY_ICMP
+    ) -> bool:
+        """Whether a packet of this flow, from or to this peer, passes; `message` is the type and code of ICMP."""
+        number = PROTOCOLS[self.protocol] if self.protocol in PROTOCOLS else int(self.protocol)
         if number is not None and number != flow.protocol:
+            return False
+        if self.icmp != ANY_ICMP and any(
+            wanted not in (-1, given) for wanted, given in zip(self.icmp, message, strict=True)
+        ):
             return False
         if self.protocol in ("tcp", "udp") and flow.destination_port not in self.ports:
             return False
@@ -113,8 +127,10 @@ class SecurityGroups:
         key: bytes,
         flags: int,
         now_ns: int,
+        message: tuple[int, int] = ANY_ICMP,
     ) -> Verdict:
-        """Whether a packet with this flow key and these TCP flags may enter (or leave) the interface."""
+        """Whether a packet with this flow key and these TCP flags (or ICMP type and code) may enter the interface, or
+        leave it."""
         peer = key[:4] if ingress else key[4:8]
         connection = self.tracker.find(interface, key)
         if connection is not None and connection.state is State.CLOSING and _opens(flags):
@@ -124,7 +140,7 @@ class SecurityGroups:
             self.tracker.saw(connection, key, flags, now_ns)
             groups = ", ".join(member_of)
             return Verdict(True, groups, "tracked connection", ip_text(peer), connection)
-        allowed = self._allowed(member_of, ingress, key, peer, flags, now_ns)
+        allowed = self._allowed(member_of, ingress, key, peer, flags, now_ns, message)
         if allowed is None:
             return self._denied(member_of, ingress, peer)
         group, rule = allowed
@@ -135,7 +151,14 @@ class SecurityGroups:
         return Verdict(True, group, rule, ip_text(peer), connection)
 
     def _allowed(
-        self, member_of: tuple[str, ...], ingress: bool, key: bytes, peer: bytes, flags: int, now_ns: int
+        self,
+        member_of: tuple[str, ...],
+        ingress: bool,
+        key: bytes,
+        peer: bytes,
+        flags: int,
+        now_ns: int,
+        message: tuple[int, int],
     ) -> tuple[str, str] | None:
         """The group and the rule that let this packet through without a tracked connection."""
         flow = taken_apart(key)
@@ -143,7 +166,7 @@ class SecurityGroups:
         for name in member_of:
             group = self.groups[name]
             for rule in group.ingress if ingress else group.egress:
-                if rule.allows(flow, peer, peer_groups):
+                if rule.allows(flow, peer, peer_groups, message):
                     return name, str(rule)
         if now_ns < self._pick_up_until_ns and flow.protocol == ipv4.TCP and not flags & tcp.SYN:
             answered = flow._replace(destination_port=flow.source_port)

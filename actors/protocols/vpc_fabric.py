@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from actors.protocols.connection_tracking import Connection
 from actors.protocols.eni_map import Eni, EniMap, Subnet
-from actors.protocols.flows import key_of, tcp_flags
+from actors.protocols.flows import icmp_message, key_of, tcp_flags
 from actors.protocols.security_groups import SecurityGroups, Verdict
 from actors.protocols.vpc_routes import INTERNET_GATEWAY, LOCAL, Match, VpcRouteTable
 from actors.wire import arp, ipv4
@@ -84,7 +84,13 @@ class VpcFabric:
             return Decision("source_dest_check", None, (note,))
         key, flags = key_of(packet), tcp_flags(packet)
         leaving = self.security_groups.check(
-            sender.id, sender.groups, ingress=False, key=key, flags=flags, now_ns=now_ns
+            sender.id,
+            sender.groups,
+            ingress=False,
+            key=key,
+            flags=flags,
+            now_ns=now_ns,
+            message=icmp_message(packet),
         )
         notes = [_verdict_note(leaving, "egress", sender)]
         if leaving.connection is None:
@@ -139,7 +145,13 @@ class VpcFabric:
             )
             return Decision("no_network_interface", None, (*notes, note))
         entering = self.security_groups.check(
-            receiver.id, receiver.groups, ingress=True, key=key, flags=flags, now_ns=now_ns
+            receiver.id,
+            receiver.groups,
+            ingress=True,
+            key=key,
+            flags=flags,
+            now_ns=now_ns,
+            message=icmp_message(packet),
         )
         notes.append(_verdict_note(entering, "ingress", receiver))
         if entering.connection is None:

@@ -121,6 +121,25 @@ def test_certificates_and_policy_change_for_the_next_connections(directory):
     ]
 
 
+def test_http_2_is_offered_as_long_as_its_attribute_says_so(directory):
+    bed = Bed(directory, protocol="HTTPS")
+
+    async def story():
+        context = ssl.create_default_context(cafile=directory / "ca.pem")
+        context.set_alpn_protocols(["h2", "http/1.1"])
+
+        async def spoken() -> str:
+            talk = await bed.connect(443, ssl=context, server_hostname="example.com")
+            return talk.transport.get_extra_info("ssl_object").selected_alpn_protocol()
+
+        assert await spoken() == "h2"
+        bed.change("load-balancer", attributes={"routing.http2.enabled": "false"})
+        await asyncio.sleep(0.1)
+        assert await spoken() == "http/1.1"
+
+    bed.run(story())
+
+
 def test_a_handshake_that_fails_is_counted(directory):
     bed = Bed(directory, protocol="HTTPS", ssl_policy="ELBSecurityPolicy-TLS13-1-3-2021-06")
 

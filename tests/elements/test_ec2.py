@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from actors.protocols.aws.errors import AwsError
-from actors.wire import tcp
+from actors.wire import ipv4, tcp
 from actors.wire.addresses import ip_bytes
 from tests.elements.cards import ends, tcp_packet
 from tests.elements.ec2_bed import INSTANCE, NODE_ENI, NODES, PRIVATE, PUBLIC, VPC, WEB, World, play
@@ -89,6 +89,28 @@ def test_rules_are_described_tagged_and_revoked_by_their_ids():
         assert wrong == "InvalidSecurityGroupRuleId.NotFound"
         await world.ask("RevokeSecurityGroupEgress", GroupId=NODES, SecurityGroupRuleIds=[rule_id])
         assert (await world.ask("DescribeSecurityGroupRules", Filters=filters))["SecurityGroupRules"] == []
+
+    play(story)
+
+
+def test_icmp_rules_tell_types_and_others_numbers():
+    async def story(world: World) -> None:
+        world.node_of_load_balancer(private_ip="10.0.0.10")
+        echo = {"IpProtocol": "icmp", "FromPort": 8, "ToPort": -1, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
+        gre = {"IpProtocol": "47", "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
+        await world.ask("AuthorizeSecurityGroupIngress", GroupId=NODES, IpPermissions=[echo, gre])
+        await world.past_pick_up()
+        one, other = ip_bytes("10.0.0.10"), ip_bytes("10.0.10.20")
+        for protocol, payload, passes in (
+            (ipv4.ICMP, bytes((8, 0, 0, 0, 0, 7, 0, 1)), True),
+            (ipv4.ICMP, bytes((13, 0, 0, 0, 0, 9, 0, 1)), False),
+            (47, bytes(8), True),
+            (50, bytes(8), False),
+        ):
+            await world.send("alb", "public", ipv4.encode(ipv4.Packet(one, other, protocol, payload)))
+            assert bool(world.card("node").packets()) == passes, (protocol, payload)
+        names = [str(rule) for rule in world.fabric.security_groups.groups["nodes"].ingress[-2:]]
+        assert names == ["icmp type 8 10.0.0.0/8", "47 10.0.0.0/8"]
 
     play(story)
 

@@ -12,7 +12,7 @@ import actors
 from actors.runtime.virtual import VirtualNetwork
 from orchestrator.config import World, default_world, load_world
 from orchestrator.config.kinds import kind_names
-from orchestrator.simulation import build, furnish
+from orchestrator.simulation import build, furnish, settled
 from tests.house.rooms import ROOT, complaints
 
 JOURNEY_ID = "0123456789abcdef" * 2
@@ -45,8 +45,12 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def fetch(world: World, directory: Path, url: str) -> tuple[dict, VirtualNetwork]:
     furnish(world, directory)
     network = build(world, 7, directory)
-    answer = network.host("laptop").answer("fetch", {"url": url, "journey": JOURNEY_ID})
-    return network.run(answer), network
+
+    async def story() -> dict:
+        await settled(network, world)  # a load balancer's name is not in DNS before it has been made
+        return dict(await network.host("laptop").answer("fetch", {"url": url, "journey": JOURNEY_ID}))
+
+    return network.run(story()), network
 
 
 def told(network: VirtualNetwork, kind: str) -> list[str]:

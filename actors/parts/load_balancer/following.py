@@ -118,7 +118,9 @@ class Orders:
             try:
                 if listener is None:
                     self.listeners[arn] = Listener(self._node, self.groups, document)
-                elif listener.document is not document or listener.http2 != self._node.attributes.http2:
+                elif listener.document is not document:
                     listener.apply(document)
+                else:
+                    listener.refresh()
             except OSError as error:  # a certificate that is not there, or no certificate
                 self._refuse(f"listener/{arn}", error)

@@ -125,6 +125,8 @@ class TargetConnection(asyncio.Protocol):
         self._pool.open_connections += 1
 
     def connection_lost(self, error: Exception | None) -> None:
+        if self._timer is None:
+            return  # it was never made, and whoever wanted it knows
         self._timer.cancel()
         self._node.target_connections.value -= 1
         self._pool.forget(self)

@@ -158,14 +158,22 @@ def instance_document(state: Ec2State, instance: Instance, launched_ns: int) -> 
         "NetworkInterfaces": [interface_document(state, each) for each in mine],
         "Tags": state.tags.shown(instance.id),
     }
-    for each in told["NetworkInterfaces"]:  # in this place it is told without what the instance says itself
-        for name in ("AvailabilityZone", "TagSet", "RequesterManaged", "RequesterId"):
-            each.pop(name, None)
-        for name in ("InstanceId", "InstanceOwnerId"):
-            each["Attachment"].pop(name, None)
+    for each in told["NetworkInterfaces"]:
+        _shorten(each)
     if association := association_document(state, address):
         told |= {"PublicIpAddress": association["PublicIp"], "PublicDnsName": association["PublicDnsName"]}
     return told
+
+
+def _shorten(interface: Document) -> None:
+    """An interface as its instance shows it: without what the instance says itself (InstanceNetworkInterface)."""
+    for name in ("AvailabilityZone", "TagSet", "RequesterManaged", "RequesterId"):
+        interface.pop(name, None)
+    for name in ("InstanceId", "InstanceOwnerId"):
+        interface["Attachment"].pop(name, None)
+    for each in (interface, *interface["PrivateIpAddresses"]):
+        for name in ("AllocationId", "AssociationId"):
+            each.get("Association", {}).pop(name, None)
 
 
 def instance_type_document(name: str) -> Document:

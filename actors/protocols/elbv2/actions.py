@@ -279,6 +279,18 @@ def _refused(message: str) -> NoReturn:
     raise AwsError("InvalidLoadBalancerAction", message)
 
 
+def without_secrets(actions: Iterable[Action]) -> list[Action]:
+    """The actions as the API shows them."""
+    shown = []
+    for action in actions:
+        config = action.get("AuthenticateOidcConfig")
+        if config is not None:
+            public = {key: value for key, value in config.items() if key != "ClientSecret"}
+            action = {**action, "AuthenticateOidcConfig": public}
+        shown.append(action)
+    return shown
+
+
 # ---- groups and listeners ---------------------------------------------------------------------------------------
 
 

@@ -63,7 +63,7 @@ class Listeners:
         self, other: Record, settings: Mapping[str, Any], default: list[actions.Action]
     ) -> dict[str, Any]:
         shown = self._described(other)
-        wanted = {**settings, "DefaultActions": default}
+        wanted = {**settings, "DefaultActions": actions.without_secrets(default)}
         if any(shown.get(key) != value for key, value in wanted.items()):
             arn = settings["LoadBalancerArn"]
             raise AwsError(

@@ -144,16 +144,9 @@ class Rules:
 def described(record: Record) -> dict[str, Any]:
     """A rule as the API shows it: without secrets."""
     shown = dict(record["Rule"])
-    shown["Actions"] = [_without_secret(action) for action in shown["Actions"]]
+    shown["Actions"] = actions.without_secrets(shown["Actions"])
     shown.setdefault("Transforms", [])
     return shown
-
-
-def _without_secret(action: actions.Action) -> actions.Action:
-    config = action.get("AuthenticateOidcConfig")
-    if config is None or "ClientSecret" not in config:
-        return action
-    return {**action, "AuthenticateOidcConfig": {k: v for k, v in config.items() if k != "ClientSecret"}}
 
 
 def delete_rule(state: State, record: Record) -> None:

@@ -9,7 +9,17 @@ from importlib import import_module
 
 from orchestrator.journal.sentences.table import SENTENCES, Record, Told, as_it_is
 
-_ROOMS = ("world", "network_interfaces", "pods", "addresses", "names", "packets", "connections", "requests")
+_ROOMS = (
+    "world",
+    "network_interfaces",
+    "load_balancers",
+    "pods",
+    "addresses",
+    "names",
+    "packets",
+    "connections",
+    "requests",
+)
 
 for _room in _ROOMS:
     import_module(f"{__name__}.{_room}")

@@ -1,7 +1,7 @@
 """DNS: who was asked, what was known already, and how the walk from the root went on."""
 
 from orchestrator.journal.sentences.table import Record, Told, sentence
-from orchestrator.journal.wording import domain, duration, listed
+from orchestrator.journal.wording import domain, duration, listed, plural
 
 CACHES = {
     "browser": "Browser cache",
@@ -56,6 +56,19 @@ def dns_failed(r: Record) -> Told:
 def dns_refused(r: Record) -> Told:
     what = f" {domain(r['name'])} {r['type']}" if "name" in r else ""
     return Told(f"Refuses to answer{what}", r["why"])
+
+
+@sentence("dns.zones")
+def dns_zones(r: Record) -> Told:
+    changed = listed([zone.rstrip(".") for zone in r["changed"]])
+    return Told(
+        f"Route 53 tells of changes: {changed or 'none'}", f"{plural(r['zones'], 'zone')} are served now"
+    )
+
+
+@sentence("dns.bad_zone")
+def dns_bad_zone(r: Record) -> Told:
+    return Told("What Route 53 tells cannot be served; the zones stay as they were", r["error"])
 
 
 @sentence("dns.referral")

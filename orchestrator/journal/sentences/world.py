@@ -110,3 +110,12 @@ def cni_repair(r: Record) -> Told:
 def load_end(r: Record) -> Told:
     pods = (f"{pod} {count}" for pod, count in r["per_pod"].items())
     return Told(f"The load is over: {plural(r['requests'], 'request')}", f"served by {listed(pods)}")
+
+
+@sentence("aws.request")
+def aws_request(r: Record) -> Told:
+    outcome = f"refused, {r['error']}" if "error" in r else "done"
+    took = milliseconds(r["duration_ms"])
+    return Told(
+        f"AWS API: {r['service']} {r['operation']} for {r['caller']}: {outcome}", f"answered after {took}"
+    )

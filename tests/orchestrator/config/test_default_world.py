@@ -54,16 +54,17 @@ def test_mistakes_that_people_make_are_told_once_each():
     assert faults_with("cni: cni-node-2", "cni: cni") == [
         "elements.node-2.cni: there is no element 'cni', did you mean 'cni-node-1'?"
     ]
-    assert faults_with(
-        "address: 10.0.0.10/24, gateway: 10.0.0.1}", "address: 10.0.0.10/24, gateway: 10.0.1.1}"
-    ) == ["elements.alb-1a.interface.gateway: 10.0.1.1 is no neighbour in 10.0.0.0/24"]
     assert faults_with("certificates: [packet-journey.com]", "certificates: [packet journey]") == [
-        "elements.alb-1a.load_balancer.listeners[0].certificates[0]: "
-        "'packet journey' is not a domain name such as packet-journey.com"
+        "elements.aws-api.certificates[0]: 'packet journey' is not a domain name such as packet-journey.com"
     ]
-    assert faults_with("load_balancing.algorithm.type: least", "load_balancing.algorithm.typ: least") == [
-        "elements.alb-1a.load_balancer.target_groups.nginx.attributes.load_balancing.algorithm.typ: "
-        "unknown key, did you mean 'load_balancing.algorithm.type'?"
+    assert faults_with("load_balancer_nodes: {alb-1a:", "load_balancer_nodes: {alb-1c:") == [
+        "elements.aws-api.load_balancer_nodes.alb-1c: there is no element 'alb-1c', did you mean 'alb-1b'?"
+    ]
+    assert faults_with(
+        "hosted_zones: [zones/packet-journey.com.zone]", "hosted_zones: [zones/nope.zone]"
+    ) == [
+        "elements.aws-api.hosted_zones[0]: there is no file 'zones/nope.zone' beside the world file, "
+        "did you mean 'zones/com.zone'?"
     ]
 
 

@@ -498,3 +498,77 @@ def test_transforms_are_kept_replaced_and_reset(bed: Bed):
     bed.ask("ModifyRule", RuleArn=rule, ResetTransforms=True)
     assert "transforms" not in document(bed, listener)["rules"][0]
     assert bed.refused("ModifyRule", RuleArn=rule)[0] == "ValidationError"
+
+
+# ---- gates before an action -------------------------------------------------------------------------
+
+OIDC: dict[str, Any] = {
+    "Issuer": "https://idp.example.com",
+    "AuthorizationEndpoint": "https://idp.example.com/authorize",
+    "TokenEndpoint": "https://idp.example.com/token",
+    "UserInfoEndpoint": "https://idp.example.com/userinfo",
+    "ClientId": "web",
+    "ClientSecret": "a secret",
+}
+
+
+def login(**config: Any) -> dict[str, Any]:
+    return {"Type": "authenticate-oidc", "Order": 1, "AuthenticateOidcConfig": {**OIDC, **config}}
+
+
+def token(**config: Any) -> dict[str, Any]:
+    whole = {"JwksEndpoint": "https://idp.example.com/jwks", "Issuer": "https://idp.example.com", **config}
+    return {"Type": "jwt-validation", "Order": 1, "JwtValidationConfig": whole}
+
+
+def test_a_login_has_its_defaults_and_keeps_its_secret(bed: Bed):
+    listener = bed.listener(bed.load_balancer(), fixed(), 443, **HTTPS)
+    last = {**fixed(), "Order": 2}
+    (rule,) = bed.ask(
+        "CreateRule", ListenerArn=listener, Priority=1, Conditions=PATH, Actions=[last, login()]
+    )["Rules"]
+    shown = rule["Actions"][0]["AuthenticateOidcConfig"]
+    assert "ClientSecret" not in shown
+    assert (shown["Scope"], shown["SessionTimeout"], shown["OnUnauthenticatedRequest"]) == (
+        "openid",
+        604_800,
+        "authenticate",
+    )
+    again = login(UseExistingClientSecret=True, Scope="openid email")
+    del again["AuthenticateOidcConfig"]["ClientSecret"]
+    bed.ask("ModifyRule", RuleArn=rule["RuleArn"], Actions=[again, last])
+    kept = bed.tables.values()["elbv2/rules"][rule["RuleArn"]]["Rule"]["Actions"][0]["AuthenticateOidcConfig"]
+    assert (kept["ClientSecret"], kept["Scope"]) == ("a secret", "openid email")
+    assert "UseExistingClientSecret" not in kept
+
+
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        (login(Issuer="http://idp.example.com"), "'Issuer' must be a full URL"),
+        (login(ClientId=""), "The 'client id' field must be between 1 and 1024 characters in length"),
+        (login(ClientSecret=""), "A client secret must be specified"),
+        (login(AuthenticationRequestExtraParams={str(n): "x" for n in range(11)}), "up to 10"),
+        (token(JwksEndpoint="jwks"), "JWKS endpoint must be a full URL"),
+        (token(Issuer=""), "issuer"),
+        (token(AdditionalClaims=[{"Name": "iss", "Format": "single-string", "Values": ["a"]}]), "by default"),
+        (token(AdditionalClaims=[{"Name": "a", "Format": "single-string", "Values": []}]), "1 to 10 values"),
+        (
+            token(AdditionalClaims=[{"Name": "a", "Format": "space-separated-values", "Values": ["a b"]}]),
+            "cannot include spaces",
+        ),
+    ],
+)
+def test_logins_and_tokens_that_cannot_be_are_refused(bed: Bed, action: dict[str, Any], message: str):
+    listener = bed.listener(bed.load_balancer(), fixed(), 443, **HTTPS)
+    done = [action, {**fixed(), "Order": 2}]
+    code, said = bed.refused("CreateRule", ListenerArn=listener, Priority=1, Conditions=PATH, Actions=done)
+    assert code == "InvalidLoadBalancerAction"
+    assert message in said
+
+
+def test_a_gate_comes_before_what_is_done(bed: Bed):
+    listener = bed.listener(bed.load_balancer(), fixed(), 443, **HTTPS)
+    done = [{**fixed(), "Order": 1}, {**token(), "Order": 2}]
+    _, said = bed.refused("CreateRule", ListenerArn=listener, Priority=1, Conditions=PATH, Actions=done)
+    assert said == "The 'fixed-response' action must be the last action to be performed"

@@ -6,7 +6,6 @@ something is carried out in one piece, kept, written into the journal (`ec2.<ope
 answered when the VPC has taken it in. What is refused changes nothing.
 """
 
-import re
 from collections.abc import Coroutine, Mapping
 from functools import partial
 from typing import Any
@@ -20,6 +19,31 @@ from actors.parts.aws_api.ec2.network_interfaces import NetworkInterfaceOperatio
 from actors.parts.aws_api.ec2.operation import Operation, Output, Parameters, check
 from actors.parts.aws_api.ec2.security_groups import SecurityGroupOperations
 from actors.parts.aws_api.plane import Handler, Plane
+
+KINDS = {
+    "CreateNetworkInterface": "ec2.create_network_interface",
+    "AttachNetworkInterface": "ec2.attach_network_interface",
+    "DetachNetworkInterface": "ec2.detach_network_interface",
+    "DeleteNetworkInterface": "ec2.delete_network_interface",
+    "ModifyNetworkInterfaceAttribute": "ec2.modify_network_interface_attribute",
+    "AssignPrivateIpAddresses": "ec2.assign_private_ip_addresses",
+    "UnassignPrivateIpAddresses": "ec2.unassign_private_ip_addresses",
+    "CreateSecurityGroup": "ec2.create_security_group",
+    "DeleteSecurityGroup": "ec2.delete_security_group",
+    "AuthorizeSecurityGroupIngress": "ec2.authorize_security_group_ingress",
+    "AuthorizeSecurityGroupEgress": "ec2.authorize_security_group_egress",
+    "RevokeSecurityGroupIngress": "ec2.revoke_security_group_ingress",
+    "RevokeSecurityGroupEgress": "ec2.revoke_security_group_egress",
+    "UpdateSecurityGroupRuleDescriptionsIngress": "ec2.update_security_group_rule_descriptions_ingress",
+    "UpdateSecurityGroupRuleDescriptionsEgress": "ec2.update_security_group_rule_descriptions_egress",
+    "AllocateAddress": "ec2.allocate_address",
+    "AssociateAddress": "ec2.associate_address",
+    "DisassociateAddress": "ec2.disassociate_address",
+    "ReleaseAddress": "ec2.release_address",
+    "CreateTags": "ec2.create_tags",
+    "DeleteTags": "ec2.delete_tags",
+}
+"""What operations that have changed something are called in the journal."""
 
 
 class Ec2:
@@ -54,7 +78,7 @@ class Ec2:
         if not operation.changes or isinstance(output, Coroutine):
             return output
         request = {key: value for key, value in parameters.items() if key not in ("DryRun", "ClientToken")}
-        self.core.context.event(f"ec2.{_snake(name)}", request=request, result=output)
+        self.core.context.event(KINDS[name], request=request, result=output)
         settled = self.core.settled()
         return output if settled is None else _when(settled, output)
 
@@ -74,8 +98,3 @@ class Ec2:
 async def _when(settled: Coroutine[Any, Any, None], output: Output) -> Output:
     await settled
     return output
-
-
-def _snake(name: str) -> str:
-    """`CreateNetworkInterface` as journals have it: `create_network_interface`."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
