@@ -1,6 +1,6 @@
 """What is said of an exchange: in the journal of a recorded journey, in the access log, and in the ring of errors."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from actors.protocols import alb_log
 from actors.protocols.alb_causes import Cause
@@ -96,7 +96,7 @@ def log_entry(exchange: "Exchange", status: int, now_ns: int) -> alb_log.Entry:
     return entry
 
 
-def _transformed(exchange: "Exchange", transforms: Transforms) -> dict[str, str]:
+def _transformed(exchange: "Exchange", transforms: Transforms) -> dict[str, Any]:
     """Fields 31 to 33: what a rule's transforms have made of host and URI, and whether they could."""
     outgoing = exchange.outgoing
     status = "TransformSuccess"
