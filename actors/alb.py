@@ -90,6 +90,7 @@ class Alb(Element):
             "load_balancer": None if serves is None else serves.name,
             "target_groups": {group.name: group.inspect() for group in self.orders.groups.values()},
             "listeners": [listener.name for listener in self.orders.listeners.values()],
+            "rules": {listener.name: listener.inspect() for listener in self.orders.listeners.values()},
             "connections": {
                 "client": int(node.client_connections.value),
                 "target": int(node.target_connections.value),

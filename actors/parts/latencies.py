@@ -6,7 +6,7 @@ from itertools import accumulate
 from hdrh.histogram import HdrHistogram
 
 LONGEST_US = 60_000_000
-PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9, "max": 100.0}
+PERCENTILES = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p99.9": 99.9, "max": 100.0}
 
 
 def new_histogram(digits: int = 3) -> HdrHistogram:

@@ -95,11 +95,13 @@ async def measure(world: World, domain: str, seconds: float, rounds: int) -> Fig
     return Figure("https_requests_per_s", title, "/s", value, reference, "aiohttp over loopback", 0.25)
 
 
-async def measure_many(world: World, domain: str, seconds: float, rounds: int) -> Figure:
-    """The same with a hundred pods, among which the load balancer chooses by least outstanding requests."""
-    await scale_to(world, TARGETS)
+async def measure_many(
+    world: World, domain: str, seconds: float, rounds: int, targets: int = TARGETS
+) -> Figure:
+    """The same with so many pods, among which the load balancer chooses by least outstanding requests."""
+    await scale_to(world, targets)
     value, reference = await _in_turn(world, domain, seconds, rounds)
-    key, title = f"https_requests_per_s_{TARGETS}_targets", f"HTTPS requests, {TARGETS} targets"
+    key, title = f"https_requests_per_s_{targets}_targets", f"HTTPS requests, {targets} targets"
     return Figure(key, title, "/s", value, reference, "aiohttp over loopback", 0.25)
 
 

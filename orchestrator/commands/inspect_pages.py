@@ -173,12 +173,16 @@ def _interface(interface: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def of_balancer(found: Mapping[str, Any]) -> Iterator[Section]:
-    """A node of a load balancer: the targets of each group with state and reason."""
+    """A node of a load balancer: the targets of each group with state and reason, and the rules of each listener."""
     state = found["state"]
     for name, group in state.get("target_groups", {}).items():
         how = group["algorithm"] + (", failing open" if group["fail_open"] else "")
         yield f"target group {name} ({how})", group["targets"] or ["no targets"]
-    yield from _rest(state, ("target_groups",))
+    for name, rules in state.get("rules", {}).items():
+        yield f"listener {name}", [{**rule, "conditions": rule["conditions"] or "always"} for rule in rules]
+    yield from _rest(
+        state, ("target_groups", "listeners", "rules") if state.get("rules") else ("target_groups",)
+    )
 
 
 PAGES: dict[str, Callable[[Mapping[str, Any]], Iterator[Section]]] = {

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 PLAIN_EVERY_S = 2.0
 BAR_WIDTH = 30
-PERCENTILES = ("p50", "p90", "p99", "p99.9", "max")
+PERCENTILES = ("p50", "p90", "p95", "p99", "p99.9", "max")
 
 Status = dict[str, Any]
 

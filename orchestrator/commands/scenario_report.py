@@ -124,7 +124,7 @@ def _compared(variants: dict[str, Summary]) -> "RenderableType":
     """The variants side by side."""
     from rich.table import Table
 
-    titles = ("p50 ms", "p99 ms", "errors", "most outstanding", "largest share", "smallest share")
+    titles = ("p50 ms", "p95 ms", "p99 ms", "errors", "most outstanding", "largest share", "smallest share")
     table = Table("variant", *(_right(title) for title in titles), box=None, padding=(0, 2, 0, 0))
     for name, variant in variants.items():
         latency, pods = variant["load"]["latency_ms"], variant["pods"]
@@ -132,7 +132,7 @@ def _compared(variants: dict[str, Summary]) -> "RenderableType":
         most = max((pod["outstanding"]["max"] for pod in pods), default=0)
         table.add_row(
             name,
-            *(f"{latency[key]:.1f}" if latency else "-" for key in ("p50", "p99")),
+            *(f"{latency[key]:.1f}" if latency else "-" for key in ("p50", "p95", "p99")),
             f"{sum(variant['load']['errors'].values()):,}",
             str(most),
             f"{max(shares):.1%}",

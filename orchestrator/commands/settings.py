@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator.commands.options import Json, the_world
-from orchestrator.commands.terminal import out, print_json, say
+from orchestrator.commands.terminal import pages, print_json, say
 
 Words = Annotated[
     list[str],
@@ -60,7 +60,7 @@ def get(target: Target, as_json: Json = False) -> None:
     if as_json:
         print_json(found)
         return
-    console = out()
+    console = pages()
     for number, each in enumerate(found.get("resources", [found])):
         if number:
             console.print()

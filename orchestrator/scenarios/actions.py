@@ -6,7 +6,7 @@ from typing import Any
 
 from actors.element import CallFailed
 from orchestrator.control.api import RequestFailed
-from orchestrator.kubernetes.workloads import is_scaled
+from orchestrator.kubernetes.workloads import is_scaled, progress
 from orchestrator.scenarios.models import (
     Action,
     KillAction,
@@ -44,7 +44,7 @@ async def _until_scaled(scene: Scene, name: str) -> None:
     while True:
         found = await cluster.get("Deployment", own, namespace if slash else "default")
         replicas = found["spec"].get("replicas", 1)
-        if is_scaled(found) and await _in_service(scene, replicas):
+        if is_scaled(found) and progress(found).done and await _in_service(scene, replicas):
             await scene.settled()
             return
         if waited_s >= PATIENCE_S:

@@ -21,6 +21,7 @@ from orchestrator.config.tree import Entry, NotYaml, read_tree
 from orchestrator.control.api import RequestFailed
 from orchestrator.scenarios.models import Scenario, Threshold
 from orchestrator.scenarios.thresholds import complaints
+from orchestrator.settings import deployments
 from orchestrator.settings.words import DEPLOYMENT, POD, Target, as_text, from_mapping, target_of
 
 Fault = tuple[ConfigPath, bool, str]
@@ -128,10 +129,8 @@ def _target_faults(target: Target, values: dict[str, str]) -> Iterator[tuple[str
                 yield key, str(error).startswith("unknown key"), str(error)
     if target.kind == DEPLOYMENT:
         for key, text in values.items():
-            if key != "replicas":
-                yield key, True, "unknown key; a deployment has replicas"
-            elif not text.isdecimal():
-                yield key, False, f"must be a whole number, not {text!r}"
+            if (fault := deployments.complaint(key, text)) is not None:
+                yield key, fault.startswith("unknown key"), fault
 
 
 def _action_faults(action: dict[str, Any], path: ConfigPath) -> Iterator[Fault]:

@@ -137,8 +137,8 @@ Action = Annotated[SetAction | ScaleAction | RestartAction | KillAction, Field(d
 class Variant(Part):
     """What one variant has that the others have not."""
 
-    set_: Values = Field(default={}, alias="set", description="as the scenario's own `set`, after it")
-    overrides: Values = Field(default={}, description="as the scenario's own `overrides`, after them")
+    set_: Values = Field(default={}, alias="set", description="merged into the scenario's own `set`")
+    overrides: Values = Field(default={}, description="merged into the scenario's own `overrides`")
 
 
 # ---- what must come out --------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from orchestrator.load.client import LoadClient
 from orchestrator.load.validity import Limits, doubts
 from orchestrator.operations import laptop_named
 from orchestrator.scenarios.actions import act, prepare
+from orchestrator.scenarios.loader import merged
 from orchestrator.scenarios.models import Scenario, Variant
 from orchestrator.scenarios.sampling import Outstanding
 from orchestrator.scenarios.scene import Scene
@@ -33,7 +34,7 @@ class Run:
         """The variant's figures, not judged yet."""
         scene, scenario = self._scene, self._scenario
         unsettled = await scene.settled()
-        await prepare(scene, {**scenario.set_, **self._variant.set_})
+        await prepare(scene, merged(scenario.set_, self._variant.set_))
         await self._client.start()
         await asyncio.sleep(scenario.load.warm_up / SECOND)
         timeline = asyncio.get_running_loop().create_task(self._follow_timeline())

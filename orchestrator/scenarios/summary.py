@@ -13,6 +13,8 @@ from orchestrator.settings.cluster import AsyncCluster, server_of
 from orchestrator.settings.pods import KIND as POD_KIND
 
 MOST_ERRORS = 1000
+NOBODY = "-"
+"""Who gave the answers that no pod gave."""
 PASS, FAIL, INVALID = "pass", "fail", "invalid"
 
 
@@ -22,7 +24,9 @@ async def pod_rows(scene: Scene, status: dict[str, Any], outstanding: Outstandin
     answered = status["per_pod"]
     total = sum(answered.values())
     rows = []
-    for name in sorted({*answered, *outstanding.names()}):
+    for name in sorted({*answered, *outstanding.names()} - {NOBODY}):
+        if name not in answered and ":" in name and not outstanding.of(name)["outstanding"]["max"]:
+            continue  # a target that was on its way out when the run began, and whose pod had gone
         rows.append(
             {
                 "pod": name,

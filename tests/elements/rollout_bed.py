@@ -1,7 +1,7 @@
 """A Deployment behind a load balancer that the controller has made, with requests that go on meanwhile.
 
-API server, its controllers, AWS's API, the VPC and the load balancer nodes are real; tests play the kubelets: pod `n` is
-on a node of its own, has the address 10.0.10.20 + n, and its program is a `Target`.
+API server, its controllers, AWS's API, the VPC and the load balancer nodes are real; tests play the kubelets: pod `n`
+is on a node of its own, has the address 10.0.10.20 + n, and its program is a `Target`.
 """
 
 import asyncio

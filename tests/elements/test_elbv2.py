@@ -230,3 +230,66 @@ def test_policies_are_those_of_the_nodes():
         assert policy["Ciphers"][0] == {"Name": "TLS_AES_128_GCM_SHA256", "Priority": 1}
 
     play(story)
+
+
+def test_a_load_balancer_that_is_gone_has_no_web_acl():
+    async def story(bed: Bed) -> None:
+        balancer = (await bed.load_balancer())["LoadBalancerArn"]
+        visible = {"SampledRequestsEnabled": False, "CloudWatchMetricsEnabled": False, "MetricName": "m"}
+        made = await bed.request(
+            "wafv2",
+            "CreateWebACL",
+            Name="acl",
+            Scope="REGIONAL",
+            DefaultAction={"Allow": {}},
+            VisibilityConfig=visible,
+        )
+        acl = made["Summary"]["ARN"]
+        await bed.request("wafv2", "AssociateWebACL", WebACLArn=acl, ResourceArn=balancer)
+        assert f"association/{balancer}" in bed.plane.topics.topic("web-acls").items
+        await bed.ask("DeleteLoadBalancer", LoadBalancerArn=balancer)
+        assert f"association/{balancer}" not in bed.plane.topics.topic("web-acls").items
+
+    play(story)
+
+
+def told_at_the_end(killed_after: int | None, directory: Path) -> dict[str, Any]:
+    """What the nodes have been told when a customer is done, with a kill after one of the steps."""
+    directory.mkdir()
+
+    async def story(bed: Bed) -> None:
+        _, group = await bed.served_group()
+        listener = next(key for key in bed.node().items if key.startswith("listener/")).partition("/")[2]
+        fixed = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
+        path = [{"Field": "path-pattern", "Values": ["/a"]}]
+        delay = [{"Key": "deregistration_delay.timeout_seconds", "Value": "20"}]
+        steps: list[tuple[str, dict[str, Any]]] = [
+            ("ModifyTargetGroupAttributes", {"TargetGroupArn": group, "Attributes": delay}),
+            ("RegisterTargets", {"TargetGroupArn": group, "Targets": [TARGET, {"Id": "10.0.1.20"}]}),
+            ("CreateRule", {"ListenerArn": listener, "Priority": 1, "Conditions": path, "Actions": [fixed]}),
+            ("DeregisterTargets", {"TargetGroupArn": group, "Targets": [{"Id": "10.0.1.20"}]}),
+            ("ModifyListener", {"ListenerArn": listener, "Port": 8080}),
+            ("ModifyTargetGroup", {"TargetGroupArn": group, "HealthCheckPath": "/health"}),
+        ]
+        for number, (operation, parameters) in enumerate(steps):
+            await bed.ask(operation, **parameters)
+            if number == killed_after:
+                await bed.net.host("aws-api").die()
+                await bed.sleep(0.5)
+                await bed.net.restart("aws-api")
+                await bed.begin()
+            await bed.sleep(3)
+        await bed.sleep(30)
+        told["items"] = {name: bed.node(name).items for name in ("alb-1a", "alb-1b")}
+        told["health"] = await bed.health(group)
+
+    told: dict[str, Any] = {}
+    play(story, directory)
+    for items in told["items"].values():
+        items["interface"].pop("eni")  # ids of interfaces have the time in them
+    return told
+
+
+@pytest.mark.parametrize("killed_after", range(6))
+def test_a_kill_after_any_step_changes_nothing_in_the_end(killed_after: int, tmp_path: Path):
+    assert told_at_the_end(killed_after, tmp_path / "a") == told_at_the_end(None, tmp_path / "b")

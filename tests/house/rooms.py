@@ -32,7 +32,7 @@ LOOKS_AT = {
 }
 MAY_INSTALL = {
     "wire": {"msgpack", "dns"},
-    "protocols": {"botocore", "cryptography", "dns", "h2", "httptools", "hyperframe"},
+    "protocols": {"botocore", "cryptography", "dns", "h2", "httptools", "hyperframe", "re2"},
     "units": {"pydantic"},
 }
 """Distributions that the innermost rooms may use; the others are not held to a list."""

@@ -83,6 +83,9 @@ class FakeWorld:
         self._load_s += 1.0
         return load_status(self._load_s, self._duration_s, None if self.answers_requests else 0)
 
+    async def _errors(self, limit: int) -> list[dict[str, Any]]:
+        return []
+
     async def _load_stop(self) -> None: ...
 
     def ps(self) -> dict[str, Any]:

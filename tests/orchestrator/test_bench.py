@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.bench import choice, clock, hops, https, memory, recovery, suite
+from orchestrator.bench import choice, clock, hops, https, memory, recovery, rules, suite
 from orchestrator.bench.figures import Figure, in_turn
 from orchestrator.config import default_world, load_world
 from orchestrator.world import World
@@ -50,6 +50,12 @@ def test_choosing_among_many_is_held_against_choosing_among_few():
     assert measured.reference is not None and measured.reference > 0
 
 
+def test_matching_many_rules_is_held_against_matching_one():
+    measured = rules.measure(requests=200, rounds=1)
+    assert measured.value > 0
+    assert measured.reference is not None and measured.reference > 0
+
+
 def test_the_chain_of_processes_carries_packets():
     measured = hops.measure(seconds=0.2, rounds=1)
     assert measured.value > 0
@@ -62,4 +68,6 @@ async def test_the_figures_of_a_running_world():
         assert pods.reference is not None and 1e6 < pods.reference < pods.value
         requests = await https.measure(world, "packet-journey.com", seconds=0.3, rounds=1)
         assert requests.value > 0
+        among = await https.measure_many(world, "packet-journey.com", seconds=0.3, rounds=1, targets=5)
+        assert (among.key, among.value > 0) == ("https_requests_per_s_5_targets", True)
         assert (await recovery.measure(world, suite.ROUTER, suite.BEHIND_IT)).value < recovery.GIVE_UP_S

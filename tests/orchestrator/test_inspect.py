@@ -105,6 +105,20 @@ def test_a_load_balancers_targets():
     assert section(lines, "connections") == ["client 3", "target 1"]
 
 
+def test_a_load_balancers_rules():
+    rules = [
+        {"priority": 1, "conditions": ["path-pattern is /*"], "action": "forward to nginx"},
+        {"priority": "default", "conditions": [], "action": "fixed-response 404"},
+    ]
+    lines = page(name="alb-1a", kind="alb", state={**BALANCER, "rules": {"HTTPS:443": rules}})
+    assert section(lines, "listener HTTPS:443") == [
+        "priority conditions action",
+        "1 path-pattern is /* forward to nginx",
+        "default always fixed-response 404",
+    ]
+    assert "listeners" not in lines
+
+
 def test_a_nodes_network_with_what_its_cni_agent_knows():
     lines = page(name="node-1", kind="eks_node", state=NODE, cni_agent=AGENT)
     assert section(lines, "network interfaces (ENIs)") == [

@@ -90,7 +90,7 @@ def test_keep_alive(version, connection, expected):
         (b"GET / HTTP/3.7\r\n\r\n", 505),
         (b"GET /" + b"a" * 16_400 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
         (b"GET / HTTP/1.1\r\nHost: a\r\nX-A: " + b"a" * 16_400 + b"\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X-A: aaaaaaaaaaa\r\n" * 5_000 + b"\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X-A: aaaaaaaaaaa\r\n" * 5_000 + b"\r\n", 413),
         (b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n", 400),
         (
             b"POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 9\r\n\r\nGET / XXX",

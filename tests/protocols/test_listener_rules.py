@@ -188,10 +188,15 @@ def test_conditions_that_cannot_be_carried_out(shape, complaint):
         condition_of(shape)
 
 
-@pytest.mark.parametrize("pattern", [r"(?=a)", r"(a)\1", r"(?>a)", r"a++", r"\p{L}", "(", "a{99999999999}"])
+@pytest.mark.parametrize("pattern", [r"(?=a)", r"(a)\1", r"(?>a)", r"a++", r"\p{L}", "(", "a{2,1}"])
 def test_regular_expressions_that_aws_does_not_take(pattern):
     with pytest.raises(BadPattern):
         ListenerRules([Rule(1, (Condition("path-pattern", (), regexes=(pattern,)),), DEFAULT)], DEFAULT)
+
+
+def test_no_expression_takes_long():
+    rule = Rule(1, (Condition("path-pattern", (), regexes=("^(/a+)+$",)),), DEFAULT)
+    assert ListenerRules([rule], DEFAULT).match(facts("/" + "a" * 5000 + "!")).rule.priority == 0
 
 
 def test_weighted_and_sticky_forwards_in_awss_shape():

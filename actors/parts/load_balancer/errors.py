@@ -8,6 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from actors.element import Context, Counter
+from actors.parts.load_balancer.telling import request_line, times
 from actors.protocols.alb_causes import Cause
 from actors.protocols.alb_log import moment
 from actors.protocols.balancing import State, TargetGroup
@@ -91,12 +92,12 @@ class ErrorRing:
             "cause": None if cause is None else str(cause),
             "sentence": f"The target itself answered {status}." if cause is None else cause.sentence,
             "client": exchange.client.peer,
-            "request": exchange.request_line(),
+            "request": request_line(exchange),
             "listener": exchange.client.listener.name,
             "rule": None if rule is None else rule.priority or "default",
             "target_group": None if exchange.group is None else exchange.group.name,
             "broken_off": cause is not None and exchange.head_sent,
-            **exchange.times(now_ns),
+            **times(exchange, now_ns),
         }
         if exchange.request.oddity:
             told["classification_reason"] = exchange.request.oddity

@@ -15,26 +15,19 @@ from typing import TYPE_CHECKING
 from actors.parts.load_balancer.answers import Answer, error_answer
 from actors.parts.load_balancer.routing import route
 from actors.parts.load_balancer.stickiness import Stickiness
+from actors.parts.load_balancer.target_head import take_trace
+from actors.parts.load_balancer.telling import log_entry, tell_request, tell_response
 from actors.protocols import alb_log
 from actors.protocols.alb_causes import Cause
 from actors.protocols.balancing import State, Target
 from actors.protocols.desync import BLOCKED, REASONS, Class
-from actors.protocols.forwarded_fields import (
-    Location,
-    forwarded_for,
-    host_field,
-    locate,
-    too_many_forwarded,
-    trace_id,
-    trace_root,
-)
-from actors.protocols.http1 import LAST_CHUNK, Request, Response, chunk, valid_lines
+from actors.protocols.forwarded_fields import Location, locate, too_many_forwarded
+from actors.protocols.http1 import LAST_CHUNK, Request, Response, chunk
 from actors.protocols.listener_rules import Rule
-from actors.units import MILLISECOND
 
 if TYPE_CHECKING:
     from actors.parts.load_balancer.client_side import Client
-    from actors.parts.load_balancer.h2_target import H2TargetStream
+    from actors.parts.load_balancer.h2_target_stream import H2TargetStream
     from actors.parts.load_balancer.target import TargetConnection
     from actors.parts.load_balancer.target_group import RunningGroup
 
@@ -46,9 +39,6 @@ POSTPONED = 1460
 
 A target that sends less than it has promised, and then falls silent, thus costs a 504, as AWS says, not half an answer.
 How much AWS holds is unknown."""
-
-LONG_HEAD = 7 * 1024
-"""With longer headers X-Amzn-Trace-Id is rewritten to a Root alone (ALB guide, "Request tracing")."""
 
 
 class Exchange:
@@ -128,7 +118,8 @@ class Exchange:
             )
         except ValueError:
             request.error = request.error or Cause.MALFORMED_REQUEST
-        self._tell_request()
+        if self.journey is not None:
+            tell_request(self)
         cause = request.error or self._objection()
         if cause is not None:
             self.refuse(cause)
@@ -157,68 +148,14 @@ class Exchange:
     def reusable(self) -> bool:
         """Whether the target's connection may carry other requests after this one."""
         request = self.request
-        return request.complete and not (request.oddity and REASONS[request.oddity] is Class.AMBIGUOUS)
+        return request.complete and (not request.oddity or request.keep_alive)
 
     def note_choice(self, group: "RunningGroup", target: Target) -> None:
         """The target has been chosen, for these numbers."""
         self.target = target
         self.given = (target.outstanding - 1, target.state, group.engine.counts[State.HEALTHY])
 
-    def _tell_request(self) -> None:
-        if self.journey is not None:
-            self.node.context.record(
-                "http.request",
-                journey=self.journey,
-                method=self.request.method.decode("latin-1"),
-                url=self.url(),
-                version=f"HTTP/{self.request.version.decode()}",
-                client=self.client.peer,
-            )
-
     # ---- towards the target ------------------------------------------------------------------------------
-
-    def head_for_target(self) -> bytes:
-        """The request's head as the target gets it, as far as the body's framing."""
-        request, client, node = self.request, self.client, self.node
-        fields, attributes = request.fields, node.attributes
-        self._take_trace()
-        forwarded = forwarded_for(fields.get(b"x-forwarded-for"), client.forwarded_as, attributes.xff_mode)
-        if attributes.preserve_host and self.outgoing.host == self.location.host:
-            host = b"\r\nHost: ".join((fields.get(b"host", node.dns_name), *request.hosts))
-        else:
-            host = host_field(self.outgoing, client.listener.port)
-        if request.chunked:
-            framing = b"Transfer-Encoding: chunked\r\n"
-        elif b"content-length" in fields:
-            framing = b"Content-Length: %b\r\n" % fields[b"content-length"]
-        elif request.websocket:
-            framing = b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
-        else:
-            framing = b""
-        lines = request.lines
-        if request.invalid:
-            dropping = attributes.drop_invalid_header_fields
-            lines = valid_lines(lines) if dropping else lines
-            node.count_invalid(dropping)
-        return b"%b %b HTTP/1.1\r\n%b%b%bHost: %b\r\nX-Amzn-Trace-Id: %b\r\n%b%b\r\n" % (
-            request.method,
-            self.outgoing.target,
-            b"" if forwarded is None else b"X-Forwarded-For: %b\r\n" % forwarded,
-            client.listener.forwarded_lines,
-            client.tls_lines if attributes.tls_fields else b"",
-            host,
-            self.trace,
-            framing,
-            b"".join(lines),
-        )
-
-    def _take_trace(self) -> None:
-        """The request's trace id: the journey's, or a fresh one."""
-        node, journey = self.node, self.journey
-        existing = self.request.fields.get(b"x-amzn-trace-id")
-        if existing and self.request.head_bytes > LONG_HEAD:
-            existing = None
-        self.trace = trace_id(existing, node.fresh_trace() if journey is None else trace_root(journey))
 
     def take_content(self) -> bytes:
         """What has come of the request's content and not been taken yet, as it is."""
@@ -280,7 +217,7 @@ class Exchange:
         if opening:
             if self.first_byte_ns is None:
                 self._head_came(response)
-            if _postponed(response):
+            if not response.complete and _postponed(response):
                 return
             self.head_sent = True
         self.sent_bytes += self.client.pass_on(self, response, opening)
@@ -393,92 +330,22 @@ class Exchange:
         now_ns = self.node.context.now_ns()
         group, target = self.group, self.target
         if not self.trace and self.request.method:
-            self._take_trace()
+            take_trace(self)
         if self.cause is not None or (status >= 500 and source == "target"):
             self.node.errors.note(self, status, source, now_ns)
         if group is not None and target is not None:
             group.take_back(target, self)
+        request = self.request
+        self.node.processed_bytes.value += self.sent_bytes + request.head_bytes + request.body_bytes
         self.node.count_request(group.name if group else "-", status, source)
-        self.node.log.write(alb_log.line(self._entry(status, now_ns)))
+        self.node.log.write(alb_log.line(log_entry(self, status, now_ns)))
         if self.journey is not None:
-            self._tell_response(status, source, now_ns)
+            tell_response(self, status, source, now_ns)
         self.client.exchange_over(self)
-
-    def _tell_response(self, status: int, source: str, now_ns: int) -> None:
-        cause = self.cause
-        self.node.context.record(
-            "alb.response",
-            journey=self.journey,
-            status=status,
-            target_status=self.target_status or None,
-            source=source,
-            cause=None if cause is None else str(cause),
-            sentence=None if cause is None else cause.sentence,
-            target=None if self.target is None else self.target.text,
-            bytes=self.sent_bytes,
-            **self.times(now_ns),
-        )
-
-    def times(self, now_ns: int) -> dict[str, float | None]:
-        """Where the time went: until it was sent on, from then until the head of the answer, and all of it."""
-        sent_ns, first_byte_ns = self.sent_ns, self.first_byte_ns
-        return {
-            "request_ms": None if sent_ns is None else (sent_ns - self.received_ns) / MILLISECOND,
-            "target_ms": None
-            if sent_ns is None or first_byte_ns is None
-            else (first_byte_ns - sent_ns) / MILLISECOND,
-            "total_ms": (now_ns - self.received_ns) / MILLISECOND,
-        }
-
-    def url(self) -> str:
-        """As AWS writes it: with the listener's port."""
-        listener, location = self.client.listener, self.location
-        host, target = location.host.decode("latin-1"), location.target.decode("latin-1")
-        return f"{listener.scheme}://{host}:{listener.port}{target}"
-
-    def _entry(self, status: int, now_ns: int) -> alb_log.Entry:
-        """The facts for the access log."""
-        request, group, rule = self.request, self.group, self.rule
-        origin = self.client.origin
-        if self.tunnelling:
-            origin = origin._replace(type="wss" if origin.type == "https" else "ws")
-        elif group is not None and group.protocol_version == "GRPC" and origin.type == "h2":
-            origin = origin._replace(type="grpcs")
-        return alb_log.Entry(
-            origin=origin,
-            target="-" if self.target is None else self.target.text,
-            unix_offset_ns=self.node.context.unix_ns() - now_ns,
-            received_ns=self.received_ns,
-            sent_ns=self.sent_ns,
-            first_byte_ns=self.first_byte_ns if self.head_sent else None,
-            answered_ns=self.first_byte_ns if self.head_sent and self.first_byte_ns else now_ns,
-            elb_status=status,
-            target_status=self.target_status,
-            received_bytes=request.head_bytes + request.body_bytes,
-            sent_bytes=self.sent_bytes,
-            request=self.request_line(),
-            user_agent=request.user_agent.decode("latin-1"),
-            target_group_arn=group.arn if group else "-",
-            trace_id=self.trace.decode("latin-1") or "-",
-            matched_rule_priority=str(rule.priority) if rule else "-",
-            actions=self.executed or "-",
-            redirect_url=self.redirect_url,
-            error_reason=self.error_reason,
-            classification=REASONS[request.oddity] if request.oddity else "-",
-            classification_reason=request.oddity or "-",
-        )
-
-    def request_line(self) -> str:
-        """As AWS writes it: with the whole URL, and with dashes for what could not be read."""
-        method = self.request.method.decode("latin-1")
-        if not method:
-            listener = self.client.listener
-            return f"- {listener.scheme}://{self.node.dns_name.decode()}:{listener.port}- -"
-        return f"{method} {self.url()} HTTP/{self.request.version.decode()}"
 
 
 def _postponed(response: Response) -> bool:
     """Whether the little that has come of a response waits for more."""
-    if response.complete or response.chunked or response.until_close:
+    if response.chunked or response.until_close:
         return False
     return sum(map(len, response.body)) < POSTPONED

@@ -120,5 +120,7 @@ class Orders:
                     self.listeners[arn] = Listener(self._node, self.groups, document)
                 elif listener.document is not document:
                     listener.apply(document)
+                else:
+                    listener.refresh()
             except OSError as error:  # a certificate that is not there, or no certificate
                 self._refuse(f"listener/{arn}", error)

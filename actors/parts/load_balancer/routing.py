@@ -62,6 +62,8 @@ def _carry_out(exchange: "Exchange") -> None:
     rule = exchange.rule
     assert rule is not None
     action = rule.action
+    if rule.transforms is not None:
+        exchange.executes("rewrite")
     exchange.executes(action.type)
     if rule.transforms is not None and not _transform(exchange, rule.transforms):
         exchange.refuse(Cause.TRANSFORM_FAILED)

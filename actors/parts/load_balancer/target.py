@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors.element import JOURNEY
 from actors.parts.load_balancer.node import Node
+from actors.parts.load_balancer.target_head import head_for_target
 from actors.parts.load_balancer.tls import target_context
 from actors.protocols.alb_causes import Cause
 from actors.protocols.balancing import Target
@@ -47,7 +48,7 @@ class TargetConnection(asyncio.Protocol):
         exchange.connection = self
         exchange.sent_ns = self._active_ns = self._node.context.now_ns()
         self._reader.expect(exchange.request.method, exchange.request.websocket)
-        self._transport.write(exchange.head_for_target() + exchange.take_body())
+        self._transport.write(head_for_target(exchange) + exchange.take_body())
         if exchange.client.write_paused:
             self.hold_reading(True)
         exchange.client.control_reading()
@@ -124,6 +125,8 @@ class TargetConnection(asyncio.Protocol):
         self._pool.open_connections += 1
 
     def connection_lost(self, error: Exception | None) -> None:
+        if self._timer is None:
+            return  # it was never made, and whoever wanted it knows
         self._timer.cancel()
         self._node.target_connections.value -= 1
         self._pool.forget(self)

@@ -29,7 +29,14 @@ class IngressCluster:
         self._services = Informer(context, client, "Service", self._service_changed)
         self._classes = Informer(context, client, "IngressClass", self._class_changed)
         self._parameters = Informer(context, client, "IngressClassParams", self._class_changed)
-        self._informers = (self._ingresses, self._services, self._classes, self._parameters)
+        self._namespaces = Informer(context, client, "Namespace", self._namespace_changed)
+        self._informers = (
+            self._ingresses,
+            self._services,
+            self._classes,
+            self._parameters,
+            self._namespaces,
+        )
 
     def start(self) -> None:
         for informer in self._informers:
@@ -70,7 +77,7 @@ class IngressCluster:
         return [each for each in self._ingresses.all() if group in self._groups_of(each)]
 
     def _classify(self, ingress: Object) -> Class | None:
-        return class_of(ingress, self._classes.objects, self._parameters.objects)
+        return class_of(ingress, self._classes.objects, self._parameters.objects, self._namespaces.objects)
 
     def _classify_or_none(self, ingress: Object) -> Class | None:
         """One whose group cannot be said is in none: it has been told so."""
@@ -115,6 +122,11 @@ class IngressCluster:
         for ingress in list(self._ingresses.all()):
             if ingress["metadata"]["namespace"] == namespace:
                 self._touch(ingress)
+
+    def _namespace_changed(self, before: Object | None, now: Object | None) -> None:
+        labels = [(each or {"metadata": {}})["metadata"].get("labels") for each in (before, now)]
+        if self.synced and labels[0] != labels[1]:
+            self.touch_all()
 
     def _class_changed(self, before: Object | None, now: Object | None) -> None:
         if self.synced:

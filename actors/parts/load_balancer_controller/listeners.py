@@ -152,10 +152,9 @@ class Listeners:
                 Conditions=rule.conditions,
                 Actions=actions,
                 Tags=tag_list(rule.tags),
+                **({"Transforms": rule.transforms} if rule.transforms else {}),
             )
-        elif not (
-            same_conditions(has["Conditions"], rule.conditions) and same_actions(has["Actions"], actions)
-        ):
+        elif not _is_as_wanted(rule, has, actions):
             try:
                 await self._aws.call(
                     "elbv2",
@@ -163,12 +162,28 @@ class Listeners:
                     RuleArn=has["RuleArn"],
                     Conditions=rule.conditions,
                     Actions=actions,
+                    **_transforms(rule, has),
                 )
             except AwsError as error:
                 if error.code == "RuleNotFound":  # somebody else has deleted it
                     await self._set_rule(rule, listener, None, arns)
                 else:
                     raise
+
+
+def _is_as_wanted(rule: Rule, has: Object, actions: list[Object]) -> bool:
+    return (
+        same_conditions(has["Conditions"], rule.conditions)
+        and same_actions(has["Actions"], actions)
+        and (has.get("Transforms") or []) == rule.transforms
+    )
+
+
+def _transforms(rule: Rule, has: Object) -> Object:
+    """What ModifyRule must be told of transforms: new ones take the place of all, none must be said."""
+    if rule.transforms:
+        return {"Transforms": rule.transforms}
+    return {"ResetTransforms": True} if has.get("Transforms") else {}
 
 
 def _tls(listener: Listener) -> Object:

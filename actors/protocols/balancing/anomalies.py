@@ -11,7 +11,8 @@ much the minimum is, so these are ours:
   When most of them fail then failing is normal, and no single target's fault.
 - A target is anomalous when at least 3 of its requests have failed, and its failing share is surely, that is by the
   lower end of Wilson's interval at three standard errors, more than 5 points above that median.
-- Then its count begins anew. It is normal again when of at least 3 answers no more than 5 points above the median fail.
+- From then on its answers are looked at by at least 5 at a time, and it is normal again when no more than 5 points
+  above the median of those fail: what it did before it was spared does not count against it.
 - The minimum is a twentieth of a full share; on the way back the share doubles every 5 s.
 """
 
@@ -31,7 +32,7 @@ MINIMUM_WEIGHT = 0.05
 GROWTH = 2.0
 REMEMBERED = 0.75
 MINIMUM_FAILURES = 3
-MINIMUM_ANSWERS = 3
+MINIMUM_ANSWERS = 5
 MARGIN = 0.05
 STANDARD_ERRORS = 3.0
 
@@ -69,22 +70,26 @@ class Memory:
 
     def add(self, answered: int, failed: int) -> None:
         """The answers since the last time."""
-        self.answered = self.answered * REMEMBERED + answered
-        self.failed = self.failed * REMEMBERED + failed
+        remembered = REMEMBERED if self.result is Anomaly.NORMAL else 1.0
+        self.answered = self.answered * remembered + answered
+        self.failed = self.failed * remembered + failed
         self.share = self.failed / self.answered
 
     def judge(self, normal: float) -> bool:
         """Hold a target that has answered against the peers' normal share; whether its result is another one now."""
         assert self.share is not None
-        limit = normal + MARGIN
-        if self.result is Anomaly.NORMAL:
-            turned = self.failed >= MINIMUM_FAILURES and surely_at_least(self.failed, self.answered) > limit
-        else:
-            turned = self.answered >= MINIMUM_ANSWERS and self.share <= limit
-        if turned:
-            self.result = Anomaly.NORMAL if self.result is Anomaly.ANOMALOUS else Anomaly.ANOMALOUS
-            self.answered = self.failed = 0.0
-        return turned
+        limit, before = normal + MARGIN, self.result
+        if before is Anomaly.NORMAL:
+            if self.failed >= MINIMUM_FAILURES and surely_at_least(self.failed, self.answered) > limit:
+                self._turn(Anomaly.ANOMALOUS)
+        elif self.answered >= MINIMUM_ANSWERS:
+            self._turn(Anomaly.NORMAL if self.share <= limit else Anomaly.ANOMALOUS)
+        return self.result is not before
+
+    def _turn(self, result: Anomaly) -> None:
+        """This is the result, and what comes next is looked at by itself."""
+        self.result = result
+        self.answered = self.failed = 0.0
 
 
 def surely_at_least(failed: float, answered: float) -> float:
@@ -99,6 +104,8 @@ class AnomalyDetection:
 
     def __init__(self) -> None:
         self.mitigating = False
+        self.anomalous = 0
+        """AnomalousHostCount."""
         self._memories: dict[Target, Memory] = {}
         self._next_ns: int | None = None
 
@@ -111,7 +118,7 @@ class AnomalyDetection:
 
     def leave(self, target: Target) -> None:
         """It is not healthy any more."""
-        del self._memories[target]
+        self.anomalous -= self._memories.pop(target).result is Anomaly.ANOMALOUS
         target.weight = 1.0
         if len(self._memories) < MINIMUM_TARGETS:
             self._give_up()
@@ -119,6 +126,7 @@ class AnomalyDetection:
     def _give_up(self) -> None:
         """There are too few to tell who stands out."""
         self._next_ns = None
+        self.anomalous = 0
         for target in self._memories:
             self._memories[target] = Memory()
             target.weight = 1.0
@@ -136,14 +144,9 @@ class AnomalyDetection:
         return Anomaly.NORMAL if memory is None else memory.result
 
     @property
-    def anomalous(self) -> int:
-        """AnomalousHostCount."""
-        return sum(memory.result is Anomaly.ANOMALOUS for memory in self._memories.values())
-
-    @property
     def mitigated(self) -> int:
         """MitigatedHostCount."""
-        return sum(target.weight < 1.0 for target in self._memories)
+        return sum(target.weight < 1.0 for target in self._memories) if self.mitigating else 0
 
     def deadline_ns(self) -> int | None:
         """When targets are judged next."""
@@ -164,6 +167,9 @@ class AnomalyDetection:
         known = [memory.share for memory in self._memories.values() if memory.share is not None]
         normal = median_low(known or [0.0])
         turned = {target for target in fresh if self._memories[target].judge(normal)}
+        self.anomalous += sum(
+            1 if self._memories[target].result is Anomaly.ANOMALOUS else -1 for target in turned
+        )
         judged = []
         for target, memory in self._memories.items():
             before, target.weight = target.weight, self._settled(target.weight, memory.result)

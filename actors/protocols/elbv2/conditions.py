@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from actors.protocols.elbv2.validation import invalid
+from actors.protocols.listener_rules.patterns import BadPattern, expression
 
 Condition = dict[str, Any]
 
@@ -198,8 +199,8 @@ def _expressions_of(config: Mapping[str, Any]) -> list[str]:
             invalid("A condition value must be specified")
         _length(each)
         try:
-            re.compile(each)
-        except re.error as error:
+            expression(each)
+        except BadPattern as error:
             invalid(f"The regular expression '{each}' is not valid: {error}")
     return found
 

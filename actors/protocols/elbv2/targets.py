@@ -260,11 +260,9 @@ class Targets:
             by_nodes = said.get((target["Id"], target["Port"])) or said.get(
                 (target.get("Address", ""), target["Port"]), []
             )
-            described: dict[str, Any] = {
-                "Target": {key: target[key] for key in ("Id", "Port", "AvailabilityZone") if key in target},
-                "TargetHealth": self._own(target, use, now_ns) or merged(by_nodes),
-            }
-            if target["PublishAt"] is not None:
+            health = self._own(target, use, now_ns) or merged(by_nodes)
+            described: dict[str, Any] = {"Target": _shown(target, group), "TargetHealth": health}
+            if health["State"] != "unused":
                 check = group["HealthCheckPort"]
                 described["HealthCheckPort"] = str(target["Port"]) if check == "traffic-port" else check
                 if question.anomalies:
@@ -335,6 +333,12 @@ def _anomaly(descriptions: Iterable[Mapping[str, Any]]) -> dict[str, str]:
         "Result": "anomalous" if anomalous else "normal",
         "MitigationInEffect": "yes" if mitigated else "no",
     }
+
+
+def _shown(target: Record, group: Mapping[str, Any]) -> dict[str, Any]:
+    """A target as the API shows it; those that are addresses have a zone."""
+    keys = ("Id", "Port", "AvailabilityZone") if group["TargetType"] == "ip" else ("Id", "Port")
+    return {key: target[key] for key in keys if key in target}
 
 
 def _given(target: Mapping[str, Any]) -> tuple[str, int | None]:

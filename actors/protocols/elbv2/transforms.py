@@ -3,12 +3,13 @@
 `SUPPORTED` says which of them the nodes carry out; others are refused when a rule is made.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from actors.protocols.aws.errors import AwsError
 from actors.protocols.elbv2.validation import invalid, one_of
+from actors.protocols.listener_rules import BadPattern
+from actors.protocols.listener_rules.transforms import Rewrite
 
 SUPPORTED = frozenset({"host-header-rewrite", "url-rewrite"})
 _CONFIGS = {"host-header-rewrite": "HostHeaderRewriteConfig", "url-rewrite": "UrlRewriteConfig"}
@@ -45,7 +46,7 @@ def _checked(transform: Mapping[str, Any]) -> dict[str, Any]:
                 f"A regular expression and a replacement of up to {MAX_LENGTH} characters must be specified"
             )
     try:
-        re.compile(expression)
-    except re.error as error:
+        Rewrite.of(expression, replacement)
+    except BadPattern as error:
         invalid(f"The regular expression '{expression}' is not valid: {error}")
     return {"Type": kind, own: {"Rewrites": [{"Regex": expression, "Replace": replacement}]}}

@@ -6,13 +6,21 @@ both lengths: each `*` gives way to the first place where what follows it fits, 
 
 import re
 from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 Like = Callable[[str], object]
 """Says whether a text is like the pattern: true or false, as truth goes."""
 
-_NOT_AT_AWS = re.compile(r"(?<!\\)(?:\\\\)*(?:\(\?(?![:iPms])|\(\?P[=>]|\\[1-9]|\\[pP]\{|[*+?}]\+|\\[GXRK])")
-"""Lookaround, backreferences, atomic groups, possessive quantifiers, Unicode classes (ALB guide, rule transforms)."""
+_UNICODE_CLASS = re.compile(r"(?<!\\)(?:\\\\)*(\\[pP])")
+
+
+class Expression(Protocol):
+    """A compiled regular expression; `search` gives what it found, with `start`, `end` and the groups."""
+
+    groups: int
+
+    def search(self, text: str) -> Any: ...
 
 
 class BadPattern(ValueError):
@@ -81,14 +89,27 @@ def wildcards_in(pattern: str, escapes: bool = False) -> int:
     return len(_marks(pattern, escapes))
 
 
-def expression(pattern: str, *, ignore_case: bool = False) -> re.Pattern[str]:
-    """A regular expression as AWS takes them; raises `BadPattern`."""
-    if unsupported := _NOT_AT_AWS.search(pattern):
-        raise BadPattern(f"regular expression {pattern!r}: {unsupported[0]!r} is not supported")
+def expression(pattern: str, *, ignore_case: bool = False) -> Expression:
+    """A regular expression as AWS takes them; raises `BadPattern`.
+
+    RE2 is what it takes: no expression of a user can keep a node busy for long, because it searches in linear time, and
+    it lacks what AWS says that its own lacks: lookaround, backreferences, atomic groups, possessive quantifiers.
+    """
+    import re2  # only rules with regular expressions pay for loading it
+
+    if found := _UNICODE_CLASS.search(pattern):
+        raise BadPattern(f"regular expression {pattern!r}: {found[1]} is not supported")
+    options = re2.Options()
+    options.log_errors = False
+    options.dot_nl = True
+    options.case_sensitive = not ignore_case
     try:
-        return re.compile(pattern, re.DOTALL | (re.IGNORECASE if ignore_case else 0))
-    except (re.error, OverflowError, RecursionError) as error:
-        raise BadPattern(f"regular expression {pattern!r}: {error}") from None
+        compiled: Expression = re2.compile(pattern, options)
+    except re2.error as error:
+        why = error.args[0]
+        told = why.decode("utf-8", "replace") if isinstance(why, bytes) else why
+        raise BadPattern(f"regular expression {pattern!r}: {told}") from None
+    return compiled
 
 
 def normalised(path: str) -> str:

@@ -6,13 +6,13 @@ A rewrite does not change which rule holds. Source: ALB user guide, "Transforms 
 import re
 from typing import NamedTuple
 
-from actors.protocols.listener_rules.patterns import BadPattern, expression
+from actors.protocols.listener_rules.patterns import BadPattern, Expression, expression
 
 
 class Rewrite(NamedTuple):
     """Replaces the first find of an expression; `$1` to `$9` in the replacement are the expression's groups."""
 
-    regex: re.Pattern[str]
+    regex: Expression
     replace: str
 
     @classmethod

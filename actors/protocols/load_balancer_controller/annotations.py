@@ -22,7 +22,7 @@ KNOWN = frozenset((
     "target-node-labels", "auth-type",
 ))
 # fmt: on
-KNOWN_FAMILIES = ("actions.", "conditions.", "listener-attributes.")
+KNOWN_FAMILIES = ("actions.", "conditions.", "transforms.", "listener-attributes.")
 """Suffixes that go on with a name."""
 
 NOT_OFFERED = {
@@ -44,7 +44,6 @@ NOT_OFFERED = {
 }
 NOT_OFFERED_FAMILIES = {
     "auth-": "the load balancer does not authenticate",
-    "transforms.": "requests are not rewritten",
     "frontend-nlb-": "there are no Network Load Balancers",
     "target-control-port.": "there is no target optimizer",
 }

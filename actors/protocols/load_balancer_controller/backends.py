@@ -1,4 +1,4 @@
-"""`actions.<name>` and `conditions.<name>`: JSON in annotations, into the API's shapes.
+"""`actions.<name>`, `conditions.<name>`, `transforms.<name>`: JSON in annotations, into the API's shapes.
 
 Source: pkg/ingress/enhanced_backend_types.go. Go reads JSON without looking at the case of keys: `redirectConfig` and
 `RedirectConfig` are both good.
@@ -16,6 +16,10 @@ USE_ANNOTATION = "use-annotation"
 NO_SERVICE = "Backend service does not exist"
 NO_ACTION = "Backend action does not exist"
 
+TRANSFORM_CONFIGS = {
+    "host-header-rewrite": "HostHeaderRewriteConfig",
+    "url-rewrite": "UrlRewriteConfig",
+}
 CONDITION_CONFIGS = {
     "host-header": "HostHeaderConfig",
     "path-pattern": "PathPatternConfig",
@@ -31,6 +35,7 @@ _FIELDS = {
         "Host", "Path", "Port", "Protocol", "Query", "StatusCode", "ContentType", "MessageBody", "TargetGroups",
         "ServiceName", "ServicePort", "Weight", "TargetGroupStickinessConfig", "Enabled", "DurationSeconds", "Field",
         *CONDITION_CONFIGS.values(), "Values", "RegexValues", "HttpHeaderName", "Key", "Value",
+        *TRANSFORM_CONFIGS.values(), "Rewrites", "Regex", "Replace",
     )
 }  # fmt: skip
 _STATUS = "StatusCode"
@@ -115,6 +120,23 @@ def conditions(annotations: Annotations, name: str) -> list[Object]:
             raise BuildError(f"unknown condition field: {field}")
         if CONDITION_CONFIGS[field] not in each:
             config = CONDITION_CONFIGS[field]
+            raise BuildError(f"missing {config[0].lower()}{config[1:]}")
+    return found
+
+
+def transforms(annotations: Annotations, name: str) -> list[Object]:
+    """What `transforms.<name>` makes of the requests that go to this backend. Raises `BuildError`."""
+    suffix = f"transforms.{name}"
+    document = annotations.document(suffix)
+    found = _spelled(document, suffix) if document is not None else []
+    if not isinstance(found, list):
+        raise BuildError(f"failed to parse json annotation, {suffix}: it must be a list")
+    for each in found:
+        kind = each.get("Type") if isinstance(each, dict) else None
+        if kind not in TRANSFORM_CONFIGS:
+            raise BuildError(f"unknown transform type: {kind}")
+        if TRANSFORM_CONFIGS[kind] not in each:
+            config = TRANSFORM_CONFIGS[kind]
             raise BuildError(f"missing {config[0].lower()}{config[1:]}")
     return found
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from actors.protocols.kubernetes.selectors import match_object
 from actors.protocols.load_balancer_controller.annotations import Annotations, BuildError
 
 Object = dict[str, Any]
@@ -57,9 +58,12 @@ class Group(NamedTuple):
 
 
 def class_of(
-    ingress: Object, classes: Mapping[str, Object], parameters: Mapping[str, Object]
+    ingress: Object,
+    classes: Mapping[str, Object],
+    parameters: Mapping[str, Object],
+    namespaces: Mapping[str, Object],
 ) -> Class | None:
-    """None: it is another controller's. Raises `GroupError` if its class cannot be found out."""
+    """All by name. None: it is another controller's. Raises `GroupError` if its class cannot be found out."""
     annotation = (ingress["metadata"].get("annotations") or {}).get(CLASS_ANNOTATION)
     if annotation is not None:
         return Class(None, {}) if annotation == CLASS_NAME else None
@@ -82,7 +86,11 @@ def class_of(
     if of_class is None:
         missing = f'ingressclassparams.elbv2.k8s.aws "{reference["name"]}" not found'
         raise GroupError(f"invalid ingress class: {missing}")
-    return Class(found, of_class.get("spec") or {})
+    spec = of_class.get("spec") or {}
+    namespace = namespaces.get(ingress["metadata"]["namespace"]) or {"metadata": {}}
+    if not match_object(spec.get("namespaceSelector") or {}, namespace["metadata"].get("labels")):
+        raise GroupError("invalid ingress class: namespaceSelector of IngressClassParams mismatch")
+    return Class(found, spec)
 
 
 def says_two_classes(ingress: Object) -> bool:

@@ -55,6 +55,7 @@ class Rule:
     conditions: list[Object]
     actions: list[Object]
     tags: dict[str, str]
+    transforms: list[Object] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -38,9 +38,7 @@ def find_port(service: Object, port: int | str) -> Object:
     raise BuildError(f"unable to find port {port} on service {metadata['namespace']}/{metadata['name']}")
 
 
-def build(
-    around: Surroundings, member: Member, service: Object, port: int | str, tags: dict[str, str]
-) -> TargetGroup:
+def build(around: Surroundings, member: Member, service: Object, port: int | str) -> TargetGroup:
     """Raises `BuildError`. What the Service says in its annotations wins over the Ingress."""
     metadata, of_ingress = service["metadata"], member.ingress["metadata"]
     check(metadata.get("annotations") or {})
@@ -73,7 +71,7 @@ def build(
         id=f"{of_ingress['namespace']}/{of_ingress['name']}-{metadata['name']}:{port}",
         parameters=parameters,
         attributes=says.pairs("target-group-attributes"),
-        tags={**says.pairs("tags"), **_parameter_tags(member), **tags},
+        tags={**says.pairs("tags"), **_parameter_tags(member), **around.tags},
         namespace=metadata["namespace"],
         binding=_binding(around, says, service, service_port, port, parameters),
     )

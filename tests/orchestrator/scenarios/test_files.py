@@ -61,7 +61,8 @@ WRONG = [
     ("title: Is it small?", "titel: x", "3:1: titel: unknown key, did you mean 'title'?"),
     ("journey.yaml", "jurney.yaml", "4:8: world: {ROOT}/configs/jurney.yaml: no such file or directory, "
      "did you mean 'journey.yaml'?"),
-    ("replicas: 4", "replicas: four", "6:32: set.deployment/nginx.replicas: must be a whole number, not 'four'"),
+    ("replicas: 4", "replicas: four", "6:32: set.deployment/nginx.replicas: replicas is a whole number, "
+     "not 'four'"),
     ("deployment/nginx: {{replicas: 4}}", "deploiment/nginx: {{replicas: 4}}",
      "6:3: set.deploiment/nginx: 'deploiment/nginx' has no settings, did you mean 'deployment'?"),
     ("latency: 200ms,", "latncy: 200ms,", "7:17: set.pod/nginx-0.latncy: unknown key 'latncy', "

@@ -86,11 +86,25 @@ load: {stages: [{for: 30s, rate: 20/s}]}
     assert sorted(pod["as"] for pod in variant["pods"])[3:] == ["nginx-0", "nginx-1", "nginx-2"]
 
 
+def test_policies_are_set_through_the_aws_api(directory):
+    text = """\
+variants:
+  turns: {set: {alb.algorithm: round_robin}}
+  fewest: {set: {alb.load_balancing.algorithm.type: least_outstanding_requests}}
+timeline: [{at: 1s, do: set, target: alb, to: {deregistration_delay: 30}}]
+set: {pod/nginx-0: {latency: 200ms}}
+"""
+    variants = played(directory, text + LOAD)["variants"]
+    assert variants["turns"]["events"][0]["what"] == "set alb deregistration_delay=30"
+    shares = {name: [pod["share"] for pod in each["pods"]] for name, each in variants.items()}
+    assert shares["turns"] == pytest.approx([1 / 3] * 3, abs=0.01)
+    assert shares["fewest"][0] < 0.15
+
+
 def test_overrides_change_the_world(directory):
-    algorithm = "{load_balancer: {target_groups: {nginx: {attributes: {load_balancing.algorithm.type: round_robin}}}}}"
-    text = f"overrides: {{elements: {{alb-1a: {algorithm}, alb-1b: {algorithm}}}}}\n{LOAD}"
-    shares = [pod["share"] for pod in only(played(directory, text))["pods"]]
-    assert shares == pytest.approx([1 / 3] * 3, abs=0.01)
+    slow = "{images: {nginx: {service_time: {median: 20ms, p99: 21ms}}}}"
+    text = f"overrides: {{elements: {{node-1: {slow}, node-2: {slow}}}}}\n{LOAD}"
+    assert only(played(directory, text))["load"]["latency_ms"]["p50"] > 20
 
 
 @pytest.mark.parametrize(
@@ -134,11 +148,10 @@ def test_a_scenario_says_itself_what_its_load_is(directory):
 
 
 def test_what_cannot_be_set_ends_the_run(directory):
-    path = written(directory, f"set: {{alb.algorithm: round_robin}}\n{LOAD}")
+    path = written(directory, f"set: {{alb.algorithm: fastest}}\n{LOAD}")
     result = CliRunner().invoke(app, ["simulate", str(path)])
-    assert result.exit_code == 2 and result.stderr.endswith(
-        "this world has no AWS API (an element of kind aws_api)\n"
-    )
+    assert result.exit_code == 2
+    assert "calling the ModifyTargetGroupAttributes operation" in result.stderr
     path = written(directory, f"timeline: [{{at: 1s, do: kill, target: pod/nginx-7}}]\n{LOAD}")
     result = CliRunner().invoke(app, ["simulate", str(path)])
     assert result.exit_code == 2
@@ -156,3 +169,32 @@ def test_the_shipped_scenario_shows_what_least_outstanding_requests_does():
     assert [fewest["per_node"][node]["max"] for node in ("alb-1a", "alb-1b")] == [1, 1], (
         "each node counts alone"
     )
+
+
+def test_without_a_hook_a_rollout_costs_requests_and_each_has_a_cause():
+    summary = play(load_scenario(ROOT / "configs/scenarios/rollout-502s.yaml"), on_virtual_clock=True)
+    assert summary["verdict"] == "pass"
+    without, with_hook = summary["variants"].values()
+    assert with_hook["load"]["statuses"].keys() == {"200"} and with_hook["alb_errors"] == []
+    failed = sum(count for code, count in without["load"]["statuses"].items() if code[0] == "5")
+    assert failed == sum(error["count"] for error in without["alb_errors"]) > 0
+    assert all(error["cause"] != "target" and error["sentence"] for error in without["alb_errors"])
+
+
+def test_a_scenario_runs_as_processes_too(directory, monkeypatch, tmp_path):
+    """Its figures depend on the machine; what happened does not."""
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
+    text = """\
+set: {pod/nginx-0: {latency: 300ms}}
+timeline: [{at: 500ms, do: set, target: alb, to: {algorithm: round_robin}}]
+validity: {max_dispatch_lag_p99: 10s}
+load: {stages: [{for: 2s, rate: 30/s}]}
+"""
+    summary = play(load_scenario(written(directory, text)), on_virtual_clock=False)
+    assert (summary["clock"], summary["verdict"]) == ("real", "pass")
+    variant = only(summary)
+    assert variant["events"] == [{"at_s": 0.5, "what": "set alb algorithm=round_robin"}]
+    slow, *others = variant["pods"]
+    assert slow["modes"] == {"latency": "300ms"} and slow["latency_ms"]["p50"] > 300
+    assert len(others) == 2 and set(slow["per_node"]) == {"alb-1a", "alb-1b"}
+    assert variant["load"]["statuses"] == {"200": variant["load"]["offered"]}

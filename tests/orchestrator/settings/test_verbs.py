@@ -111,7 +111,10 @@ async def test_deployments_need_an_api_server_and_have_replicas():
     assert (await refused(pods, "deployment/nginx", "replicas=3")).startswith(
         "this world has no Kubernetes API"
     )
-    assert (
-        await refused(pods, "deployment/nginx", "size=3") == "unknown key 'size'; a deployment has replicas"
+    assert await refused(pods, "deployment/nginx", "size=3") == (
+        "unknown key 'size'; a deployment has preStop, replicas"
+    )
+    assert await refused(pods, "deployment/nginx", "preStop=1500ms") == (
+        "preStop: '1500ms' is not in whole seconds, such as 15s, or off"
     )
     assert await refused(pods, "deployment/nginx", "replicas=-1") == "replicas is a whole number, not '-1'"

@@ -7,7 +7,16 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from actors.protocols.balancing import Attributes, Choice, Reason, State, Target, TargetGroup, Thresholds
+from actors.protocols.balancing import (
+    Anomaly,
+    Attributes,
+    Choice,
+    Reason,
+    State,
+    Target,
+    TargetGroup,
+    Thresholds,
+)
 from tests.protocols.balancing.groups import SECOND, target_id
 
 NUMBERS = st.integers(0, 7)
@@ -165,6 +174,8 @@ class AnyHistory(RuleBasedStateMachine):
         spared = [each for each in group.targets.values() if each.weight < 1]
         assert all(each.state is State.HEALTHY for each in spared)
         assert len(spared) == group.anomalies.mitigated
+        results = [group.anomaly(each)[0] for each in group.targets.values()]
+        assert group.anomalies.anomalous == results.count(Anomaly.ANOMALOUS)
         assert not spared or (
             group.algorithm.name == "weighted_random" and group.attributes.anomaly_mitigation
         )

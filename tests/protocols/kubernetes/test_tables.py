@@ -43,6 +43,7 @@ COLUMNS = {
     "Event": ("Last_Seen Type Reason Object Message", "Subobject Source First_Seen Count Name"),
     "ConfigMap": ("Name Data Age", ""),
     "Lease": ("Name Holder Age", ""),
+    "IngressClassParams": ("Name GROUP-NAME SCHEME IP-ADDRESS-TYPE AGE", ""),
     "TargetGroupBinding": ("Name SERVICE-NAME SERVICE-PORT TARGET-TYPE AGE", "ARN"),
 }
 

@@ -70,7 +70,7 @@ def test_of_each_zone_the_first_subnet_with_room():
         ({"wafv2-acl-arn": "arn"}, "wafv2-acl-arn is not emulated: there is no AWS WAF"),
         ({"auth-type": "oidc"}, "auth-type oidc is not emulated"),
         ({"auth-idp-oidc": "{}"}, "auth-idp-oidc is not emulated"),
-        ({"transforms.web": "[]"}, "transforms.web is not emulated"),
+        ({"transforms.web": '[{"type":"x"}]'}, "unknown transform type: x"),
         ({"target-typo": "ip"}, "unknown annotation alb.ingress.kubernetes.io/target-typo"),
         ({"tags": "elbv2.k8s.aws/cluster=x"}, "tag key elbv2.k8s.aws/cluster cannot be specified"),
         ({"manage-backend-security-group-rules": "maybe", "security-groups": "sg-1"}, "failed to parse bool"),
@@ -247,7 +247,7 @@ def classed(name: str | None, annotation: str | None = None) -> Any:
 
 def test_whose_an_ingress_is():
     def find(*what: Any) -> Class | None:
-        return class_of(classed(*what), CLASSES, {"p": {"spec": {"scheme": "internal"}}})
+        return class_of(classed(*what), CLASSES, {"p": {"spec": {"scheme": "internal"}}}, {})
 
     assert find("alb") == Class(CLASSES["alb"], {})
     assert find("nginx") is None and find(None) is None
@@ -259,7 +259,12 @@ def test_whose_an_ingress_is():
     ):
         find("x")
     with pytest.raises(GroupError, match=r'ingressclassparams.elbv2.k8s.aws "p" not found'):
-        class_of(classed("with"), CLASSES, {})
+        class_of(classed("with"), CLASSES, {}, {})
+    chosen = {"p": {"spec": {"namespaceSelector": {"matchLabels": {"a": "b"}}}}}
+    with pytest.raises(GroupError, match="namespaceSelector of IngressClassParams mismatch"):
+        class_of(classed("with"), CLASSES, chosen, {})
+    labelled = {"default": {"metadata": {"labels": {"a": "b"}}}}
+    assert class_of(classed("with"), CLASSES, chosen, labelled) is not None
 
 
 def test_groups_and_their_finalizers():

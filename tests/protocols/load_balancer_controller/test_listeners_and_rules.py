@@ -290,6 +290,15 @@ def test_conditions_in_annotations_join_those_of_the_ingress():
         build(annotated(fixed, '[{"field":"colour"}]'))
 
 
+def test_transforms_in_annotations():
+    rewrite = (
+        '[{"type":"url-rewrite","urlRewriteConfig":{"rewrites":[{"regex":"^/a/(.*)","replace":"/$1"}]}}]'
+    )
+    (rule_,) = build(ingress(says={"transforms.web": rewrite})).listeners[0].rules
+    config = {"Rewrites": [{"Regex": "^/a/(.*)", "Replace": "/$1"}]}
+    assert rule_.transforms == [{"Type": "url-rewrite", "UrlRewriteConfig": config}]
+
+
 # ---- what AWS fills in -------------------------------------------------------------------------------------
 
 

@@ -20,7 +20,6 @@ from actors.parts.aws_api.ec2.operation import Operation, Output, Parameters, ch
 from actors.parts.aws_api.ec2.security_groups import SecurityGroupOperations
 from actors.parts.aws_api.plane import Handler, Plane
 
-
 KINDS = {
     "CreateNetworkInterface": "ec2.create_network_interface",
     "AttachNetworkInterface": "ec2.attach_network_interface",

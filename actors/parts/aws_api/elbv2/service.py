@@ -6,6 +6,7 @@ goes to the nodes by `Publishing` and into DNS by `ZoneFailover`; one timer stan
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from actors.element import TimerHandle
@@ -13,6 +14,7 @@ from actors.parts.aws_api.elbv2.health import Nodes, TargetHealth, ZoneFailover
 from actors.parts.aws_api.elbv2.neighbours import world_of
 from actors.parts.aws_api.elbv2.publishing import Publishing
 from actors.parts.aws_api.plane import Plane, timestamp
+from actors.protocols.aws.errors import AwsError
 from actors.protocols.elbv2.engine import Delays, Engine
 from actors.protocols.elbv2.state import State
 
@@ -59,10 +61,19 @@ class Elbv2:
 
         def handle(parameters: dict[str, Any]) -> dict[str, Any]:
             answer = self.engine.handle(operation, parameters, self._plane.context.unix_ns())
+            if operation == "DeleteLoadBalancer":
+                self._without_web_acl(parameters["LoadBalancerArn"])
             self._follow_up(configured=operation not in ("RegisterTargets", "DeregisterTargets"))
             return answer
 
         return handle
+
+    def _without_web_acl(self, load_balancer: str) -> None:
+        """A load balancer that is gone has no web ACL any longer."""
+        waf = self._plane.services.get("wafv2")
+        if waf is not None:
+            with suppress(AwsError):  # it had none
+                waf.operations["DisassociateWebACL"]({"ResourceArn": load_balancer})
 
     def _follow_up(self, configured: bool) -> None:
         """What has changed goes where it must be known; `configured`: not only targets have."""

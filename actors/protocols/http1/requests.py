@@ -1,70 +1,19 @@
-"""HTTP/1.1 messages as a proxy needs them (RFC 9112): bytes in, requests or responses out, and heads written again.
-
-How this works. A reader is fed whatever arrives. `RequestReader.requests` gets a `Request` as soon as its head is
-complete; the body's pieces are appended to `request.body` as they come, and `request.complete` says when that was
-all. So a body of any size streams through, and pipelined requests queue up in order. `ResponseReader` does the same
-for one response at a time, and has to be told the method that it answers.
-
-What the fast parser does not take as it stands is looked at again by `desync.py`, which may know how it was meant. An
-upgrade to WebSocket stops the reader behind the head: it keeps what comes until it is told to `tunnel` or to `resume`.
-
-Framing is the reader's own business: pieces are bare content, and whoever passes them on frames them again
-(`chunk`). Hop-by-hop fields (RFC 9110 section 7.6.1) end here. Limits are those of an ALB.
-"""
+"""Requests: bytes in, `Request`s out, each as soon as its head is complete."""
 
 from collections import deque
-from email.utils import formatdate
 from functools import lru_cache
 
 import httptools
 
 from actors.protocols.alb_causes import Cause
 from actors.protocols.desync import examine, framing_reason, may_go_on, suspicious, worse
-
-MAX_REQUEST_LINE = 16 * 1024
-MAX_HEADER = 16 * 1024
-MAX_REQUEST_HEAD = 64 * 1024
-MAX_RESPONSE_HEAD = 32 * 1024
-
-LAST_CHUNK = b"0\r\n\r\n"
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-# Fields that are not passed on as they are: those of this connection, and those that a proxy reads or rewrites.
-HOP_BY_HOP = frozenset(
-    [b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"]
+from actors.protocols.http1.common import (
+    MAX_HEADER,
+    MAX_REQUEST_HEAD,
+    MAX_REQUEST_LINE,
+    REQUEST_FIELDS,
+    drop_named,
 )
-REQUEST_FIELDS = HOP_BY_HOP | frozenset(
-    [
-        b"content-length",
-        b"expect",
-        b"host",
-        b"x-amzn-trace-id",
-        b"x-forwarded-for",
-        b"x-forwarded-port",
-        b"x-forwarded-proto",
-    ]
-)
-RESPONSE_FIELDS = HOP_BY_HOP | frozenset([b"content-length"])
-PERSISTENT = frozenset([b"close", b"keep-alive", b"upgrade"])
-
-
-class BadResponse(Exception):
-    """What came is not an HTTP/1 response to the request; says what is wrong."""
-
-
-class ResponseHeadTooLong(BadResponse):
-    """The head of a response is longer than an ALB takes."""
-
-
-@lru_cache(maxsize=8)
-def http_date(unix_s: int) -> str:
-    """A moment as IMF-fixdate (RFC 9110 section 5.6.7)."""
-    return formatdate(unix_s, usegmt=True)
-
-
-def chunk(piece: bytes) -> bytes:
-    """A piece of content in the chunked coding (RFC 9112 section 7.1)."""
-    return b"%x\r\n%b\r\n" % (len(piece), piece)
 
 
 class Request:
@@ -319,7 +268,7 @@ class RequestReader:
         elif b"host" not in fields and request.version == b"1.1":
             request.error = Cause.MALFORMED_REQUEST
         if b"connection" in fields:
-            _drop_named(request.lines, fields[b"connection"])
+            drop_named(request.lines, fields[b"connection"])
         self._in_body = True
         self.mid_head = False
         self.requests.append(request)
@@ -348,159 +297,3 @@ def _excess(head: bytes) -> Cause:
         return Cause.REQUEST_LINE_TOO_LONG
     longest = max(map(len, fields.split(b"\n")))
     return Cause.HEADER_TOO_LONG if longest > MAX_HEADER else Cause.HEADERS_TOO_LONG
-
-
-def valid_lines(lines: list[bytes]) -> list[bytes]:
-    """Those of a head's lines whose names are of letters, digits and hyphens."""
-    return [line for line in lines if line.partition(b":")[0].replace(b"-", b"").isalnum()]
-
-
-def _drop_named(lines: list[bytes], connection: bytes) -> None:
-    """Take out the fields that `Connection` names as being only for this connection."""
-    named = {token.strip() for token in connection.lower().split(b",")} - PERSISTENT
-    if named:
-        lines[:] = [line for line in lines if line.partition(b":")[0].lower() not in named]
-
-
-class Response:
-    """The head of one response, and the pieces of its content as they come."""
-
-    __slots__ = (
-        "body",
-        "chunked",
-        "complete",
-        "fields",
-        "head_bytes",
-        "keep_alive",
-        "lines",
-        "reason",
-        "status",
-        "trailers",
-        "until_close",
-    )
-
-    def __init__(self) -> None:
-        self.status = 0
-        self.reason = b""
-        self.head_bytes = 0
-        self.fields: dict[bytes, bytes] = {}
-        self.lines: list[bytes] = []
-        self.body: list[bytes] = []
-        self.chunked = False
-        self.until_close = False
-        self.complete = False
-        self.keep_alive = False
-        self.trailers: list[tuple[bytes, bytes]] | None = None
-        """What an HTTP/2 target has sent behind the content."""
-
-
-class ResponseReader:
-    """Reads the responses of one connection, one at a time: `expect`, then `feed` until `response.complete`.
-
-    `response` is None until the head is complete; interim (1xx) responses are skipped. Raises `BadResponse`.
-    What comes behind the end of a response is ignored and takes away its `keep_alive`. After a 101 that was asked for,
-    `rest` is what came behind its head.
-    """
-
-    def __init__(self) -> None:
-        self.response: Response | None = None
-        self._parser = httptools.HttpResponseParser(self)
-        self._next = Response()
-        self._head_only = False
-        self.rest = b""
-        self._expecting = False
-        self._upgrading = False
-        self._fed = 0
-
-    def expect(self, method: bytes, upgrading: bool = False) -> None:
-        """A request with this method has been sent, one that may switch protocols when `upgrading`."""
-        self.response = None
-        self._head_only = method == b"HEAD"
-        self._expecting = True
-        self._upgrading = upgrading
-        self._fed = 0
-
-    def feed(self, data: bytes) -> None:
-        """Take in what arrived."""
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            if self.response is None or self.response.status != 101:
-                raise BadResponse("switched protocols unasked") from None
-            self.rest = data[upgrade.args[0] :]
-        except httptools.HttpParserError as error:
-            if isinstance(error.__context__, BadResponse):
-                raise error.__context__ from None
-            raise BadResponse(str(error.__context__ or error)) from None
-        if self.response is None:
-            self._fed += len(data)
-            if self._fed > MAX_RESPONSE_HEAD:
-                raise ResponseHeadTooLong("the head is longer than 32 KB")
-
-    def end(self) -> bool:
-        """The peer has closed. Whether that completes the response."""
-        response = self.response
-        if response is None or response.complete or not response.until_close:
-            return False
-        self._complete(response)
-        return True
-
-    # ---- what the parser calls ---------------------------------------------------------------------------
-
-    def on_message_begin(self) -> None:
-        self._next = Response()
-        if not self._expecting and self.response is not None:
-            self.response.keep_alive = False
-
-    def on_status(self, reason: bytes) -> None:
-        self._next.reason += reason
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self.response is not None:
-            return  # a trailer; proxies may drop those (RFC 9110 section 6.5.1)
-        response = self._next
-        response.head_bytes += len(name) + len(value) + 4
-        lower = name.lower()
-        if lower in RESPONSE_FIELDS:
-            response.fields[lower] = value.rstrip()
-        else:
-            response.lines.append(b"%b: %b\r\n" % (name, value))
-
-    def on_headers_complete(self) -> None:
-        response = self._next
-        response.status = self._parser.get_status_code()
-        if response.status == 101 and self._upgrading and self._expecting:
-            self.response = response
-            self._complete(response)
-            return
-        if response.status < 200 or not self._expecting:
-            return
-        if response.head_bytes > MAX_RESPONSE_HEAD:
-            raise ResponseHeadTooLong("the head is longer than 32 KB")
-        response.keep_alive = self._parser.should_keep_alive()
-        fields = response.fields
-        if b"connection" in fields:
-            _drop_named(response.lines, fields[b"connection"])
-        self.response = response
-        if self._head_only:
-            self._complete(response)
-            self._parser = httptools.HttpResponseParser(
-                self
-            )  # the old one waits for a body that will not come
-        elif response.status not in (204, 304):
-            response.chunked = b"transfer-encoding" in fields
-            response.until_close = not response.chunked and b"content-length" not in fields
-
-    def on_body(self, piece: bytes) -> None:
-        if self._expecting:
-            self._next.body.append(piece)
-        elif self.response is not None:
-            self.response.keep_alive = False
-
-    def on_message_complete(self) -> None:
-        if self._expecting and self._next.status >= 200:
-            self._complete(self._next)
-
-    def _complete(self, response: Response) -> None:
-        response.complete = True
-        self._expecting = False
