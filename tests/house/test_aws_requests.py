@@ -1,6 +1,6 @@
 """Elements ask AWS as the SDKs would: their parameters, and what they get, are what botocore's models say.
 
-Real clients' requests are checked by the HTTP front; elements' are not, so that botocore need not be loaded for them."""
+Real clients' requests are checked by the HTTP front; elements' are not, lest botocore be loaded for them."""
 
 from collections.abc import Iterator
 from pathlib import Path

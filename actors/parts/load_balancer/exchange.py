@@ -335,6 +335,8 @@ class Exchange:
             self.node.errors.note(self, status, source, now_ns)
         if group is not None and target is not None:
             group.take_back(target, self)
+        request = self.request
+        self.node.processed_bytes.value += self.sent_bytes + request.head_bytes + request.body_bytes
         self.node.count_request(group.name if group else "-", status, source)
         self.node.log.write(alb_log.line(log_entry(self, status, now_ns)))
         if self.journey is not None:
