@@ -50,6 +50,13 @@ async def explain_request(world: WorldLike, request_id: str) -> dict[str, Any]:
     return _explained(known[0], records, failures[0] if failures else None)
 
 
+async def last_errors(world: WorldLike, limit: int) -> list[dict[str, Any]]:
+    """The last requests that failed, the newest first: as a node of a load balancer remembers them, with `node`."""
+    errors = await _failures(world, "")
+    errors.sort(key=lambda each: str(each["time"]), reverse=True)
+    return errors[:limit]
+
+
 def digits_of(request_id: str) -> str:
     """The hexadecimal digits by which journal and trace ids can be compared. Raises `RequestFailed`."""
     text = re.sub(r"^Root=", "", request_id.strip())
@@ -99,7 +106,7 @@ def _explained(identity: str, records: list[Record], failure: dict[str, Any] | N
 
 def _failed(failure: dict[str, Any]) -> str:
     chosen = failure.get("chosen")
-    towards = "" if chosen is None else f" of {chosen['target']}"
+    towards = "" if chosen is None else f" for target {chosen['target']}"
     return f"{failure['node']} answered {failure['status']}{towards}: {failure['sentence']}"
 
 

@@ -11,7 +11,6 @@ from actors.element import Context
 from actors.parts.aws.client import follow
 from actors.protocols.dns.authoritative import Authoritative
 from actors.protocols.dns.record_sets import zones_of
-from actors.protocols.dns.zone import BadZone, Zone
 from actors.wire import dns
 
 TOPIC = "zones"
@@ -43,10 +42,12 @@ class HostedZones:
             new.replace(self._file)
 
     def _serve(self, items: dict[str, Any]) -> None:
-        zones: dict[dns.Name, Zone] = {}
-        try:
-            zones = {zone.origin: zone for zone in zones_of(items)}
-        except BadZone as error:
-            self._context.event("dns.bad_zone", error=str(error))
-            return
-        self._engine.zones = {**zones, **self._own}
+        """Serve these zones, and those that cannot be read as they were before."""
+        zones, wrong = zones_of(items)
+        served = {zone.origin: zone for zone in zones}
+        for name, error in wrong.items():
+            self._context.event("dns.bad_zone", error=error)
+            origin = dns.name(name)
+            if (before := self._engine.zones.get(origin)) is not None:
+                served[origin] = before
+        self._engine.zones = {**served, **self._own}

@@ -4,6 +4,7 @@ Frames, header compression and windows are the `h2` library's. `Engine` steps in
 stream's faults for the whole connection's: a content length that is not kept, and a stream more than was allowed.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -39,6 +40,7 @@ _DECODED = 1024 * 1024
 _CONNECTION_FIELDS = frozenset(
     [b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"]
 )
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
 _PSEUDO = frozenset([b":method", b":scheme", b":path", b":authority"])
 
 
@@ -204,16 +206,18 @@ def request_of(headers: Headers, ended: bool) -> Request:
     return request
 
 
+def sound(name: bytes, value: bytes) -> bool:
+    """Whether a field is well formed (RFC 9113 section 8.2.1): a token in lower case, a value of one line."""
+    return (
+        _NAME.fullmatch(name) is not None
+        and not any(octet in value for octet in (b"\r", b"\n", b"\0"))
+        and value == value.strip(b" \t")
+    )
+
+
 def _take_field(request: Request, name: bytes, value: bytes) -> None:
     bare = name.replace(b"-", b"")
-    if (
-        name in _CONNECTION_FIELDS
-        or not bare
-        or name != name.lower()
-        or (name == b"te" and value != b"trailers")
-        or any(octet in value for octet in (b"\r", b"\n", b"\0"))
-        or any(octet <= 32 or octet >= 127 for octet in name)
-    ):
+    if name in _CONNECTION_FIELDS or (name == b"te" and value != b"trailers") or not sound(name, value):
         request.error = Cause.MALFORMED_REQUEST
         return
     if not bare.isalnum():
@@ -272,9 +276,7 @@ def response_of(headers: Headers, ended: bool) -> Response:
             response.status = int(value)
         elif name in RESPONSE_FIELDS:
             response.fields[name] = value
-        elif (
-            name.startswith(b":") or not name or any(octet in name + value for octet in (b"\r", b"\n", b"\0"))
-        ):
+        elif not sound(name, value):
             raise BadResponse(f"{name[:40]!r} is no field of a response")
         else:
             response.lines.append(b"%b: %b\r\n" % (name, value))

@@ -18,7 +18,39 @@ def _explain() -> None:
 
       journey explain request 1-67891233-abcdef012345678912345678
       journey explain request 67891233
+      journey explain errors
     """
+
+
+@explain.command()
+def errors(
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="So many at most.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """List the last requests that failed at the load balancer, each with its id and its cause, the newest first.
+
+    [bold]Examples[/bold]
+
+      journey explain errors
+      journey explain errors --limit 100 --json | jq .[0].cause
+    """
+    found = the_world().request("errors", limit=limit)
+    if as_json:
+        print_json(found)
+        return
+    from rich.markup import escape
+    from rich.table import Table
+
+    if not found:
+        print("no request has failed")
+        return
+    table = Table("id", "node", "status", "target", "cause", box=None, padding=(0, 2, 0, 0))
+    for each in found:
+        cause = each["cause"] or "the target's own answer"
+        table.add_row(
+            each["request_id"], each["node"], str(each["status"]), each.get("target", "-"), escape(cause)
+        )
+    pages().print(table)
 
 
 @explain.command()
@@ -55,5 +87,11 @@ def request(
     if found["failure"] is not None:
         from orchestrator.commands.inspect_blocks import blocks
 
-        for block in blocks({key: value for key, value in found["failure"].items() if value}, console.width):
+        known = {key: value for key, value in found["failure"].items() if value}
+        now = known.pop("targets_now", None)
+        for block in blocks(known, console.width):
             console.print(block)
+        if now:
+            console.print("\n[bold]targets, as they were when it had failed[/]")
+            for block in blocks(now, console.width):
+                console.print(block)

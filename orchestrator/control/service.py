@@ -28,6 +28,7 @@ class Service:
             "set": self.set,
             "get": self.get,
             "explain": self.explain,
+            "errors": self.errors,
             "down": self.request_down,
         }
         self.streams: dict[str, Stream] = {
@@ -84,6 +85,12 @@ class Service:
         from orchestrator.explaining import explain_request
 
         return await explain_request(self._world, request_id)
+
+    async def errors(self, limit: int) -> list[dict[str, Any]]:
+        """The last requests that failed."""
+        from orchestrator.explaining import last_errors
+
+        return await last_errors(self._world, limit)
 
     async def request_down(self) -> dict[str, Any]:
         self.down.set()

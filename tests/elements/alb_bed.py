@@ -266,8 +266,10 @@ class Bed:
         self.talks.append(talk)
         return talk
 
-    async def connect_securely(self, **options: Any) -> Talk:
+    async def connect_securely(self, alpn: str | None = None, **options: Any) -> Talk:
         context = ssl.create_default_context(cafile=self.directory / "ca.pem")
+        if alpn is not None:
+            context.set_alpn_protocols([alpn])
         return await self.connect(443, ssl=context, **options)
 
     async def ask(self, data: bytes = GET, method: bytes = b"GET") -> Response:

@@ -1,6 +1,7 @@
 """Target groups whose protocol version is HTTP2 or gRPC."""
 
 import asyncio
+from random import Random
 
 import pytest
 from h2.settings import SettingCodes, Settings
@@ -323,3 +324,34 @@ def test_464_grpc_to_http1_targets(bed):
 
     run_h2(bed, story)
     assert causes(bed) == ["GrpcToHttp1Targets"]
+
+
+def test_spoiled_answers_cost_their_request_and_no_other(bed, caplog):
+    speaking = speak_h2(bed)
+    bed.items["load-balancer"]["attributes"]["idle_timeout.timeout_seconds"] = "5"
+    dice = Random(3)
+
+    def answer(serving, stream):
+        serving.engine.send_headers(stream, [(":status", "200"), ("content-length", "5"), ("x", "y" * 30)])
+        serving.engine.send_data(stream, b"hello", end_stream=True)
+        data = bytearray(serving.engine.data_to_send())
+        for _ in range(dice.randint(1, 3)):
+            at = dice.randrange(len(data))
+            if dice.random() < 0.7:
+                data[at] = dice.randrange(256)
+            else:
+                data[at:at] = dice.randbytes(dice.randint(1, 5))
+        serving.transport.write(bytes(data))
+
+    async def story(talk):
+        for _ in range(120):
+            speaking.answer = staticmethod(answer)
+            spoiled = await talk.fetch()
+            assert spoiled.reset is not None or 200 <= spoiled.status < 600
+            speaking.answer = staticmethod(reply())
+            assert (await talk.fetch()).status in (200, 502, 504)
+        await asyncio.sleep(20)
+
+    run_h2(bed, story)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+    assert bed.net.element("alb").inspect()["connections"]["target"] == 0

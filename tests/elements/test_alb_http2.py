@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -401,3 +402,46 @@ def test_any_header_list_is_a_request_or_has_a_cause(headers, ended):
         assert request.method and request.target[:1] in (b"/", b"*")
         head = b"".join(request.lines)
         assert head.count(b"\r\n") == len(request.lines)
+
+
+def spoiled(dice: Random) -> bytes:
+    """What a client might say, with a few octets wrong, missing or too many."""
+    talk = H2Talk()
+    engine = talk.engine
+    engine.initiate_connection()
+    fields = [(":method", "POST"), (":scheme", "https"), (":path", "/"), (":authority", "a"), ("x", "y" * 50)]
+    engine.send_headers(1, fields)
+    engine.send_data(1, b"abc", end_stream=True)
+    engine.send_headers(3, [*fields, ("content-length", "3")])
+    engine.send_data(3, b"abc")
+    engine.ping(b"12345678")
+    engine.reset_stream(3)
+    engine.send_headers(5, fields, end_stream=True)
+    engine.increment_flow_control_window(100)
+    data = bytearray(engine.data_to_send())
+    for _ in range(dice.randint(1, 4)):
+        at = dice.randrange(24, len(data))
+        match dice.randrange(3):
+            case 0:
+                data[at] = dice.randrange(256)
+            case 1:
+                del data[at : at + dice.randint(1, 9)]
+            case _:
+                data[at:at] = dice.randbytes(dice.randint(1, 9))
+    return bytes(data)
+
+
+def test_spoiled_frames_harm_nobody_else(bed, caplog):
+    async def story(talk):
+        dice = Random(7)
+        bed.target().patient = True
+        for _ in range(150):
+            other = await bed.connect_securely(server_hostname="example.com", alpn="h2")
+            other.transport.write(spoiled(dice))
+        await asyncio.sleep(1)
+        assert (await talk.fetch()).status == 200
+        await asyncio.sleep(200)
+
+    run_h2(bed, story)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+    assert bed.net.element("alb").inspect()["connections"]["client"] == 0

@@ -318,6 +318,14 @@ def test_anomaly_detection_is_told_when_it_is_asked_for(tmp_path):
     assert bed.metric("journey_alb_mitigated_targets", target_group="web-group") == 1
 
 
+def test_bytes_of_requests_and_answers_are_counted(tmp_path):
+    bed = Bed(tmp_path)
+    bed.run(bed.ask())
+    [line] = bed.log()
+    received, sent = line.split()[10:12]
+    assert bed.metric("journey_alb_processed_bytes_total") == int(received) + int(sent)
+
+
 def test_what_inspect_tells_of_a_target(tmp_path):
     bed = Bed(tmp_path)
 

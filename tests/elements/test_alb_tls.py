@@ -3,8 +3,15 @@
 import asyncio
 import ssl
 import warnings
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from actors.parts.load_balancer.tls import POLICIES, server_context
 from actors.parts.load_balancer.tls_policies import for_targets
@@ -54,6 +61,67 @@ def shaken(server: ssl.SSLContext, **limits) -> tuple[str | None, str]:
     cipher = ends[0].cipher()
     assert cipher is not None
     return ends[0].version(), cipher[0]
+
+
+def write_certificate(directory: Path, file: str, key: Any, days: int, *names: str) -> None:
+    """A certificate signed by its own key, as `certs/<file>.pem` holds it."""
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, file)])
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(began)
+        .not_valid_after(began + timedelta(days=days))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    plain = serialization.NoEncryption()
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    text = certificate.public_bytes(serialization.Encoding.PEM) + private
+    (directory / f"{file}.pem").write_bytes(text)
+
+
+def test_of_several_certificates_the_better_is_shown(tmp_path):
+    strong, weak = rsa.generate_private_key(65537, 3072), rsa.generate_private_key(65537, 2048)
+    names = ("a.org", "*.a.org")
+    write_certificate(tmp_path, "default", weak, 10, "other.org")
+    write_certificate(tmp_path, "weak", weak, 9000, *names)
+    write_certificate(tmp_path, "strong", strong, 10, *names)
+    write_certificate(tmp_path, "longer", strong, 900, *names)
+    write_certificate(tmp_path, "curve", ec.generate_private_key(ec.SECP256R1()), 10, "a.org")
+
+    def shown(name: str | None, *domains: str) -> str:
+        context = server_context("ELBSecurityPolicy-TLS13-1-2-2021-06", tmp_path, ["default", *domains])
+        return shown_to(context, name)
+
+    assert shown("a.org", "weak", "strong") == "strong"
+    assert shown("a.org", "strong", "longer", "weak") == "longer"
+    assert shown("A.ORG", "weak", "curve", "longer") == "curve"
+    assert shown("www.a.org", "weak", "curve") == "weak"
+    assert shown("x.www.a.org", "weak", "curve") == "default"
+    assert shown(None, "weak", "curve") == "default"
+
+
+def shown_to(server: ssl.SSLContext, name: str | None) -> str:
+    """The certificate, by its file, that a client sees who asks for this name."""
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    pipes = [ssl.MemoryBIO() for _ in range(2)]
+    ends = [
+        client.wrap_bio(pipes[0], pipes[1], server_hostname=name),
+        server.wrap_bio(pipes[1], pipes[0], server_side=True),
+    ]
+    for _ in range(4):
+        for end in ends:
+            with suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+    data = ends[0].getpeercert(binary_form=True)
+    assert data is not None
+    [common_name] = x509.load_der_x509_certificate(data).subject
+    return str(common_name.value)
 
 
 @pytest.mark.parametrize("policy", POLICIES)

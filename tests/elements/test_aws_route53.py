@@ -291,3 +291,22 @@ def test_lists_come_in_pages():
         assert names[:2] == [(ZONE, "CNAME"), (ZONE, "NS")]
 
     play(story)
+
+
+def test_hosted_zones_have_tags(tmp_path: Path):
+    async def story(world: Zoned) -> None:
+        zone = (await world.zone_id()).split("/")[2]
+        which = {"ResourceType": "hostedzone", "ResourceId": zone}
+        tags = [{"Key": "team", "Value": "web"}, {"Key": "stage", "Value": "test"}]
+        await world.request("route53", "ChangeTagsForResource", **which, AddTags=tags)
+        await world.request("route53", "ChangeTagsForResource", **which, RemoveTagKeys=["stage"])
+        await world.net.host("aws-api").die()
+        await world.net.restart("aws-api")
+        listed = await world.request("route53", "ListTagsForResource", **which)
+        assert listed["ResourceTagSet"] == {**which, "Tags": tags[:1]}
+        with pytest.raises(AwsError, match="NoSuchHostedZone"):
+            await world.request(
+                "route53", "ListTagsForResource", ResourceType="hostedzone", ResourceId="ZNOPE"
+            )
+
+    play(story, tmp_path)

@@ -16,7 +16,8 @@ class Bed(node_bed.Bed):
 
     def surround(self) -> None:
         config = ipam_bed.vpc_config("m5.large", "10.0.10.0/24", (node_bed.NODE_ADDRESS,))
-        self.net.add("vpc", "vpc", config)
+        self.net.add("aws-api", "aws_api", {})
+        self.net.add("vpc", "vpc", {**config, "aws_api": "aws-api"})
         self.net.add("cni", "cni_agent", {"node": "node-1"})
         self.net.link("eni", ("node-1", "eth0"), ("vpc", "node-1"), delay="50us", mtu=9001)
 

@@ -263,20 +263,35 @@ def test_while_all_workers_serve_connections_wait_in_the_accept_queue(tmp_path):
 
 
 def test_worker_connections_are_not_enough(tmp_path):
+    """Those that are idle make room, the one that has been so longest first; who finds all of them busy is rejected."""
     bed = Bed(tmp_path, worker_connections=2)
 
     async def story():
-        talks = [await bed.connect() for _ in range(3)]
-        await talks[2].lost.wait()
-        assert (await talks[1].ask(GET)).status == 200
+        talks = [await bed.connect() for _ in range(2)]
+        assert (await talks[0].ask(GET)).status == 200
+        talks.append(await bed.connect())
+        await talks[1].lost.wait()
+        assert not talks[0].lost.is_set()
+        await bed.call("set", latency="100ms")  # the worker goes on meanwhile
+        answers = [asyncio.ensure_future(talks[number].ask(GET)) for number in (0, 2)]
+        await bed.sleep(0.01)
+        talks.append(await bed.connect())
+        await talks[3].lost.wait()
+        assert [(await answer).status for answer in answers] == [200, 200]
         for talk in talks:
             talk.transport.abort()
+        await bed.sleep(2)
 
     bed.run(story())
     metrics = bed.net.host("nginx").metrics.values()
     assert metrics['journey_pod_rejected_connections_total{pod="nginx-0"}'] == 1
-    assert metrics['journey_pod_requests_total{code_class="2xx",pod="nginx-0"}'] == 1
+    assert metrics['journey_pod_requests_total{code_class="2xx",pod="nginx-0"}'] == 3
     assert metrics['journey_pod_inflight_requests{pod="nginx-0"}'] == 0
+    said = [line.split("[", 1)[1] for line in bed.lines() if "not enough" in line]
+    assert said == [
+        "warn] 1#1: 2 worker_connections are not enough, reusing connections",
+        "alert] 1#1: 2 worker_connections are not enough",
+    ]
 
 
 def test_a_client_that_goes_does_not_hurt(tmp_path):

@@ -31,7 +31,8 @@ class Cluster(Bed):
         alb = {"port": "alb", "subnet": "private", "private_ips": [ALB], "security_groups": ["nodes"]}
         interfaces = {**vpc["network_interfaces"], ALB_ENI: alb}
         vpc |= {"network_interfaces": interfaces, "security_groups": {"nodes": anything}}
-        self.net.add("vpc", "vpc", vpc)
+        self.net.add("aws-api", "aws_api", {})
+        self.net.add("vpc", "vpc", {**vpc, "aws_api": "aws-api"})
         image = {"present": True, "service_time": {"distribution": "constant", "value": "1ms"}}
         node = {
             "instance_type": "m5.large",

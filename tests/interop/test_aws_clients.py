@@ -169,6 +169,7 @@ async def in_pieces(body: str) -> AsyncIterator[bytes]:
         ({"Authorization": "Basic eA=="}, IDENTITY, 400, "IncompleteSignature"),
         ({"Authorization": SIGNED.replace("/sts", "")}, IDENTITY, 400, "IncompleteSignature"),
         ({"Authorization": SIGNED, "Origin": "https://example.org"}, IDENTITY, 403, "AccessDenied"),
+        ({"Authorization": SIGNED, "Host": "example.org"}, IDENTITY, 403, "AccessDenied"),
         ({"Authorization": SIGNED}, "", 400, "MissingAction"),
         ({"Authorization": SIGNED}, "Action=Nope", 400, "InvalidAction"),
         ({"Authorization": SIGNED}, "Action=GetCallerIdentity&Version=2000-01-01", 400, "InvalidAction"),

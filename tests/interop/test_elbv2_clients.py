@@ -174,7 +174,7 @@ async def test_the_cli_is_refused_in_aws_s_words(aws: Aws, made: Made):
 @needs("aws")
 async def test_the_cli_registers_a_target_and_sees_it_go(aws: Aws, made: Made):
     group, target = ("--target-group-arn", made.group), ("--targets", "Id=10.0.0.77,Port=8080")
-    delay = "Key=deregistration_delay.timeout_seconds,Value=2"
+    delay = "Key=deregistration_delay.timeout_seconds,Value=10"
     await aws.cli("elbv2", "modify-target-group-attributes", *group, "--attributes", delay)
     await aws.cli("elbv2", "register-targets", *group, *target)
 

@@ -166,7 +166,9 @@ async def test_a_failed_request_that_nobody_recorded_is_explained_by_the_node(mo
     monkeypatch.setattr(explaining, "load_kind", lambda kind: (None, Alb))
     found = await explaining.explain_request(world, "67891233")
     assert found["cause"] == "TargetClosedConnection" and found["status"] == 502
-    assert found["sentence"] == "alb-1a answered 502 of 10.0.10.20:80: The target closed the connection."
+    assert (
+        found["sentence"] == "alb-1a answered 502 for target 10.0.10.20:80: The target closed the connection."
+    )
 
 
 def test_explain_tells_the_sentence_first(running):
@@ -183,6 +185,23 @@ def test_explain_tells_the_sentence_first(running):
     told = run("explain", "request", "abcdef").stdout.splitlines()
     assert told[:3] == ["alb-1a chose it", "1-2-3", "  alb-1a: Target group nginx: chose it"]
     assert any("TargetClosedConnection" in line for line in told)
+
+
+def test_the_last_errors_are_listed_with_their_ids(running):
+    errors = [
+        {**FAILURE, "node": "alb-1a", "target": "10.0.10.20:80"},
+        {**FAILURE, "node": "alb-1b", "cause": None},
+    ]
+    client = running(errors=errors)
+    told = [" ".join(line.split()) for line in run("explain", "errors").stdout.splitlines()]
+    assert told == [
+        "id node status target cause",
+        "1-67891233-abcdef012345678912345678 alb-1a 502 10.0.10.20:80 TargetClosedConnection",
+        "1-67891233-abcdef012345678912345678 alb-1b 502 - the target's own answer",
+    ]
+    assert client.requests == [("errors", {"limit": 20})]
+    running(errors=[])
+    assert run("explain", "errors").stdout == "no request has failed\n"
 
 
 # ---- aws -------------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ class Acm:
             "ListCertificates": self._list_certificates,
             "DescribeCertificate": self._describe_certificate,
             "GetCertificate": self._get_certificate,
+            "ListTagsForCertificate": self._list_tags,
             "ImportCertificate": self._import_certificate,
         }
 
@@ -77,6 +78,11 @@ class Acm:
             "Certificate": f"{marker}{leaf}".strip(),
             "CertificateChain": "\n".join([*certificates, authority.strip()]),
         }
+
+    def _list_tags(self, parameters: Parameters) -> Output:
+        """They have none, and no operation here gives them any."""
+        self._known(parameters["CertificateArn"])
+        return {"Tags": []}
 
     def _import_certificate(self, parameters: Parameters) -> Output:
         what = "Cannot import certificates: the load balancers of this world have those that ACM has issued."

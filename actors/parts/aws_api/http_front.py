@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("actors")
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MAX_BODY = 1024 * 1024
 FORM = "application/x-www-form-urlencoded"
 _CREDENTIAL = re.compile(r"Credential=([^,\s]+)")
@@ -95,8 +96,11 @@ class HttpFront:
 
 
 def scope_of(http: web.Request) -> Scope:
-    """Raises `AwsError` if the request is not signed, or comes from a page in a browser."""
-    if "Origin" in http.headers or http.headers.get("Sec-Fetch-Site", "none") != "none":
+    """Raises `AwsError` if the request is not signed, or comes from a page in a browser.
+
+    A page can make a name of its own lead to this machine (DNS rebinding); then the host is that name."""
+    of_a_page = "Origin" in http.headers or http.headers.get("Sec-Fetch-Site", "none") != "none"
+    if of_a_page or http.url.host not in LOOPBACK:
         raise AwsError("AccessDenied", "Requests from web pages are not accepted.", 403)
     authorization = http.headers.get("Authorization")
     if authorization is None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from actors.parts.aws_api.hosted_zone_tags import HostedZoneTags
 from actors.parts.aws_api.hosted_zones import HostedZones
 from actors.parts.aws_api.plane import Handler, Output, Parameters, Plane
 from actors.parts.aws_api.resolving import addresses_of
@@ -22,6 +23,7 @@ class Route53:
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
         self._hosted = HostedZones(plane, plane.name_servers, HOSTED_ZONES.get(plane.region, ""))
+        self._tags = HostedZoneTags(plane.store.table("route53/tags"), self._key)
         self.operations: Mapping[str, Handler] = {
             "ChangeResourceRecordSets": self._change_resource_record_sets,
             "CreateHostedZone": self._create_hosted_zone,
@@ -32,6 +34,7 @@ class Route53:
             "ListHostedZones": self._list_hosted_zones,
             "ListHostedZonesByName": self._list_hosted_zones_by_name,
             "ListResourceRecordSets": self._list_resource_record_sets,
+            **self._tags.operations(),
         }
 
     def start(self) -> None:
@@ -111,6 +114,7 @@ class Route53:
             what = "The specified hosted zone contains non-required resource record sets and so cannot be deleted."
             raise AwsError("HostedZoneNotEmpty", what)
         self._hosted.remove(key)
+        self._tags.forget(key)
         return {"ChangeInfo": self._hosted.note(key, [])}
 
     def _get_hosted_zone(self, parameters: Parameters) -> Output:

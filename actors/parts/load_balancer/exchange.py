@@ -118,7 +118,8 @@ class Exchange:
             )
         except ValueError:
             request.error = request.error or Cause.MALFORMED_REQUEST
-        tell_request(self)
+        if self.journey is not None:
+            tell_request(self)
         cause = request.error or self._objection()
         if cause is not None:
             self.refuse(cause)
@@ -216,7 +217,7 @@ class Exchange:
         if opening:
             if self.first_byte_ns is None:
                 self._head_came(response)
-            if _postponed(response):
+            if not response.complete and _postponed(response):
                 return
             self.head_sent = True
         self.sent_bytes += self.client.pass_on(self, response, opening)
@@ -334,6 +335,8 @@ class Exchange:
             self.node.errors.note(self, status, source, now_ns)
         if group is not None and target is not None:
             group.take_back(target, self)
+        request = self.request
+        self.node.processed_bytes.value += self.sent_bytes + request.head_bytes + request.body_bytes
         self.node.count_request(group.name if group else "-", status, source)
         self.node.log.write(alb_log.line(log_entry(self, status, now_ns)))
         if self.journey is not None:
@@ -343,6 +346,6 @@ class Exchange:
 
 def _postponed(response: Response) -> bool:
     """Whether the little that has come of a response waits for more."""
-    if response.complete or response.chunked or response.until_close:
+    if response.chunked or response.until_close:
         return False
     return sum(map(len, response.body)) < POSTPONED

@@ -8,7 +8,7 @@ from actors.parts.load_balancer.h2_stream import SEND_BUFFER
 from actors.parts.load_balancer.target_head import head_for_target
 from actors.protocols.alb_causes import Cause
 from actors.protocols.http1 import BadResponse, Response, ResponseHeadTooLong
-from actors.protocols.http2 import Headers, Outlet, request_headers, response_of
+from actors.protocols.http2 import Headers, Outlet, request_headers, response_of, sound
 
 if TYPE_CHECKING:
     from actors.parts.load_balancer.exchange import Exchange
@@ -96,7 +96,8 @@ class H2TargetStream:
         """What stands behind the content: of gRPC, how the call went."""
         response = self.response
         if response is not None:
-            response.trailers, response.complete = trailers, True
+            response.trailers = [field for field in trailers if sound(*field)]
+            response.complete = True
             self._pass_on(response)
 
     def _pass_on(self, response: Response) -> None:

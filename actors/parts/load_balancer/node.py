@@ -50,6 +50,7 @@ class Node:
         self.target_connections = gauge("journey_alb_connections", side="target")
         self.new_connections = counter("journey_alb_new_connections_total")
         self.target_connection_errors = counter("journey_alb_target_connection_errors_total")
+        self.processed_bytes = counter("journey_alb_processed_bytes_total")
         self.client_tls_errors = counter("journey_alb_client_tls_negotiation_errors_total")
         self.target_tls_errors = counter("journey_alb_target_tls_negotiation_errors_total")
         self.rule_evaluations = counter("journey_alb_rule_evaluations_total")

@@ -1,10 +1,11 @@
 """What is said of an exchange: in the journal of a recorded journey, in the access log, and in the ring of errors."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from actors.protocols import alb_log
 from actors.protocols.alb_causes import Cause
 from actors.protocols.desync import REASONS
+from actors.protocols.listener_rules import Transforms
 from actors.units import MILLISECOND
 
 if TYPE_CHECKING:
@@ -12,18 +13,19 @@ if TYPE_CHECKING:
 
 
 def tell_request(exchange: "Exchange") -> None:
-    if exchange.journey is not None:
-        exchange.node.context.record(
-            "http.request",
-            journey=exchange.journey,
-            method=exchange.request.method.decode("latin-1"),
-            url=url(exchange),
-            version=f"HTTP/{exchange.request.version.decode()}",
-            client=exchange.client.peer,
-        )
+    """Record that a request has come."""
+    exchange.node.context.record(
+        "http.request",
+        journey=exchange.journey,
+        method=exchange.request.method.decode("latin-1"),
+        url=url(exchange),
+        version=f"HTTP/{exchange.request.version.decode()}",
+        client=exchange.client.peer,
+    )
 
 
 def tell_response(exchange: "Exchange", status: int, source: str, now_ns: int) -> None:
+    """Record how it was answered, and why if that was the load balancer's own doing."""
     cause = exchange.cause
     exchange.node.context.record(
         "alb.response",
@@ -66,7 +68,7 @@ def log_entry(exchange: "Exchange", status: int, now_ns: int) -> alb_log.Entry:
         origin = origin._replace(type="wss" if origin.type == "https" else "ws")
     elif group is not None and group.protocol_version == "GRPC" and origin.type == "h2":
         origin = origin._replace(type="grpcs")
-    return alb_log.Entry(
+    entry = alb_log.Entry(
         origin=origin,
         target="-" if exchange.target is None else exchange.target.text,
         unix_offset_ns=exchange.node.context.unix_ns() - now_ns,
@@ -88,22 +90,22 @@ def log_entry(exchange: "Exchange", status: int, now_ns: int) -> alb_log.Entry:
         error_reason=exchange.error_reason,
         classification=REASONS[request.oddity] if request.oddity else "-",
         classification_reason=request.oddity or "-",
-        **_transformed(exchange),
     )
+    if rule is not None and rule.transforms is not None:
+        entry = entry._replace(**_transformed(exchange, rule.transforms))
+    return entry
 
 
-def _transformed(exchange: "Exchange") -> dict[str, str]:
+def _transformed(exchange: "Exchange", transforms: Transforms) -> dict[str, Any]:
     """Fields 31 to 33: what a rule's transforms have made of host and URI, and whether they could."""
-    rule, outgoing = exchange.rule, exchange.outgoing
-    if rule is None or rule.transforms is None:
-        return {}
+    outgoing = exchange.outgoing
     status = "TransformSuccess"
     if exchange.cause is Cause.TRANSFORM_FAILED:
         sound = outgoing.target.startswith(b"/") and all(0x20 < octet < 0x7F for octet in outgoing.target)
         status = "TransformInvalidHost" if sound else "TransformInvalidPath"
     return {
-        "transformed_host": outgoing.host.decode("latin-1") if rule.transforms.host else "-",
-        "transformed_uri": outgoing.target.decode("latin-1") if rule.transforms.url else "-",
+        "transformed_host": outgoing.host.decode("latin-1") if transforms.host else "-",
+        "transformed_uri": outgoing.target.decode("latin-1") if transforms.url else "-",
         "request_transform_status": status,
     }
 

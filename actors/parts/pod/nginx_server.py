@@ -32,6 +32,8 @@ BIND_TRIES, BIND_RETRY_S = 5, 0.5
 ACCEPT_NS = 1000
 """How long it takes to accept a connection and look what it wants. Connections are accepted one by one, as with
 `multi_accept off`, so that what waits in the accept queue is for whichever worker is free first."""
+MOST_REUSED = 32
+"""Idle connections that are closed at a time when there are too many."""
 ANSWERED = Fate(ANSWER, None, 0)
 """What becomes of requests as long as no user meddles."""
 FIRST_WORKER_PID = 29
@@ -47,6 +49,7 @@ class NginxConnection(RequestHandler):
         self.nginx = nginx
         self.worker: Worker | None = None
         self.opened_ns = nginx.now_ns()
+        self.idle_since_ns = self.opened_ns
         self.requests = 0
         self.serves = False
         self.gone: asyncio.Future[None] | None = None
@@ -64,12 +67,16 @@ class NginxConnection(RequestHandler):
         if self.gone is not None:
             _set_done(self.gone)
 
+    def is_idle(self) -> bool:
+        """Whether it waits for a request."""
+        return not self.serves and not self._messages
+
     def close_when_idle(self) -> None:
         """Close it now, or when the request that it is busy with has been answered."""
-        if self.serves or self._messages:
-            self.close()
-        else:
+        if self.is_idle():
             self.force_close()
+        else:
+            self.close()
 
     def handle_error(
         self, request: Any, status: int = 500, exc: BaseException | None = None, message: str | None = None
@@ -219,16 +226,22 @@ class NginxServer:
             self._server.close()
 
     def _notice(self, text: str) -> None:
-        self._log.stderr(f"{_error_time(self._context.unix_ns() // SECOND)} [notice] 1#1: {text}")
+        self._log_error("notice", text)
+
+    def _log_error(self, level: str, text: str) -> None:
+        """A line of the error log, as the official image has it on stderr."""
+        self._log.stderr(f"{_error_time(self._context.unix_ns() // SECOND)} [{level}] 1#1: {text}")
 
     # ---- connections ---------------------------------------------------------------------------------------
 
     def accept(self, connection: NginxConnection, transport: Any) -> Worker | None:
-        """A worker accepts a connection; when none may have more, it is closed at once, as nginx does."""
+        """A worker accepts a connection. When none may have more, and none of those is idle, it is closed at once."""
         assert self._server is not None
         queue = self._server.accept_queue_length
         self._accept_queue.value = queue
         worker = self.workers.accept(self._context.now_ns())
+        if worker is None and self._reuse_idle():
+            worker = self.workers.accept(self._context.now_ns())
         journey = transport.get_extra_info("journey")
         if journey is not None:
             self._context.record(
@@ -253,8 +266,27 @@ class NginxServer:
         if server is not None and server.is_serving() and not self.workers.all_busy(self._context.now_ns()):
             server.resume_accepting()
 
+    def _reuse_idle(self) -> bool:
+        """Close connections that have been idle longest, for a new one's sake (nginx: ngx_drain_connections).
+
+        To a load balancer that is about to send a request on one of them, this is a connection that closes on it."""
+        limit = f"{self.settings.worker_connections} worker_connections are not enough"
+        idle = [each for each in self._connections if each.is_idle()]
+        if not idle:
+            self._log_error("alert", limit)
+            return False
+        self._log_error("warn", f"{limit}, reusing connections")
+        idle.sort(key=lambda each: each.idle_since_ns)
+        for each in idle[: max(1, min(MOST_REUSED, len(idle) // 8))]:
+            assert each.worker is not None
+            self.release(each, each.worker)
+            each.force_close()
+        return True
+
     def release(self, connection: NginxConnection, worker: Worker) -> None:
         """A connection has closed; the last one of a draining nginx ends it."""
+        if connection not in self._connections:
+            return  # its place was given to another one before it had closed
         self.workers.release(worker)
         del self._connections[connection]
         if self._draining and not self._connections:
@@ -283,6 +315,7 @@ class NginxServer:
                 await self._suffer(fate, connection)
         finally:
             connection.serves = False
+            connection.idle_since_ns = self.now_ns()
             self._inflight.value -= 1
         connection.requests += 1
         ready = (

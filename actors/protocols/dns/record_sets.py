@@ -31,13 +31,25 @@ def record_sets_of(zone: Zone) -> list[RecordSet]:
     ]
 
 
-def zones_of(items: Mapping[str, Any]) -> list[Zone]:
-    """Zones from items by their names: `{"record_sets": [...]}`. Raises `BadZone`.
+def zones_of(items: Mapping[str, Any]) -> tuple[list[Zone], dict[str, str]]:
+    """Zones from items by their names: `{"record_sets": [...]}`; and what is wrong with those that are none.
 
     An alias record stands for the addresses of its target, with their TTL, as if they were its own."""
-    plain = {name: _rrsets(item["record_sets"]) for name, item in items.items()}
+    plain: dict[str, list[wire.RRset]] = {}
+    zones: list[Zone] = []
+    wrong: dict[str, str] = {}
+    for name, item in items.items():
+        try:
+            plain[name] = _rrsets(item["record_sets"])
+        except BadZone as error:
+            wrong[name] = str(error)
     everything = {(rrset.name, rrset.rdtype): rrset for rrsets in plain.values() for rrset in rrsets}
-    return [_zone(name, item["record_sets"], plain[name], everything) for name, item in items.items()]
+    for name, rrsets in plain.items():
+        try:
+            zones.append(_zone(name, items[name]["record_sets"], rrsets, everything))
+        except BadZone as error:
+            wrong[name] = str(error)
+    return zones, wrong
 
 
 def _rrsets(record_sets: Iterable[RecordSet]) -> list[wire.RRset]:

@@ -62,7 +62,10 @@ def test_mistakes_that_people_make_are_told_once_each():
     ]
     assert faults_with(
         "hosted_zones: [zones/packet-journey.com.zone]", "hosted_zones: [zones/nope.zone]"
-    ) == ["elements.aws-api.hosted_zones[0]: there is no file 'zones/nope.zone' beside the world file"]
+    ) == [
+        "elements.aws-api.hosted_zones[0]: there is no file 'zones/nope.zone' beside the world file, "
+        "did you mean 'zones/com.zone'?"
+    ]
 
 
 @st.composite

@@ -169,3 +169,32 @@ def test_the_shipped_scenario_shows_what_least_outstanding_requests_does():
     assert [fewest["per_node"][node]["max"] for node in ("alb-1a", "alb-1b")] == [1, 1], (
         "each node counts alone"
     )
+
+
+def test_without_a_hook_a_rollout_costs_requests_and_each_has_a_cause():
+    summary = play(load_scenario(ROOT / "configs/scenarios/rollout-502s.yaml"), on_virtual_clock=True)
+    assert summary["verdict"] == "pass"
+    without, with_hook = summary["variants"].values()
+    assert with_hook["load"]["statuses"].keys() == {"200"} and with_hook["alb_errors"] == []
+    failed = sum(count for code, count in without["load"]["statuses"].items() if code[0] == "5")
+    assert failed == sum(error["count"] for error in without["alb_errors"]) > 0
+    assert all(error["cause"] != "target" and error["sentence"] for error in without["alb_errors"])
+
+
+def test_a_scenario_runs_as_processes_too(directory, monkeypatch, tmp_path):
+    """Its figures depend on the machine; what happened does not."""
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
+    text = """\
+set: {pod/nginx-0: {latency: 300ms}}
+timeline: [{at: 500ms, do: set, target: alb, to: {algorithm: round_robin}}]
+validity: {max_dispatch_lag_p99: 10s}
+load: {stages: [{for: 2s, rate: 30/s}]}
+"""
+    summary = play(load_scenario(written(directory, text)), on_virtual_clock=False)
+    assert (summary["clock"], summary["verdict"]) == ("real", "pass")
+    variant = only(summary)
+    assert variant["events"] == [{"at_s": 0.5, "what": "set alb algorithm=round_robin"}]
+    slow, *others = variant["pods"]
+    assert slow["modes"] == {"latency": "300ms"} and slow["latency_ms"]["p50"] > 300
+    assert len(others) == 2 and set(slow["per_node"]) == {"alb-1a", "alb-1b"}
+    assert variant["load"]["statuses"] == {"200": variant["load"]["offered"]}

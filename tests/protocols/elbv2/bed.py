@@ -1,11 +1,12 @@
 """Elastic Load Balancing with tables in memory, two zones, and an EC2 that does what it is asked."""
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
+from actors.parts.aws_api.models import model
 from actors.parts.load_balancer.documents import parse
 from actors.protocols.aws.errors import AwsError
 from actors.protocols.elbv2.engine import Delays, Engine
@@ -128,6 +129,32 @@ POLICIES = {
 }
 
 
+TYPES = {
+    "string": str,
+    "integer": int,
+    "long": int,
+    "boolean": bool,
+    "timestamp": str,
+    "list": list,
+    "structure": dict,
+}
+
+
+def faults(shape: Any, value: Any, where: str) -> Iterator[str]:
+    """What in an answer is not as the shape has it."""
+    if not isinstance(value, TYPES[shape.type_name]):
+        yield f"{where} is {value!r}, not a {shape.type_name}"
+    elif shape.type_name == "structure":
+        for member, inner in value.items():
+            if member not in shape.members:
+                yield f"{where} has {member!r}"
+            else:
+                yield from faults(shape.members[member], inner, f"{where}.{member}")
+    elif shape.type_name == "list":
+        for each in value:
+            yield from faults(shape.member, each, where)
+
+
 class Bed:
     """The engine with a clock of its own; `ask` is a request, `refused` one that must be."""
 
@@ -141,7 +168,17 @@ class Bed:
         self.engine = Engine(state, self.world, DELAYS, lambda ns: f"at {(ns - START_NS) // SECOND} s")
 
     def ask(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        return self.engine.handle(operation, parameters, self.now_ns)
+        """The answer, which has the operation's shape; a refusal has one of its errors."""
+        shape = model("elbv2").operation(operation)
+        assert shape is not None
+        try:
+            answer = self.engine.handle(operation, parameters, self.now_ns)
+        except AwsError as error:
+            assert error.code in {"ValidationError", *(each.error_code for each in shape.error_shapes)}, error
+            raise
+        for fault in faults(shape.output_shape, answer, operation):
+            raise AssertionError(fault)
+        return answer
 
     def refused(self, operation: str, **parameters: Any) -> tuple[str, str]:
         """Code and message of the refusal; nothing has changed."""
