@@ -6,7 +6,7 @@ which network interface has that is looked up when somebody asks, and ends when 
 Which free address is given AWS does not say; here it is the lowest.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -123,10 +123,6 @@ class PublicAddresses:
                 f"The address {address.public_ip} ({address.id}) is associated and cannot be released.",
             )
         return self.by_id.pop(address.id)
-
-    def orphans(self, lost: Callable[[str], bool]) -> list[PublicAddress]:
-        """Those that stand for a private address that nobody has any longer."""
-        return [each for each in self.by_id.values() if each.private_ip is not None and lost(each.private_ip)]
 
     def _announced(self, text: str) -> bool:
         return any(ip_bytes(text) in prefix for prefix in self.pools)

@@ -87,11 +87,6 @@ class NetworkInterfaces:
         for instance in [each for each in self.instances if not self.of_instance(each)]:
             del self.instances[instance]
 
-    def holder(self, subnet_id: str, address: str) -> NetworkInterface | None:
-        """The interface that has an address of a subnet."""
-        eni = self._addresses[subnet_id].holder(address)
-        return None if eni is None else self.by_id.get(eni)
-
     def put(self, interface: NetworkInterface) -> None:
         """There is such an interface: from the config, or from the disk."""
         self._addresses[interface.subnet].take(interface.held(), interface.id)

@@ -38,10 +38,6 @@ class SubnetAddresses:
         for address in addresses:
             self._taken.pop(int.from_bytes(address), None)
 
-    def holder(self, address: str) -> str | None:
-        """Who has this address."""
-        return self._taken.get(int.from_bytes(ip_bytes(address)))
-
     def pick(self, count: int, beside: Sequence[str] = ()) -> list[str]:
         """The lowest free addresses, `beside` these. Raises `AwsError`; it is all or nothing."""
         if count + len(beside) > self.free:
