@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 
+from actors.protocols.alb_causes import Cause
 from orchestrator.config import default_world, load_world
 from orchestrator.config.schema import world_schema
 from orchestrator.journal.sentences import SENTENCES
@@ -94,3 +95,9 @@ def test_the_journal_page_has_every_field_of_a_journey():
     }
     assert not undocumented
     assert len({record["kind"] for record in journal}) > 30
+
+
+def test_the_load_balancers_page_has_every_cause_with_its_status_and_sentence():
+    page = (ROOT / "docs" / "load-balancer.md").read_text()
+    missing = [cause for cause in Cause if f"| {cause.status} | `{cause}` | {cause.sentence} |" not in page]
+    assert not missing
