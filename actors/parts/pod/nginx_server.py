@@ -1,30 +1,26 @@
-"""nginx as a program of a container: one page, served by workers that take their time.
+"""nginx as a program of a container: a master, and workers that take their time.
 
-How this works. nginx's stand-in is aiohttp's server on the sandbox's stack. A connection belongs to the worker that
-accepted it, and a worker serves one request at a time for a service time from the image's distribution
-(`protocols/nginx_workers.py`): what comes while it serves waits, and that is recorded. While all workers serve, nobody
-accepts, so that new connections wait in the listening socket's accept queue. SIGQUIT lets requests that have begun end
-(and closes idle connections); SIGTERM does not. What a user has it do wrong is in `modes.py`.
+How this works. A connection (`nginx_connection.py`) belongs to the worker that accepted it, and a worker serves one
+request at a time for a service time from the image's distribution (`protocols/nginx_workers.py`): what comes while it
+serves waits, and that is recorded. While all workers serve, nobody accepts, so that new connections wait in the
+listening socket's accept queue. SIGQUIT lets requests that have begun end (and closes idle connections); SIGTERM does
+not. What is answered is in `nginx_site.py`, what a user has it do wrong in `modes.py`.
 """
 
 import asyncio
 import signal
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
-from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
-
-from actors.element import JOURNEY, Context, Counter
-from actors.parts.nginx_pages import SERVER, Answer, answer, status_of
+from actors.element import Context
+from actors.parts.nginx_pages import SERVER
 from actors.parts.pod.container_log import ContainerLog
 from actors.parts.pod.image import NginxSettings
-from actors.parts.pod.modes import ANSWER, RESET, STALL, Fate, Modes
-from actors.protocols.log_text import quoted
+from actors.parts.pod.modes import Modes
+from actors.parts.pod.nginx_connection import ANSWERED, NginxConnection, Visit
+from actors.parts.pod.nginx_site import NginxSite
+from actors.protocols.http1 import Request
 from actors.protocols.nginx_workers import Worker, Workers
 from actors.stack import Stack, TcpServer
-from actors.units import MILLISECOND, SECOND
 
 PORT = 80
 BIND_TRIES, BIND_RETRY_S = 5, 0.5
@@ -34,80 +30,8 @@ ACCEPT_NS = 1000
 `multi_accept off`, so that what waits in the accept queue is for whichever worker is free first."""
 MOST_REUSED = 32
 """Idle connections that are closed at a time when there are too many."""
-ANSWERED = Fate(ANSWER, None, 0)
-"""What becomes of requests as long as no user meddles."""
 FIRST_WORKER_PID = 29
 """In the official image's log; the entry point's scripts had those before."""
-
-
-class NginxConnection(RequestHandler):
-    """aiohttp's side of one connection, with the worker that it belongs to and the requests it has had."""
-
-    def __init__(self, nginx: "NginxServer", server: web.Server) -> None:
-        loop, timeout_s = asyncio.get_running_loop(), nginx.settings.keepalive_timeout / SECOND
-        super().__init__(server, loop=loop, keepalive_timeout=timeout_s, access_log=None)  # type: ignore[arg-type]
-        self.nginx = nginx
-        self.worker: Worker | None = None
-        self.opened_ns = nginx.now_ns()
-        self.idle_since_ns = self.opened_ns
-        self.requests = 0
-        self.serves = False
-        self.gone: asyncio.Future[None] | None = None
-        """What a request waits for that is never answered."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.worker = self.nginx.accept(self, transport)
-        if self.worker is not None:
-            super().connection_made(transport)
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        if self.worker is not None:
-            self.nginx.release(self, self.worker)
-            super().connection_lost(exc)
-        if self.gone is not None:
-            _set_done(self.gone)
-
-    def is_idle(self) -> bool:
-        """Whether it waits for a request."""
-        return not self.serves and not self._messages
-
-    def close_when_idle(self) -> None:
-        """Close it now, or when the request that it is busy with has been answered."""
-        if self.is_idle():
-            self.force_close()
-        else:
-            self.close()
-
-    def handle_error(
-        self, request: Any, status: int = 500, exc: BaseException | None = None, message: str | None = None
-    ) -> web.StreamResponse:
-        """What aiohttp could not parse, or could not do, in nginx's words."""
-        if exc is not None and status >= 500:
-            self.log_exception("nginx's stand-in failed", exc_info=exc)
-        return self.nginx.answer(request.method, status, keep_alive=False)  # type: ignore[return-value]
-
-
-class Ready:
-    """A response whose bytes are ready: what aiohttp's server asks of one, and no more (13 us less, *measured*)."""
-
-    __slots__ = ("_transport", "answer", "keep_alive", "status")
-
-    def __init__(self, status: int, answer: Answer, keep_alive: bool) -> None:
-        self.status = status
-        self.answer = answer
-        self.keep_alive = keep_alive
-        self._transport: asyncio.Transport | None = None
-
-    async def prepare(self, request: web.BaseRequest) -> None:
-        self._transport = request.transport
-
-    async def write_eof(self) -> None:
-        if self._transport is not None:
-            self._transport.write(self.answer.data)
-
-
-NOTHING = Answer(b"", 0)
-"""What is said on a connection that is closed in place of an answer."""
 
 
 class NginxServer:
@@ -122,27 +46,22 @@ class NginxServer:
         log: ContainerLog,
         modes: Modes,
     ) -> None:
+        self.context = context
         self.settings = settings
-        self.now_ns = context.now_ns
+        self.site = NginxSite(context, hostname, log)
+        self.now_ns, self.call_at = context.now_ns, context.call_at
         self.workers = Workers(settings.worker_processes, settings.worker_connections)
         self.running = False
-        self._context, self._stack, self._log, self._name = context, stack, log, hostname
+        self._stack, self._log = stack, log
         self._modes = modes
-        self._http = web.Server(self._serve)  # type: ignore[arg-type]
         self._server: TcpServer | None = None
         self._connections: dict[NginxConnection, None] = {}
         self._draining = False
         self._ended = asyncio.Event()
         metrics = context.metrics
-        self._inflight = metrics.gauge("journey_pod_inflight_requests", pod=hostname)
+        self.inflight = metrics.gauge("journey_pod_inflight_requests", pod=hostname)
         self._accept_queue = metrics.gauge("journey_pod_accept_queue", pod=hostname)
         self._rejected = metrics.counter("journey_pod_rejected_connections_total", pod=hostname)
-        self._requests: dict[int, Counter] = {
-            code_class: metrics.counter(
-                "journey_pod_requests_total", pod=hostname, code_class=f"{code_class}xx"
-            )
-            for code_class in (2, 3, 4, 5)
-        }
 
     # ---- life ----------------------------------------------------------------------------------------------
 
@@ -154,7 +73,7 @@ class NginxServer:
             except OSError:
                 taken = f"bind() to 0.0.0.0:{PORT} failed (98: Address already in use)"
                 self._log.stderr(f"nginx: [emerg] {taken}")
-                await self._context.sleep(BIND_RETRY_S)
+                await self.context.sleep(BIND_RETRY_S)
             else:
                 self.running = True
                 self._notice(SERVER)
@@ -167,7 +86,7 @@ class NginxServer:
 
     async def _listen(self) -> None:
         self._server = await self._stack.create_server(
-            lambda: NginxConnection(self, self._http), PORT, backlog=self.settings.backlog
+            lambda: NginxConnection(self), PORT, backlog=self.settings.backlog
         )
         if self._modes.refuses:
             self._server.close()
@@ -216,7 +135,7 @@ class NginxServer:
         self._stop_listening()
         self._ended.set()
         for connection in list(self._connections):
-            connection.force_close()  # not shutdown(): that waits for the keep-alive timeout
+            connection.close()
         if self.running:
             self._notice("exit")
         self.running = False
@@ -225,12 +144,12 @@ class NginxServer:
         if self._server is not None:
             self._server.close()
 
-    def _notice(self, text: str) -> None:
-        self._log_error("notice", text)
+    @property
+    def has_ended(self) -> bool:
+        return self._ended.is_set()
 
-    def _log_error(self, level: str, text: str) -> None:
-        """A line of the error log, as the official image has it on stderr."""
-        self._log.stderr(f"{_error_time(self._context.unix_ns() // SECOND)} [{level}] 1#1: {text}")
+    def _notice(self, text: str) -> None:
+        self.site.notice("notice", text)
 
     # ---- connections ---------------------------------------------------------------------------------------
 
@@ -239,12 +158,12 @@ class NginxServer:
         assert self._server is not None
         queue = self._server.accept_queue_length
         self._accept_queue.value = queue
-        worker = self.workers.accept(self._context.now_ns())
+        worker = self.workers.accept(self.context.now_ns())
         if worker is None and self._reuse_idle():
-            worker = self.workers.accept(self._context.now_ns())
+            worker = self.workers.accept(self.context.now_ns())
         journey = transport.get_extra_info("journey")
         if journey is not None:
-            self._context.record(
+            self.context.record(
                 "nginx.accept",
                 journey=journey,
                 queue=queue,
@@ -257,13 +176,13 @@ class NginxServer:
         else:
             self._connections[connection] = None
             self._server.pause_accepting()  # the other connections may not be for this worker
-            self._context.call_at(self._context.now_ns() + ACCEPT_NS, self._accept_next)
+            self.context.call_at(self.context.now_ns() + ACCEPT_NS, self._accept_next)
         return worker
 
     def _accept_next(self) -> None:
         """The worker that has accepted knows by now whether there is a request to serve on its new connection."""
         server = self._server
-        if server is not None and server.is_serving() and not self.workers.all_busy(self._context.now_ns()):
+        if server is not None and server.is_serving() and not self.workers.all_busy(self.context.now_ns()):
             server.resume_accepting()
 
     def _reuse_idle(self) -> bool:
@@ -273,14 +192,14 @@ class NginxServer:
         limit = f"{self.settings.worker_connections} worker_connections are not enough"
         idle = [each for each in self._connections if each.is_idle()]
         if not idle:
-            self._log_error("alert", limit)
+            self.site.notice("alert", limit)
             return False
-        self._log_error("warn", f"{limit}, reusing connections")
+        self.site.notice("warn", f"{limit}, reusing connections")
         idle.sort(key=lambda each: each.idle_since_ns)
         for each in idle[: max(1, min(MOST_REUSED, len(idle) // 8))]:
             assert each.worker is not None
             self.release(each, each.worker)
-            each.force_close()
+            each.close()
         return True
 
     def release(self, connection: NginxConnection, worker: Worker) -> None:
@@ -294,149 +213,39 @@ class NginxServer:
 
     # ---- requests ------------------------------------------------------------------------------------------
 
-    async def _serve(self, request: web.BaseRequest) -> Ready:
-        connection = request.protocol
-        assert isinstance(connection, NginxConnection) and connection.worker is not None
-        transport = request.transport
-        journey = None if transport is None else transport.get_extra_info("journey")
-        JOURNEY.set(journey)  # this task's own; it was started in the journey that opened the connection
-        arrived_ns = self._context.now_ns()
-        dice, modes = self._context.random, self._modes
+    def begin(self, request: Request, worker: Worker, journey: str | None) -> Visit:
+        """A worker gets to a request, at once or when it is free; while all are busy, nobody accepts."""
+        dice, modes, now_ns = self.context.random, self._modes, self.now_ns()
         service_ns = modes.service_ns(dice) if modes.active else None
         if service_ns is None:
             service_ns = self.settings.service_time.draw(dice)
-        fate = self._fate(request) if modes.active else ANSWERED
-        service = self.workers.serve(connection.worker, service_ns, arrived_ns)
-        self._inflight.value += 1
-        connection.serves = True
-        try:
-            await self._work_until(service.ends_ns, arrived_ns)
-            if fate is not ANSWERED:
-                await self._suffer(fate, connection)
-        finally:
-            connection.serves = False
-            connection.idle_since_ns = self.now_ns()
-            self._inflight.value -= 1
-        connection.requests += 1
-        ready = (
-            self._answer(request, connection, fate)
-            if fate.end == ANSWER
-            else self._no_answer(fate, connection)
-        )
-        if journey is not None and fate.end == ANSWER:
-            self._context.record(
-                "nginx.answer",
-                journey=journey,
-                status=ready.status,
-                bytes=ready.answer.body_bytes,
-                service_ms=service_ns / MILLISECOND,
-                queued_ms=(service.begins_ns - arrived_ns) / MILLISECOND,
-                worker=connection.worker.number,
-                **({} if fate is ANSWERED else {"latency_ms": fate.delay_ns / MILLISECOND}),
-            )
-        return ready
+        fate = ANSWERED
+        if modes.active:
+            path = request.target.partition(b"?")[0].decode("latin-1")
+            fate = modes.fate(path, request.user_agent.decode("latin-1"), dice)
+        service = self.workers.serve(worker, service_ns, now_ns)
+        self.inflight.value += 1
+        if self._server is not None and service.ends_ns > now_ns and self.workers.all_busy(now_ns):
+            self._server.pause_accepting()
+        return Visit(request, journey, now_ns, service_ns, service, fate)
 
-    def _fate(self, request: web.BaseRequest) -> Fate:
-        path, agent = request.raw_path.partition("?")[0], request.headers.get("User-Agent", "")
-        return self._modes.fate(path, agent, self._context.random)
-
-    async def _suffer(self, fate: Fate, connection: NginxConnection) -> None:
-        """Wait as the user wants it. Raises CancelledError when nginx, or the connection, ends meanwhile."""
-        if fate.delay_ns:
-            await self._pause_until(self.now_ns() + fate.delay_ns)
-        if fate.end == STALL:
-            if connection.transport is not None:
-                connection.gone = asyncio.get_running_loop().create_future()
-                self._tell_no_answer(fate)
-                await connection.gone
-            raise asyncio.CancelledError
-
-    async def _pause_until(self, when_ns: int) -> None:
-        done = asyncio.get_running_loop().create_future()
-        self._context.call_at(when_ns, _set_done, done)
-        await done
-        if self._ended.is_set():
-            raise asyncio.CancelledError
-
-    def _no_answer(self, fate: Fate, connection: NginxConnection) -> Ready:
-        """Close the connection, or cut it, in place of an answer."""
-        self._tell_no_answer(fate)
-        if fate.end == RESET and connection.transport is not None:
-            connection.transport.abort()
-        return Ready(
-            444, NOTHING, False
-        )  # nginx's own code in its log for a connection closed without an answer
-
-    def _tell_no_answer(self, fate: Fate) -> None:
-        self._context.record("nginx.no_answer", mode=fate.end, latency_ms=fate.delay_ns / MILLISECOND)
-
-    async def _work_until(self, when_ns: int, now_ns: int) -> None:
-        """Be busy; nobody accepts while all workers are. Raises CancelledError when nginx ends meanwhile."""
-        server = self._server
-        assert server is not None
-        if when_ns <= now_ns:
+    def worked(self, visit: Visit) -> None:
+        """A worker has served: the next connection may be accepted."""
+        server, ends_ns = self._server, visit.service.ends_ns
+        if server is None or self.has_ended or ends_ns <= visit.arrived_ns:
             return
-        if self.workers.all_busy(now_ns):
-            server.pause_accepting()
-        await self._pause_until(when_ns)
-        server = self._server or server  # it may have been closed and opened again meanwhile
-        if not self.workers.all_busy(max(when_ns, self._context.now_ns())):  # timers may be early by a hair
+        if not self.workers.all_busy(max(ends_ns, self.now_ns())):  # timers may be early by a hair
             server.resume_accepting()
         self._accept_queue.value = server.accept_queue_length
 
-    def _answer(self, request: web.BaseRequest, connection: NginxConnection, fate: Fate) -> Ready:
-        status = fate.status
-        if status is None:
-            path, fields = request.raw_path.partition("?")[0], request.headers
-            status = status_of(
-                request.method, path, fields.get("If-None-Match"), fields.get("If-Modified-Since")
-            )
-        keep_alive = (
-            request.keep_alive
-            and not self._draining
+    def may_persist(self, connection: NginxConnection) -> bool:
+        """Whether a connection that has just had another request may have one more."""
+        return (
+            not self._draining
             and connection.requests < self.settings.keepalive_requests
             and self.now_ns() - connection.opened_ns < self.settings.keepalive_time
-        )
-        ready = self.answer(request.method, status, keep_alive)
-        self._write_log(request, ready)
-        return ready
-
-    def answer(self, method: str, status: int, keep_alive: bool) -> Ready:
-        """nginx's answer with this status, counted."""
-        self._requests[status // 100].value += 1
-        unix_s = self._context.unix_ns() // SECOND
-        return Ready(status, answer(status, method == "HEAD", keep_alive, unix_s, self._name), keep_alive)
-
-    def _write_log(self, request: web.BaseRequest, ready: Ready) -> None:
-        """A line in the official image's format `main`."""
-        major, minor = request.version
-        line = quoted(f"{request.method} {request.raw_path} HTTP/{major}.{minor}")
-        fields = request.headers
-        referer, agent = quoted(fields.get("Referer", "-")), quoted(fields.get("User-Agent", "-"))
-        forwarded_for = quoted(fields.get("X-Forwarded-For", "-"))
-        self._log.stdout(
-            f"{request.remote} - - [{_local_time(self._context.unix_ns() // SECOND)}] "
-            f'"{line}" {ready.status} {ready.answer.body_bytes} "{referer}" "{agent}" "{forwarded_for}"'
         )
 
     def inspect(self) -> dict[str, Any]:
         """Its requests: being served, and answered by class of status."""
-        return {
-            "inflight_requests": int(self._inflight.value),
-            "requests": {f"{code}xx": int(counter.value) for code, counter in self._requests.items()},
-        }
-
-
-@lru_cache(maxsize=8)
-def _local_time(unix_s: int) -> str:
-    return datetime.fromtimestamp(unix_s, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
-
-
-@lru_cache(maxsize=8)
-def _error_time(unix_s: int) -> str:
-    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y/%m/%d %H:%M:%S")
-
-
-def _set_done(done: "asyncio.Future[None]") -> None:
-    if not done.done():
-        done.set_result(None)
+        return {"inflight_requests": int(self.inflight.value), "requests": self.site.counts()}

@@ -1,0 +1,224 @@
+"""One connection to nginx: requests are read, served by the connection's worker, and answered one after another.
+
+There is no task behind it: a request costs one timer, the end of its service time. What a user has gone wrong (see
+`modes.py`) comes between that and the answer.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from actors.element import JOURNEY
+from actors.parts.nginx_pages import Answer
+from actors.parts.pod.modes import ANSWER, RESET, STALL, Fate
+from actors.protocols.http1 import Request, RequestReader
+from actors.protocols.nginx_workers import Service, Worker
+from actors.units import MILLISECOND, SECOND
+
+if TYPE_CHECKING:
+    from actors.parts.pod.nginx_server import NginxServer
+
+CLIENT_HEADER_TIMEOUT_NS = 60 * SECOND
+"""How long a client may take until its first request (nginx's client_header_timeout)."""
+ANSWERED = Fate(ANSWER, None, 0)
+"""What becomes of requests as long as no user meddles."""
+
+
+class Visit:
+    """A request that is being served."""
+
+    __slots__ = ("arrived_ns", "fate", "journey", "request", "service", "service_ns")
+
+    def __init__(
+        self,
+        request: Request,
+        journey: str | None,
+        arrived_ns: int,
+        service_ns: int,
+        service: Service,
+        fate: Fate,
+    ) -> None:
+        self.request = request
+        self.journey = journey
+        self.arrived_ns = arrived_ns
+        self.service_ns = service_ns
+        self.service = service
+        self.fate = fate
+
+
+class NginxConnection(asyncio.Protocol):
+    """A connection, with the worker that has accepted it and the requests that it has had."""
+
+    def __init__(self, nginx: "NginxServer") -> None:
+        self.nginx = nginx
+        self.worker: Worker | None = None
+        self.opened_ns = self.idle_since_ns = nginx.now_ns()
+        self.requests = 0
+        self._reader = RequestReader()
+        self._transport: Any = None
+        self._remote = "-"
+        self._visit: Visit | None = None
+        self._unfinished: Request | None = None
+        """Has been answered before all of its content had come; the rest is read and thrown away."""
+        self._closing = False
+        self._timer: Any = None
+
+    # ---- the connection ------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+        self._remote = transport.get_extra_info("peername")[0]
+        self.worker = self.nginx.accept(self, transport)
+        if self.worker is not None:
+            self._await_silence(self.opened_ns + CLIENT_HEADER_TIMEOUT_NS)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._closing = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.worker is not None:
+            self.nginx.release(self, self.worker)
+        visit = self._visit
+        if visit is not None and visit.fate.end == STALL:
+            self._end_visit()
+
+    def is_idle(self) -> bool:
+        """Whether it waits for a request."""
+        return self._visit is None and not self._reader.mid_head
+
+    def close(self) -> None:
+        """Close it now, whatever it is busy with."""
+        self._closing = True
+        self._transport.close()
+
+    def close_when_idle(self) -> None:
+        """Close it now, or when the request that it is busy with has been answered (nginx drains)."""
+        if self.is_idle():
+            self.close()
+
+    def _await_silence(self, due_ns: int) -> None:
+        self._timer = self.nginx.call_at(due_ns, self._look_whether_silent)
+
+    def _look_whether_silent(self) -> None:
+        """One timer per connection: it looks how long the silence is, and comes back when it may be long enough."""
+        now_ns = self.nginx.now_ns()
+        since_ns = now_ns if self._visit is not None else self.idle_since_ns
+        limit_ns = self.nginx.settings.keepalive_timeout if self.requests else CLIENT_HEADER_TIMEOUT_NS
+        due_ns = since_ns + limit_ns
+        if now_ns < due_ns:
+            self._await_silence(due_ns)
+        else:
+            self.close()
+
+    # ---- requests ------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing:
+            return
+        self._reader.feed(data)
+        if self._visit is None:
+            self._next()
+        elif self._reader.requests:
+            self._transport.pause_reading()
+
+    def _next(self) -> None:
+        """Serve the next request that has come."""
+        if self._unfinished is not None:
+            self._unfinished.body.clear()
+            if not self._unfinished.complete and self._unfinished.error is None:
+                return
+            self._unfinished = None
+        requests = self._reader.requests
+        if not requests:
+            return
+        request = requests.popleft()
+        if request.error is None:
+            self._serve(request)
+        else:
+            self._transport.write(self.nginx.site.answer(request.method.decode("latin-1"), 400, False).data)
+            self.close()
+
+    def _serve(self, request: Request) -> None:
+        nginx, worker = self.nginx, self.worker
+        assert worker is not None
+        journey = self._transport.get_extra_info("journey")
+        self._visit = visit = nginx.begin(request, worker, journey)
+        if visit.service.ends_ns <= visit.arrived_ns:
+            self._worked()
+            return
+        token = JOURNEY.set(journey)  # the timer's: this connection may have been opened in another one
+        nginx.call_at(visit.service.ends_ns, self._worked)
+        JOURNEY.reset(token)
+
+    def _worked(self) -> None:
+        """The worker has done its part. Comes once for each visit, also if the connection has gone meanwhile."""
+        visit = self._visit
+        if visit is None:
+            return
+        self.nginx.worked(visit)
+        if visit.fate.delay_ns and not self.nginx.has_ended:
+            self.nginx.call_at(self.nginx.now_ns() + visit.fate.delay_ns, self._suffered)
+        else:
+            self._suffered()
+
+    def _suffered(self) -> None:
+        """The time has come for an answer, or for what a user has put in its place."""
+        visit = self._visit
+        if visit is None:
+            return
+        if self.nginx.has_ended:
+            self._end_visit()
+        elif visit.fate.end == ANSWER:
+            self._answer(visit)
+        else:
+            self._do_not_answer(visit.fate)
+
+    def _do_not_answer(self, fate: Fate) -> None:
+        record = self.nginx.context.record
+        record("nginx.no_answer", mode=fate.end, latency_ms=fate.delay_ns / MILLISECOND)
+        if fate.end == STALL and not self._closing:
+            return  # until the client, or nginx, has gone
+        self._end_visit()
+        if fate.end == RESET:
+            self._closing = True
+            self._transport.abort()
+        else:
+            self.close()
+
+    def _answer(self, visit: Visit) -> None:
+        self._end_visit()
+        request = visit.request
+        keep_alive = request.keep_alive and self.nginx.may_persist(self)
+        status, answer = self.nginx.site.visit(request, self._remote, visit.fate.status, keep_alive)
+        if visit.journey is not None:
+            self._tell_answer(visit, status, answer)
+        if self._closing:
+            return
+        self._transport.write(answer.data)
+        if not keep_alive:
+            self.close()
+            return
+        self._unfinished = request if not request.complete else None
+        if self._reader.requests or self._unfinished is not None:
+            self._transport.resume_reading()
+            self._next()
+
+    def _end_visit(self) -> None:
+        self._visit = None
+        self.requests += 1
+        self.idle_since_ns = self.nginx.now_ns()
+        self.nginx.inflight.value -= 1
+
+    # ---- the journal ---------------------------------------------------------------------------------------
+
+    def _tell_answer(self, visit: Visit, status: int, answer: Answer) -> None:
+        assert self.worker is not None
+        self.nginx.context.record(
+            "nginx.answer",
+            journey=visit.journey,
+            status=status,
+            bytes=answer.body_bytes,
+            service_ms=visit.service_ns / MILLISECOND,
+            queued_ms=(visit.service.begins_ns - visit.arrived_ns) / MILLISECOND,
+            worker=self.worker.number,
+            **({} if visit.fate is ANSWERED else {"latency_ms": visit.fate.delay_ns / MILLISECOND}),
+        )
