@@ -47,4 +47,5 @@ $(INSTALLED): pyproject.toml
 	@python=$$($(FIND_PYTHON)) && echo "Setting up $(VENV) with $$("$$python" --version) (once)" && \
 		"$$python" -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -m compileall -q actors orchestrator || true # half of the time of every start, if it is not kept
 	@touch $@

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 
 class Figure(NamedTuple):
-    """One measured figure. `ratio` is figure over reference; `bar` is what it must reach, or stay under when `most`."""
+    """One measured figure. `ratio` is figure over reference; `bar` is what it must reach, or stay under when `most`;
+    None where it is only told."""
 
     key: str
     title: str
@@ -14,7 +15,7 @@ class Figure(NamedTuple):
     value: float
     reference: float | None
     reference_title: str
-    bar: float
+    bar: float | None
     most: bool = False
 
     @property
@@ -31,6 +32,8 @@ class Figure(NamedTuple):
 
     @property
     def reached(self) -> bool:
+        if self.bar is None:
+            return True
         return self.ratio <= self.bar if self.most else self.ratio >= self.bar
 
 

@@ -58,6 +58,12 @@ async def scale_to(world: World, pods: int) -> None:
     await _until_healthy(world, pods)
 
 
+async def pod_addresses(world: World) -> list[str]:
+    """The addresses of the nginx pods."""
+    pods = await _request(world, "GET", "/api/v1/namespaces/default/pods")
+    return sorted(pod["status"]["podIP"] for pod in pods["items"])
+
+
 async def _until_healthy(world: World, pods: int) -> None:
     nodes = [element["name"] for element in world.ps()["elements"] if element["kind"] == "alb"]
     async with asyncio.timeout(UP_S):

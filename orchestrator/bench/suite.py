@@ -4,7 +4,18 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
-from orchestrator.bench import choice, clock, hops, https, memory, recovery, rules, scale, startup
+from orchestrator.bench import (
+    choice,
+    clock,
+    hops,
+    https,
+    many_targets,
+    memory,
+    recovery,
+    rules,
+    scale,
+    startup,
+)
 from orchestrator.bench.figures import Figure
 from orchestrator.config.models import World as WorldConfig
 from orchestrator.world import World
@@ -22,6 +33,7 @@ def run(config: WorldConfig, domain: str, *, rounds: int = 3, seconds: float = 4
     yield rules.measure(requests=20_000, rounds=rounds)
     yield hops.measure(seconds / 2, rounds)
     yield from asyncio.run(_in_a_world(config, domain, rounds, seconds))
+    yield asyncio.run(_with_many_targets(config, domain, rounds, seconds))
 
 
 async def _in_a_world(config: WorldConfig, domain: str, rounds: int, seconds: float) -> list[Figure]:
@@ -32,8 +44,14 @@ async def _in_a_world(config: WorldConfig, domain: str, rounds: int, seconds: fl
             await https.measure(world, domain, seconds, rounds),
             await recovery.measure(world, ROUTER, BEHIND_IT),
             await scale.measure(world, PODS),
-            await https.measure_many(world, domain, seconds, rounds),
+            await many_targets.measure_pods(world, domain, seconds, rounds),
         ]
+
+
+async def _with_many_targets(config: WorldConfig, domain: str, rounds: int, seconds: float) -> Figure:
+    async with World(many_targets.listening(config)) as world:
+        await asyncio.sleep(IDLE_S)
+        return await many_targets.measure_targets(world, domain, seconds, rounds)
 
 
 def as_json(figures: list[Figure]) -> dict[str, Any]:
@@ -44,6 +62,7 @@ def as_json(figures: list[Figure]) -> dict[str, Any]:
         if figure.reference is not None:
             told[f"{figure.key}_reference"] = figure.reference
             told[f"{figure.key}_ratio"] = figure.ratio
-        told[f"{figure.key}_bar"] = figure.bar
-        told[f"{figure.key}_reached"] = figure.reached
+        if figure.bar is not None:
+            told[f"{figure.key}_bar"] = figure.bar
+            told[f"{figure.key}_reached"] = figure.reached
     return told

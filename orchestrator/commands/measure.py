@@ -129,11 +129,11 @@ def bench(file: FileOption = None, as_json: Json = False) -> None:
 
         table = Table("", "figure", "measured", "reference", "ratio", "bar", box=None, padding=(0, 2, 0, 0))
         for each in figures:
-            mark = "[green]ok[/]" if each.reached else "[bold red]short[/]"
+            mark = "" if each.bar is None else "[green]ok[/]" if each.reached else "[bold red]short[/]"
             reference = (
                 "" if each.reference is None else f"{each.told(each.reference)} {each.reference_title}"
             )
-            bar = f"{'≤' if each.most else '≥'} {each.bar:g}"
+            bar = "" if each.bar is None else f"{'≤' if each.most else '≥'} {each.bar:g}"
             ratio = "" if each.reference is None else f"{each.ratio:.2f}"
             table.add_row(mark, each.title, each.told(each.value), reference, ratio, bar)
         out().print(table)

@@ -99,8 +99,8 @@ class Bed:
     async def exec(self, *command: str, timeout_s: float | None = None) -> Any:
         return await self.call("exec", container="nginx", command=list(command), timeout_s=timeout_s)
 
-    async def connect(self) -> Talk:
-        _, talk = await self.node.stack.create_connection(Talk, POD, 80)
+    async def connect(self, port: int = 80) -> Talk:
+        _, talk = await self.node.stack.create_connection(Talk, POD, port)
         assert isinstance(talk, Talk)
         return talk
 
@@ -260,6 +260,50 @@ def test_while_all_workers_serve_connections_wait_in_the_accept_queue(tmp_path):
     assert [(entry["queue"], entry["worker"], entry["backlog"]) for entry in bed.records("nginx.accept")] == [
         (0, 0, 511), (2, 0, 511), (1, 0, 511), (0, 0, 511),
     ]  # fmt: skip
+
+
+def test_nginx_listens_on_every_port_that_it_was_given_and_its_workers_serve_them_all(tmp_path):
+    bed = Bed(tmp_path, listen=[8080, 8081], service_time={"distribution": "constant", "value": "1s"})
+
+    async def story():
+        JOURNEY.set(JOURNEY_ID)
+        with pytest.raises(ConnectionRefusedError):
+            await bed.connect(80)
+        busy = await bed.connect(8080)
+        busy.transport.write(GET)
+        await asyncio.sleep(0.1)
+        waiting = await bed.connect(8081)
+        assert len(bed.records("nginx.accept")) == 1
+        assert (await busy.response()).status == 200
+        assert (await waiting.ask(GET)).status == 200
+        for talk in (busy, waiting):
+            talk.transport.abort()
+        await bed.call("set", refuse="on")
+        for port in (8080, 8081):
+            with pytest.raises(ConnectionRefusedError):
+                await bed.connect(port)
+        await bed.call("set", refuse="off")
+        (await bed.connect(8081)).transport.abort()
+
+    bed.run(story())
+    assert [(entry["queue"], entry["worker"]) for entry in bed.records("nginx.accept")][:2] == [
+        (0, 0),
+        (0, 0),
+    ]
+
+
+def test_a_pod_that_finds_one_of_its_ports_taken_opens_none(tmp_path):
+    bed = Bed(tmp_path, listen=[8081])
+
+    async def story():
+        await bed.start(name="other", image={"program": "nginx", "listen": [8080, 8081]})
+        await bed.sleep(3)
+        assert bed.node.ends == [("other", "id-2", 1)]
+        with pytest.raises(ConnectionRefusedError):
+            await bed.connect(8080)
+
+    bed.run(story())
+    assert "bind() to 0.0.0.0:8081 failed" in bed.lines("other", 1)[0]
 
 
 def test_worker_connections_are_not_enough(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.bench import choice, clock, hops, https, memory, recovery, rules, suite
+from orchestrator.bench import choice, clock, hops, https, many_targets, memory, recovery, rules, suite
 from orchestrator.bench.figures import Figure, in_turn
 from orchestrator.config import default_world, load_world
 from orchestrator.world import World
@@ -68,6 +68,16 @@ async def test_the_figures_of_a_running_world():
         assert pods.reference is not None and 1e6 < pods.reference < pods.value
         requests = await https.measure(world, "packet-journey.com", seconds=0.3, rounds=1)
         assert requests.value > 0
-        among = await https.measure_many(world, "packet-journey.com", seconds=0.3, rounds=1, targets=5)
-        assert (among.key, among.value > 0) == ("https_requests_per_s_5_targets", True)
+        among = await many_targets.measure_pods(world, "packet-journey.com", seconds=0.3, rounds=1, pods=5)
+        assert (among.key, among.value > 0, among.bar) == ("https_requests_per_s_5_pods", True, None)
         assert (await recovery.measure(world, suite.ROUTER, suite.BEHIND_IT)).value < recovery.GIVE_UP_S
+
+
+async def test_a_hundred_targets_behind_a_hundred_rules_share_the_requests():
+    async with World(many_targets.listening(load_world(default_world()))) as world:
+        measured = await many_targets.measure_targets(world, "packet-journey.com", seconds=0.5, rounds=1)
+        assert (measured.key, measured.value > 0) == ("https_requests_per_s_100_targets", True)
+        groups = (await world.call("alb-1a", "inspect"))["target_groups"]
+        served = [target["served"] for target in groups["many"]["targets"]]
+        assert len(served) == 100
+        assert sum(served) > 0

@@ -12,6 +12,9 @@ from actors.units import SECOND, Duration
 class NginxSettings(Part):
     """nginx's directives, and how long it works."""
 
+    listen: tuple[Annotated[int, Field(ge=1, le=65_535)], ...] = Field(
+        default=(80,), min_length=1, description="the ports that it listens on, all for the same site"
+    )
     worker_processes: int = Field(default=1, ge=1, le=512, description="each serves one request at a time")
     worker_connections: int = Field(
         default=1024, ge=1, description="connections that each worker has at most"

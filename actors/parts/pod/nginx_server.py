@@ -22,7 +22,6 @@ from actors.protocols.http1 import Request
 from actors.protocols.nginx_workers import Worker, Workers
 from actors.stack import Stack, TcpServer
 
-PORT = 80
 BIND_TRIES, BIND_RETRY_S = 5, 0.5
 """nginx tries to bind five times, half a second apart."""
 ACCEPT_NS = 1000
@@ -54,7 +53,8 @@ class NginxServer:
         self.running = False
         self._stack, self._log = stack, log
         self._modes = modes
-        self._server: TcpServer | None = None
+        self._servers: list[TcpServer] = []
+        self._accepts = True
         self._connections: dict[NginxConnection, None] = {}
         self._draining = False
         self._ended = asyncio.Event()
@@ -68,36 +68,43 @@ class NginxServer:
     async def bind(self) -> bool:
         """Listen and start the workers; False when the port stays taken."""
         for _ in range(BIND_TRIES):
-            try:
-                await self._listen()
-            except OSError:
-                taken = f"bind() to 0.0.0.0:{PORT} failed (98: Address already in use)"
-                self._log.stderr(f"nginx: [emerg] {taken}")
-                await self.context.sleep(BIND_RETRY_S)
-            else:
+            taken = await self._listen()
+            if taken is None:
                 self.running = True
                 self._notice(SERVER)
                 self._notice("start worker processes")
                 for number in range(self.settings.worker_processes):
                     self._notice(f"start worker process {FIRST_WORKER_PID + number}")
                 return True
+            what = f"bind() to 0.0.0.0:{taken} failed (98: Address already in use)"
+            self._log.stderr(f"nginx: [emerg] {what}")
+            await self.context.sleep(BIND_RETRY_S)
         self._log.stderr("nginx: [emerg] still could not bind()")
         return False
 
-    async def _listen(self) -> None:
-        self._server = await self._stack.create_server(
-            lambda: NginxConnection(self), PORT, backlog=self.settings.backlog
-        )
+    async def _listen(self) -> int | None:
+        """Open the listening sockets; if a port is taken, none, and that port is returned."""
+        for port in self.settings.listen:
+            try:
+                server = await self._stack.create_server(
+                    lambda: NginxConnection(self), port, backlog=self.settings.backlog
+                )
+            except OSError:
+                self._stop_listening()
+                return port
+            self._servers.append(server)
+        self._accepts = True
         if self._modes.refuses:
-            self._server.close()
+            self._stop_listening()
+        return None
 
     async def follow_modes(self) -> None:
-        """A user may have switched `refuse`: close the listening socket, or open it again."""
-        if not self.running or self._draining or self._server is None:
+        """A user may have switched `refuse`: close the listening sockets, or open them again."""
+        if not self.running or self._draining:
             return
         if self._modes.refuses:
-            self._server.close()
-        elif not self._server.is_serving():
+            self._stop_listening()
+        elif not self._servers:
             await self._listen()
 
     async def run(self) -> int:
@@ -141,8 +148,9 @@ class NginxServer:
         self.running = False
 
     def _stop_listening(self) -> None:
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
 
     @property
     def has_ended(self) -> bool:
@@ -155,8 +163,7 @@ class NginxServer:
 
     def accept(self, connection: NginxConnection, transport: Any) -> Worker | None:
         """A worker accepts a connection. When none may have more, and none of those is idle, it is closed at once."""
-        assert self._server is not None
-        queue = self._server.accept_queue_length
+        queue = sum(server.accept_queue_length for server in self._servers)
         self._accept_queue.value = queue
         worker = self.workers.accept(self.context.now_ns())
         if worker is None and self._reuse_idle():
@@ -175,15 +182,28 @@ class NginxServer:
             transport.abort()
         else:
             self._connections[connection] = None
-            self._server.pause_accepting()  # the other connections may not be for this worker
+            self._pause_accepting()  # the other connections may not be for this worker
             self.context.call_at(self.context.now_ns() + ACCEPT_NS, self._accept_next)
         return worker
 
     def _accept_next(self) -> None:
         """The worker that has accepted knows by now whether there is a request to serve on its new connection."""
-        server = self._server
-        if server is not None and server.is_serving() and not self.workers.all_busy(self.context.now_ns()):
+        if not self.workers.all_busy(self.context.now_ns()):
+            self._resume_accepting()
+
+    def _pause_accepting(self) -> None:
+        if self._accepts:
+            self._accepts = False
+            for server in self._servers:
+                server.pause_accepting()
+
+    def _resume_accepting(self) -> None:
+        if self._accepts:
+            return
+        self._accepts = True
+        for server in self._servers:
             server.resume_accepting()
+        self._accept_queue.value = sum(server.accept_queue_length for server in self._servers)
 
     def _reuse_idle(self) -> bool:
         """Close connections that have been idle longest, for a new one's sake (nginx: ngx_drain_connections).
@@ -225,18 +245,18 @@ class NginxServer:
             fate = modes.fate(path, request.user_agent.decode("latin-1"), dice)
         service = self.workers.serve(worker, service_ns, now_ns)
         self.inflight.value += 1
-        if self._server is not None and service.ends_ns > now_ns and self.workers.all_busy(now_ns):
-            self._server.pause_accepting()
+        if service.ends_ns > now_ns and self.workers.all_busy(now_ns):
+            self._pause_accepting()
         return Visit(request, journey, now_ns, service_ns, service, fate)
 
     def worked(self, visit: Visit) -> None:
         """A worker has served: the next connection may be accepted."""
-        server, ends_ns = self._server, visit.service.ends_ns
-        if server is None or self.has_ended or ends_ns <= visit.arrived_ns:
+        if self._accepts or self.has_ended:
             return
-        if not self.workers.all_busy(max(ends_ns, self.now_ns())):  # timers may be early by a hair
-            server.resume_accepting()
-        self._accept_queue.value = server.accept_queue_length
+        if not self.workers.all_busy(
+            max(visit.service.ends_ns, self.now_ns())
+        ):  # timers may be early by a hair
+            self._resume_accepting()
 
     def may_persist(self, connection: NginxConnection) -> bool:
         """Whether a connection that has just had another request may have one more."""
