@@ -303,6 +303,7 @@ class ProcessHost(Host):
             del self.ports[port.name]
             self._ports_by_link.pop(port.link, None)
         self._carrier.disconnect(name)
+        self._port_metrics.forget_container(name)
         if self.element is not None:
             self.element.on_exit(name, status)
 

@@ -49,7 +49,7 @@ class Exporter:
         element = message["element"]
         match message["t"]:
             case "who":
-                self.known[element] = Who(element, message["kind"], message["tier"], message["launched"])
+                self.known[element] = Who(**{key: value for key, value in message.items() if key != "t"})
             case "deltas":
                 self.ledger.add(element, message["deltas"])
             case "ended":

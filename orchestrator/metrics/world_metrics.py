@@ -12,7 +12,7 @@ from orchestrator.control.registry import Member, Registry
 from orchestrator.metrics.feed import Feed
 from orchestrator.metrics.ledger import Ledger
 from orchestrator.metrics.merging import Who
-from orchestrator.metrics.tiers import tier_of_kind, tiers
+from orchestrator.metrics.tiers import nodes, tier_of_kind, tiers
 
 REPORT_S = 1.0
 ORCHESTRATOR = "orchestrator"
@@ -31,6 +31,7 @@ class WorldMetrics:
         self._directory = directory
         self._known: dict[str, Who] = {}
         self._tiers: dict[str, str] | None = None
+        self._nodes: dict[str, str] = {}
         self._feed: Feed | None = None
         self._reports: asyncio.Task[None] | None = None
         self._counted: dict[str, int] = {}
@@ -77,8 +78,9 @@ class WorldMetrics:
             who = Who(element, member.kind, tier_of_kind(member.kind), launched=True)
         else:
             if self._tiers is None:
-                self._tiers = tiers(self._config)
-            who = Who(element, member.kind, self._tiers.get(element, "control"))
+                self._tiers, self._nodes = tiers(self._config), nodes(self._config)
+            tier, node = self._tiers.get(element, "control"), self._nodes.get(element, "")
+            who = Who(element, member.kind, tier, node=node)
         self._known[element] = who
         if self._feed is not None:
             self._feed.who(who)

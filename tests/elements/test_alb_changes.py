@@ -123,7 +123,12 @@ def test_the_algorithm_changes_with_requests_outstanding(tmp_path):
     bed.run(story())
     assert [len(bed.target(number).requests) for number in (0, 1)] == [2, 8]
     infos = [
-        {"target_group": "web-group", "algorithm": algorithm, "deregistration_delay": "300"}
+        {
+            "target_group": "web-group",
+            "algorithm": algorithm,
+            "slow_start": "0",
+            "deregistration_delay": "300",
+        }
         for algorithm in ("round_robin", "least_outstanding_requests")
     ]
     assert [bed.metric("journey_alb_config_info", **info) for info in infos] == [1, 0]
