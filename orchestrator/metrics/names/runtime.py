@@ -22,7 +22,6 @@ RUNTIME: tuple[Metric, ...] = (
               "handled.", added=_PROCESS),
     gauge("journey_runtime_dispatch_lag_seconds_max", "The worst of the last second.", added=_PROCESS, merge="max"),
     counter("journey_runtime_actor_restarts_total", "Processes that were started again.", "kind"),
-    counter("journey_runtime_ui_frames_dropped_total", "Updates that a slow page was not sent."),
     gauge("journey_runtime_export_duration_seconds", "What making the text of the last scrape took.", merge="max"),
     counter("journey_runtime_malformed_messages_total", "ZeroMQ messages and envelopes that were junk.", added=_KIND),
     counter("journey_runtime_malformed_control_total", "Control messages that were junk.", added=_KIND),
