@@ -72,7 +72,7 @@ PAGE = Page(
         Panel(
             "Healthy targets",
             "Targets that the load balancer sends requests to: as many as there are ready pods.",
-            (Query('max(sum by (element) (journey_alb_targets{state="healthy"}))'),),
+            (Query('sum(journey_alb_targets{state="healthy"})'),),
             kind="stat",
             width=4,
             height=5,
