@@ -21,6 +21,7 @@ import zmq
 from actors.element import JOURNEY, TimerHandle
 from actors.links.port import LinkPort
 from actors.links.zeromq import DrainedSocket, ZeroMQCarrier
+from actors.runtime.costs import Costs
 from actors.runtime.host import Host
 from actors.runtime.management import ManagementListeners
 from actors.units import MILLISECOND, SECOND
@@ -89,6 +90,7 @@ class ProcessHost(Host):
         self.frames = self.batches = 0
         self.worst_lag_ns = 0
         self.metrics.on_collect(self._collect)
+        Costs(self.metrics)
 
     @property
     def carrier(self) -> ZeroMQCarrier:
