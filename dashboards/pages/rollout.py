@@ -75,6 +75,18 @@ PAGE = Page(
             ),
         ),
         Panel(
+            "Deregistration countdown",
+            "Seconds that each draining target has left to finish its requests; whoever closes before 0 cuts them off.",
+            (
+                Query(
+                    "max by (target) (journey_alb_target_deregistration_end_timestamp_seconds) - time()",
+                    "{{target}}",
+                ),
+            ),
+            unit="s",
+            may_be_empty="while no target drains",
+        ),
+        Panel(
             "From endpoint to consumer, p99",
             "How long kube-proxy and the load balancer controller go on believing what has changed.",
             (
