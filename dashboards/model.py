@@ -22,6 +22,8 @@ class Query:
     instant: bool = False
     exemplars: bool = False
     """Ask for exemplars too: dots on the graph that carry the trace id of one request."""
+    may_be_empty: bool = False
+    """A healthy world may have no answer, while other queries of the panel have one."""
 
 
 @dataclass(frozen=True)
