@@ -21,6 +21,7 @@ import zmq
 from actors.element import JOURNEY, QUEUEING_S, TimerHandle
 from actors.links.port import LinkPort
 from actors.links.zeromq import DrainedSocket, ZeroMQCarrier
+from actors.runtime.costs import Costs
 from actors.runtime.host import Host
 from actors.runtime.management import ManagementListeners
 from actors.units import MILLISECOND, SECOND
@@ -93,6 +94,7 @@ class ProcessHost(Host):
         self._loop_lag = histogram("journey_runtime_loop_lag_seconds", buckets=QUEUEING_S)
         self._mailbox_wait = histogram("journey_runtime_mailbox_wait_seconds", buckets=QUEUEING_S)
         self.metrics.on_collect(self._collect)
+        Costs(self.metrics)
 
     @property
     def carrier(self) -> ZeroMQCarrier:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from actors.element import Counter, Gauge
 from actors.parts.load_balancer import documents
 from actors.parts.load_balancer.attributes import TargetGroupAttributes
+from actors.parts.load_balancer.drain_ends import DrainEnds
 from actors.parts.load_balancer.errors import why_no_target
 from actors.parts.load_balancer.node import Node
 from actors.parts.load_balancer.prober import Prober
@@ -63,6 +64,7 @@ class RunningGroup:
             state: metrics.gauge("journey_alb_targets", target_group=self.name, state=str(state))
             for state in State
         }
+        self._drain_ends = DrainEnds(node.context, self.name)
         self._unhealthy_routing_requests = metrics.counter(
             "journey_alb_unhealthy_routing_requests_total", target_group=self.name
         )
@@ -233,6 +235,7 @@ class RunningGroup:
                 continue
             if change.state != change.previous:
                 self._moved(change)
+                self._drain_ends.note(change, self.attributes.deregistration_delay_s)
             self._tell(change)
         for state, gauge in self._state_gauges.items():
             gauge.value = self.engine.counts[state]
