@@ -35,9 +35,7 @@ class Answers:
     def count(self, rcode: str, began_ns: int) -> None:
         """One more response to a query that came, or went, at this time."""
         context = self._context
-        context.metrics.counter(
-            "journey_dns_queries_total", resolver=self._resolver, rcode=rcode
-        ).value += 1
+        context.metrics.counter("journey_dns_queries_total", resolver=self._resolver, rcode=rcode).value += 1
         self._took.observe((context.now_ns() - began_ns) / SECOND, JOURNEY.get())
 
 

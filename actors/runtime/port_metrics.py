@@ -77,7 +77,9 @@ class PortMetrics:
         port.drops.clear()
         weather = port.impairments
         if packets:
-            on_wire_ns = packets * weather.delay_ns + (octets * 8 * SECOND // weather.rate if weather.rate else 0)
+            on_wire_ns = packets * weather.delay_ns + (
+                octets * 8 * SECOND // weather.rate if weather.rate else 0
+            )
             observe_mean(self._propagation, packets, on_wire_ns)
             self._take_waits(weather.waits, packets)
             if spent_ns := port.spent_ns - seen.spent_ns:

@@ -78,7 +78,9 @@ async def _measure(rounds: int) -> Figure:
             took_s = []
             for _ in range(rounds):
                 for pod in known:
-                    feed.deltas(pod, {"counters": [], "gauges": [("journey_pod_accept_queue", {"pod": pod}, 1)]})
+                    feed.deltas(
+                        pod, {"counters": [], "gauges": [("journey_pod_accept_queue", {"pod": pod}, 1)]}
+                    )
                 await asyncio.sleep(PAUSE_S)
                 took_s.append(await asyncio.to_thread(_scrape, url))
         finally:

@@ -190,7 +190,11 @@ def _group(labels: Mapping[str, str]) -> Labels:
 
 
 def _told(name: str, what: str, values: dict[Labels, float]) -> Family | None:
-    return Family(gauge(PREFIX + name, f"CloudWatch AWS/ApplicationELB {what}, of 60 s."), values) if values else None
+    return (
+        Family(gauge(PREFIX + name, f"CloudWatch AWS/ApplicationELB {what}, of 60 s."), values)
+        if values
+        else None
+    )
 
 
 def _some(family: Family | None) -> Iterator[Family]:

@@ -85,7 +85,9 @@ class Exporter:
         self.note_period(now_s)
         yield from self._period.statistics()
         yield from _by_name(families(self.ledger, self.known, _is_aws))
-        ours = families(self.ledger, self.known, lambda name: name.startswith(("journey_dns_", "journey_alb_")))
+        ours = families(
+            self.ledger, self.known, lambda name: name.startswith(("journey_dns_", "journey_alb_"))
+        )
         yield from coredns(ours)
         yield from service_graph(ours)
 

@@ -123,7 +123,13 @@ class Feed:
         read_fd, write_fd = os.pipe()
         with open(self._directory / "logs" / "exporter.log", "ab") as log_file:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "orchestrator.metrics.exporter", str(self._socket.fileno()), str(read_fd)],
+                [
+                    sys.executable,
+                    "-m",
+                    "orchestrator.metrics.exporter",
+                    str(self._socket.fileno()),
+                    str(read_fd),
+                ],
                 pass_fds=[self._socket.fileno(), read_fd],
                 stdin=subprocess.DEVNULL,
                 stdout=log_file,

@@ -73,7 +73,9 @@ class Ledger:
         """All that is known of an element, as deltas from nothing."""
         return {
             "removed": [],
-            "counters": [(name, dict(labels), v) for (name, labels), v in self.counters.get(element, {}).items()],
+            "counters": [
+                (name, dict(labels), v) for (name, labels), v in self.counters.get(element, {}).items()
+            ],
             "gauges": [(name, dict(labels), v) for (name, labels), v in self.gauges.get(element, {}).items()],
             "histograms": [
                 (name, dict(labels), list(each.bounds), each.counts, each.sum, each.exemplars)
@@ -118,7 +120,9 @@ class Ledger:
         wanted = labels.items()
         series: dict[Key, Any]
         for series in (self.counters[element], self.gauges[element], self.histograms[element]):
-            for key in [key for key in series if key[0] == (name or key[0]) and wanted <= dict(key[1]).items()]:
+            for key in [
+                key for key in series if key[0] == (name or key[0]) and wanted <= dict(key[1]).items()
+            ]:
                 del series[key]
 
 

@@ -73,7 +73,9 @@ def _family(found: dict[str, Family], name: str, labels: Labels, kind: Any) -> F
     if family is None:
         metric = METRICS.get(name)
         if metric is None:  # of an element that somebody has added
-            metric = Metric(name, kind, "A metric of an element of this world.", tuple(key for key, _ in labels))
+            metric = Metric(
+                name, kind, "A metric of an element of this world.", tuple(key for key, _ in labels)
+            )
         family = found[name] = Family(metric)
     return family
 

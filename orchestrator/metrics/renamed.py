@@ -21,10 +21,14 @@ def coredns(families: Mapping[str, Family]) -> Iterator[Family]:
     cache = _values(families, CACHE)
     yield from _counted("coredns_cache_requests_total", "Questions to the cache.", cache, ("server",))
     hits = {labels: value for labels, value in cache.items() if dict(labels).get("result") == "hit"}
-    yield from _counted("coredns_cache_hits_total", "Questions that the cache could answer.", hits, ("server",))
+    yield from _counted(
+        "coredns_cache_hits_total", "Questions that the cache could answer.", hits, ("server",)
+    )
     if (took := families.get(QUERY_TIME)) is not None:
         metric = histogram("coredns_dns_request_duration_seconds", "From query to response.", "server")
-        yield Family(metric, buckets={_picked(labels, ("server",)): each for labels, each in took.buckets.items()})
+        yield Family(
+            metric, buckets={_picked(labels, ("server",)): each for labels, each in took.buckets.items()}
+        )
 
 
 def service_graph(families: Mapping[str, Family]) -> Iterator[Family]:
@@ -39,7 +43,9 @@ def service_graph(families: Mapping[str, Family]) -> Iterator[Family]:
     yield from _edges("traces_service_graph_request_failed_total", "Requests that failed.", failed)
     if (took := families.get(RESPONSES)) is not None:
         buckets: dict[Labels, Buckets] = {_edge(labels): each for labels, each in took.buckets.items()}
-        metric = histogram("traces_service_graph_request_server_seconds", "How long the server took.", "client", "server")
+        metric = histogram(
+            "traces_service_graph_request_server_seconds", "How long the server took.", "client", "server"
+        )
         yield Family(metric, buckets=buckets)
 
 
@@ -48,9 +54,7 @@ def _values(families: Mapping[str, Family], name: str) -> dict[Labels, float]:
     return family.values if family else {}
 
 
-def _counted(
-    name: str, text: str, values: Mapping[Labels, float], keep: tuple[str, ...]
-) -> Iterator[Family]:
+def _counted(name: str, text: str, values: Mapping[Labels, float], keep: tuple[str, ...]) -> Iterator[Family]:
     sums: dict[Labels, float] = {}
     for labels, value in values.items():
         key = _picked(labels, keep)

@@ -122,9 +122,11 @@ def test_the_algorithm_changes_with_requests_outstanding(tmp_path):
 
     bed.run(story())
     assert [len(bed.target(number).requests) for number in (0, 1)] == [2, 8]
-    told = [name for name in bed.net.host("alb").metrics.values() if name.startswith("journey_alb_config_info")]
+    told = [
+        name for name in bed.net.host("alb").metrics.values() if name.startswith("journey_alb_config_info")
+    ]
     assert told == [
-        'journey_alb_config_info{algorithm="least_outstanding_requests",deregistration_delay="300",'
+        'journey_alb_config_info{algorithm="round_robin",deregistration_delay="300",'
         'slow_start="0",target_group="web-group"}'
     ]
 

@@ -61,6 +61,12 @@ class LoadRun:
         self.ends_ns = min(self.ends_ns, self.context.now_ns())
         self._dismiss_idle()
 
+    def connections(self) -> dict[str, int]:
+        """Its connections by state."""
+        active = sum(user.waits_since_ns is not None for user in self._at_work)
+        idle = sum(user.idle for user in self._at_work)
+        return {"opening": len(self._at_work) - active - idle, "idle": idle, "active": active}
+
     # ---- what users ask for --------------------------------------------------------------------------------
 
     def over(self) -> bool:
@@ -137,6 +143,11 @@ class User(asyncio.Protocol):
         self._answered = False
         self._status = 0
         self._keep_alive = False
+
+    @property
+    def idle(self) -> bool:
+        """Connected, and waiting for nothing."""
+        return self._transport is not None and self.waits_since_ns is None
 
     # ---- the connection ------------------------------------------------------------------------------------
 

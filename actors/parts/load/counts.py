@@ -20,9 +20,7 @@ class Counts:
         self.errors: Counter[str] = Counter()
         self.connected: Counter[str] = Counter()
 
-    def answered(
-        self, status: int, server: bytes, latency_ns: int, service_ns: int | None = None
-    ) -> None:
+    def answered(self, status: int, server: bytes, latency_ns: int, service_ns: int | None = None) -> None:
         """A complete answer, this long after its request was due, and (if that differs) sent."""
         if self._told is not None:
             self._told.answered(status, latency_ns, latency_ns if service_ns is None else service_ns)

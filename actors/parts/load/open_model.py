@@ -71,6 +71,10 @@ class OpenRun:
     def running(self) -> bool:
         return self._next_ns is not None or bool(self._inflight)
 
+    def connections(self) -> dict[str, int]:
+        """Its connections by state."""
+        return self._pool.states()
+
     def stop(self) -> None:
         """Nobody comes any more; those who are here are still waited for."""
         if self._timer is not None:

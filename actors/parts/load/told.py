@@ -1,7 +1,9 @@
 """A load as Prometheus sees it: what was offered, what became of it, and how long it took."""
 
+from collections.abc import Mapping
+
 from actors.element import Context
-from actors.units import SECOND
+from actors.units import MILLISECOND, SECOND
 
 OUTCOMES = ("ok", "http_4xx", "http_5xx", "timeout", "refused", "reset", "dns_error", "tls_error")
 _OUTCOME_OF = {
@@ -12,6 +14,7 @@ _OUTCOME_OF = {
 }
 """Errors that are not outcomes of their own in `journey_client_requests_total`."""
 
+STATES = ("opening", "idle", "active")
 REASONS = ("generator_saturated", "max_inflight")
 
 
@@ -30,6 +33,9 @@ class ClientMetrics:
             reason: metrics.counter("journey_client_dropped_requests_total", reason=reason)
             for reason in REASONS
         }
+        self._connections = {
+            state: metrics.gauge("journey_client_connections", state=state) for state in STATES
+        }
         self._latency = metrics.histogram("journey_client_request_duration_seconds", scenario=scenario)
         self._service = metrics.histogram("journey_client_service_duration_seconds", scenario=scenario)
 
@@ -39,6 +45,25 @@ class ClientMetrics:
         self._requests[outcome].value += 1
         self._latency.observe(latency_ns / SECOND, journey)
         self._service.observe(service_ns / SECOND, journey)
+
+    def fetched(
+        self, status: int, total_ms: float, phase: str | None, error: str | None, journey: str | None
+    ) -> None:
+        """What became of a browser's request: an answer, or an error and the phase that it came in."""
+        if error is None:
+            total_ns = round(total_ms * MILLISECOND)
+            self.answered(status, total_ns, total_ns, journey)
+        elif phase in ("dns", "tls"):
+            self.failed(f"{phase}_error")
+        elif "timed out" in error or "no answer within" in error:
+            self.failed("timeout")
+        else:
+            self.failed("refused" if phase in ("tcp", "dhcp") else "reset")
+
+    def tell_connections(self, connections: Mapping[str, int]) -> None:
+        """How many there are in each state."""
+        for state, gauge in self._connections.items():
+            gauge.value = connections.get(state, 0)
 
     def failed(self, error: str) -> None:
         """There is no answer."""

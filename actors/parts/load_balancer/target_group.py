@@ -72,9 +72,7 @@ class RunningGroup:
             "journey_alb_target_response_duration_seconds", target_group=self.name
         )
         for state in State:
-            metrics.counter(
-                "journey_alb_target_state_changes_total", target_group=self.name, to=str(state)
-            )
+            metrics.counter("journey_alb_target_state_changes_total", target_group=self.name, to=str(state))
         node.expect_requests(self.name)
         self._anomalous = metrics.gauge("journey_alb_anomalous_targets", target_group=self.name)
         self._mitigated = metrics.gauge("journey_alb_mitigated_targets", target_group=self.name)

@@ -33,6 +33,6 @@ class Reconciles:
             yield
         finally:
             seconds = (self._context.now_ns() - began_ns) / SECOND
-            self._context.metrics.histogram(
-                "awslbc_controller_reconcile_stage_duration", **labels
-            ).observe(seconds)
+            self._context.metrics.histogram("awslbc_controller_reconcile_stage_duration", **labels).observe(
+                seconds
+            )

@@ -52,7 +52,9 @@ def gauge(
     return Metric(name, "gauge", text, labels, added, merge, page)
 
 
-def histogram(name: str, text: str, *labels: str, added: tuple[str, ...] = (), page: Page = "world") -> Metric:
+def histogram(
+    name: str, text: str, *labels: str, added: tuple[str, ...] = (), page: Page = "world"
+) -> Metric:
     return Metric(name, "histogram", text, labels, added, page=page)
 
 
