@@ -20,7 +20,7 @@ class KubeProxy:
         self, context: Context, client: KubeClient, node: str, write: Callable[[ServiceTable], None]
     ) -> None:
         self._context, self._node, self._write = context, node, write
-        self._services = Informer(context, client, "Service", self._changed)
+        self._services = Informer(context, client, "Service", self._services_changed)
         self._slices = Informer(context, client, "EndpointSlice", self._endpoints_changed)
         self._table = ServiceTable()
         self._written_ns = -MIN_SYNC_NS
@@ -35,6 +35,9 @@ class KubeProxy:
     def start(self) -> None:
         self._services.start()
         self._slices.start()
+
+    def _services_changed(self, before: Object | None, now: Object | None) -> None:
+        self._changed(before, now)
 
     def _endpoints_changed(self, before: Object | None, now: Object | None) -> None:
         if self._changed(before, now) and self._endpoints_since_ns is None:

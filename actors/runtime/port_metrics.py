@@ -1,4 +1,4 @@
-"""The numbers of an element's links, from the plain counts that its ports keep: the way of a frame pays nothing for them.
+"""The numbers of an element's links, from the plain counts that its ports keep: a frame's way pays nothing for them.
 
 Links to elements that were launched (a node's veth pairs) are told as one, `node-1.*`: there may be hundreds of them.
 The time on a link of all frames of the last second is put down at its mean, so its sum is exact and its spread within

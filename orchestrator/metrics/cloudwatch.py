@@ -1,8 +1,8 @@
 """What CloudWatch would say of the load balancers, under the names that YACE gives its metrics.
 
-How this works. CloudWatch has statistics of periods. A value here is that of the last 60 seconds: what a counter grew by,
-the average and the 99th percentile of a histogram's growth, the least or the most of a gauge. As in CloudWatch, what did
-not happen in the period is absent rather than zero. (Names as YACE makes them: an underscore before an upper-case
+How this works. CloudWatch has statistics of periods. A value here is that of the last 60 seconds: what a counter grew
+by, the average and the 99th percentile of a histogram's growth, the least or the most of a gauge. As in CloudWatch,
+what did not happen in the period is absent rather than zero. (Names as YACE makes them: an underscore before an upper-case
 letter that follows a lower-case letter or a digit, hence `5_xx` and `un_healthy`.)
 """
 

@@ -60,7 +60,7 @@ def _client_metric(family: Family) -> ClientMetric:
     name = metric.name
     for labels, value in family.values.items():
         told.add_sample(name, dict(labels), value)
-    return told  # type: ignore[no-any-return]
+    return told
 
 
 def _histogram(family: Family) -> ClientMetric:

@@ -1,7 +1,8 @@
 """The orchestrator's side of the exporter: starts its process once somebody wants metrics, and feeds it deltas.
 
-Messages are msgpack maps, written to a pipe one after another: `who` (an element, with the fields of `Who`), `deltas` (as elements report them, each second), `ended` (its process; `for_good` or not), and once
-`caught_up`: what was known before has been told, so scrapes can be answered without looking like a restart.
+Messages are msgpack maps, written to a pipe one after another: `who` (an element, with the fields of `Who`), `deltas` (as
+elements report them, each second), `ended` (its process; `for_good` or not), and once `caught_up`: what was known before
+has been told, so that scrapes can be answered without looking like a restart.
 The socket that Prometheus comes to is opened here, so its address is known before there is anybody to answer; an
 exporter that dies is started again on the same socket, and told everything that is known.
 """
@@ -41,7 +42,9 @@ class PortTaken(OSError):
 
 
 def listen(address: str | None) -> socket.socket:
-    """A listening socket there, `HOST:PORT`; None is 127.0.0.1:9464 or the next port that is free. Raises `PortTaken`."""
+    """A listening socket there, `HOST:PORT`; None is 127.0.0.1:9464 or the next free port.
+
+    Raises `PortTaken`."""
     host, _, port = (address or f"{HOST}:{PORT}").rpartition(":")
     tries = TRIES if address is None else 1
     for each in range(int(port), int(port) + tries):
@@ -118,24 +121,22 @@ class Feed:
 
     # ---- its process ---------------------------------------------------------------------------------------------
 
-    async def _launch(self) -> None:
+    def _spawn(self, read_fd: int) -> "subprocess.Popen[bytes]":
         assert self._socket is not None
-        read_fd, write_fd = os.pipe()
+        socket_fd = self._socket.fileno()
         with open(self._directory / "logs" / "exporter.log", "ab") as log_file:
-            self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "orchestrator.metrics.exporter",
-                    str(self._socket.fileno()),
-                    str(read_fd),
-                ],
-                pass_fds=[self._socket.fileno(), read_fd],
+            return subprocess.Popen(
+                [sys.executable, "-m", "orchestrator.metrics.exporter", str(socket_fd), str(read_fd)],
+                pass_fds=[socket_fd, read_fd],
                 stdin=subprocess.DEVNULL,
                 stdout=log_file,
                 stderr=log_file,
                 start_new_session=True,
             )
+
+    async def _launch(self) -> None:
+        read_fd, write_fd = os.pipe()
+        self._process = self._spawn(read_fd)
         os.close(read_fd)
         loop = asyncio.get_running_loop()
         self._pipe, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, os.fdopen(write_fd, "wb", 0))

@@ -1,4 +1,4 @@
-"""Makes one set of series of what all elements have reported: sums, and the labels that elements do not know themselves."""
+"""Makes one set of series of what all elements have reported: sums, and labels that elements do not know themselves."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field

@@ -17,7 +17,7 @@ _BY_KIND = {
 
 
 def tiers(config: World) -> dict[str, str]:
-    """The tier of every element of a world's file. An AS that a home is linked to is its ISP, the others are transit."""
+    """The tier of every element of a world's file. An AS that a home is linked to is its ISP, others are transit."""
     kinds = {name: element.kind for name, element in config.elements.items()}
     homes = {name for name, kind in kinds.items() if kind == "home_router"}
     isps = set()

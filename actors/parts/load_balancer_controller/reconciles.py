@@ -28,11 +28,10 @@ class Reconciles:
     def stage(self, name: str) -> Iterator[None]:
         """Seconds and number of times that this part of the work took."""
         began_ns = self._context.now_ns()
-        labels = {"controller": self._controller, "reconcile_stage": name}
+        took = self._context.metrics.histogram(
+            "awslbc_controller_reconcile_stage_duration", controller=self._controller, reconcile_stage=name
+        )
         try:
             yield
         finally:
-            seconds = (self._context.now_ns() - began_ns) / SECOND
-            self._context.metrics.histogram("awslbc_controller_reconcile_stage_duration", **labels).observe(
-                seconds
-            )
+            took.observe((self._context.now_ns() - began_ns) / SECOND)
