@@ -2,8 +2,8 @@
 
 How this works. CloudWatch has statistics of periods. A value here is that of the last 60 seconds: what a counter grew
 by, the average and the 99th percentile of a histogram's growth, the least or the most of a gauge. As in CloudWatch,
-what did not happen in the period is absent rather than zero. (Names as YACE makes them: an underscore before an upper-case
-letter that follows a lower-case letter or a digit, hence `5_xx` and `un_healthy`.)
+what did not happen in the period is absent rather than zero. (Names as YACE makes them: an underscore before an
+upper-case letter that follows a lower-case letter or a digit, hence `5_xx` and `un_healthy`.)
 """
 
 from collections import deque

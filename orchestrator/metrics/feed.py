@@ -1,8 +1,8 @@
 """The orchestrator's side of the exporter: starts its process once somebody wants metrics, and feeds it deltas.
 
-Messages are msgpack maps, written to a pipe one after another: `who` (an element, with the fields of `Who`), `deltas` (as
-elements report them, each second), `ended` (its process; `for_good` or not), and once `caught_up`: what was known before
-has been told, so that scrapes can be answered without looking like a restart.
+Messages are msgpack maps, written to a pipe one after another: `who` (an element, with the fields of `Who`), `deltas`
+(as elements report them, each second), `ended` (its process; `for_good` or not), and once `caught_up`: what was known
+before has been told, so that scrapes can be answered without looking like a restart.
 The socket that Prometheus comes to is opened here, so its address is known before there is anybody to answer; an
 exporter that dies is started again on the same socket, and told everything that is known.
 """
