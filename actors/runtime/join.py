@@ -60,7 +60,7 @@ HELLO_S = 0.5
 def unpacked(data: bytes) -> list[Any]:
     """The messages in one ZeroMQ message; what is none is one message that nobody understands."""
     try:
-        messages = msgpack.unpackb(data)
+        messages = msgpack.unpackb(data, strict_map_key=False)  # exemplars are by the number of their bucket
     except Exception as error:
         return [error]
     return messages if isinstance(messages, list) and messages else [messages]

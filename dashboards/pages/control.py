@@ -51,6 +51,7 @@ PAGE = Page(
                 ),
             ),
             unit="s",
+            may_be_empty="while nobody asks for a name",
         ),
         Panel(
             "Work queues",

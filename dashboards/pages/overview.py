@@ -1,6 +1,6 @@
 """The whole journey at a glance."""
 
-from dashboards.model import Page, Panel, Query, mean, percentiles, rate
+from dashboards.model import RARE, Page, Panel, Query, mean, percentiles, rate
 
 _REQUESTS = "journey_client_requests_total"
 _NETWORK = "outcome=~'timeout|refused|reset|dns_error|tls_error'"
@@ -66,10 +66,10 @@ PAGE = Page(
         ),
         Panel(
             "Phases of a request",
-            "The mean of each phase; dns, tcp_connect and tls are paid only by requests that open a "
-            "connection.",
-            (Query(mean("journey_client_phase_duration_seconds", "phase"), "{{phase}}"),),
+            "The mean of each phase of requests that open a connection of their own, as `journey trace` sends them.",
+            (Query(mean("journey_client_phase_duration_seconds", "phase", over=RARE), "{{phase}}"),),
             unit="s",
+            may_be_empty="while nobody browses: a load keeps its connections, and has no phases",
             leads_to=("journey-control",),
         ),
         Panel(
@@ -89,12 +89,9 @@ PAGE = Page(
             unit="s",
         ),
         Panel(
-            "Requests and connections under way",
-            "In flight grows when answers come later than requests; connections show what keep-alive saves.",
-            (
-                Query("sum(journey_client_inflight_requests)", "requests in flight"),
-                Query("sum by (state) (journey_client_connections)", "connections {{state}}"),
-            ),
+            "Requests under way",
+            "Requests that are sent and not answered: it grows when answers come later than requests.",
+            (Query("sum(journey_client_inflight_requests)", "requests in flight"),),
         ),
         Panel(
             "Events",

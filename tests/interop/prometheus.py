@@ -28,17 +28,18 @@ class Prometheus:
         (directory / "rules.yml").write_text((SHIPPED / "rules.yml").read_text())
 
     def __enter__(self) -> "Prometheus":
-        self._process = subprocess.Popen(
-            [
-                "prometheus",
-                f"--config.file={self._directory}/prometheus.yml",
-                f"--storage.tsdb.path={self._directory}/data",
-                f"--web.listen-address={self.address}",
-                "--enable-feature=exemplar-storage",
-                "--log.level=warn",
-            ],
-            stderr=(self._directory / "log").open("w"),
-        )
+        with (self._directory / "log").open("w") as log:
+            self._process = subprocess.Popen(
+                [
+                    "prometheus",
+                    f"--config.file={self._directory}/prometheus.yml",
+                    f"--storage.tsdb.path={self._directory}/data",
+                    f"--web.listen-address={self.address}",
+                    "--enable-feature=exemplar-storage",
+                    "--log.level=warn",
+                ],
+                stderr=log,
+            )
         deadline = time.monotonic() + PATIENCE_S
         while not self._ready():
             assert self._process.poll() is None, (self._directory / "log").read_text()

@@ -111,24 +111,25 @@ def test_the_load_is_what_the_dashboard_says(watched: Watched):
     assert float(found["value"][1]) == pytest.approx(RATE, rel=0.5)
 
 
-def test_latencies_have_exemplars_that_are_trace_ids(watched: Watched):
-    found = watched.prometheus.exemplars("journey_client_request_duration_seconds_bucket")
-    labels = [exemplar["labels"] for series in found for exemplar in series["exemplars"]]
-    assert labels and all(len(each["trace_id"]) == 32 for each in labels)
+def test_latencies_have_exemplars_that_lead_to_a_journey(watched: Watched):
+    journey = json.loads(watched.journey("trace", "--json"))["journey"]
+    deadline = time.monotonic() + 10
+    told: set[str] = set()
+    while journey not in told and time.monotonic() < deadline:
+        series = watched.prometheus.exemplars("journey_alb_target_response_duration_seconds_bucket")
+        told = {exemplar["labels"]["trace_id"] for each in series for exemplar in each["exemplars"]}
+        time.sleep(0.5)
+    assert journey in told
 
 
 def test_pods_that_are_gone_leave_no_ghosts(watched: Watched):
     watched.journey("scale", "nginx", "2")
-    pods = {
-        each["name"]
-        for each in json.loads(watched.journey("ps", "--json"))["elements"]
-        if each["kind"] == "nginx_pod"
-    }
-    deadline = time.monotonic() + 15
-    seen: set[str] = set()
-    while seen != pods and time.monotonic() < deadline:
+    deadline = time.monotonic() + 20
+    seen, pods = {""}, set[str]()
+    while not (seen == pods and len(pods) == 2) and time.monotonic() < deadline:
+        listed = json.loads(watched.journey("ps", "--json"))["elements"]
+        pods = {each["name"] for each in listed if each["kind"] == "nginx_pod"}
         seen = {
             series["metric"]["pod"] for series in watched.prometheus.query("journey_pod_inflight_requests")
         }
-        time.sleep(0.5)
-    assert seen == pods
+    assert seen == pods and len(pods) == 2

@@ -1,7 +1,9 @@
 """What an element counts, and what it tells of it."""
 
+import msgpack
 import pytest
 
+from actors.runtime.join import unpacked
 from actors.runtime.metrics import MetricStore
 from orchestrator.metrics.ledger import DEPARTED, Ledger
 
@@ -104,3 +106,15 @@ def test_an_element_that_is_gone_takes_its_own_series_along_but_sums_do_not_fall
     assert ledger.total("resets_total") == 2
     assert "a" not in ledger.elements() and not ledger.gauges
     assert [sum(each.counts) for each in ledger.histograms[DEPARTED].values()] == [1]
+
+
+def test_deltas_with_exemplars_arrive_over_the_control_line():
+    metrics = MetricStore()
+    metrics.histogram("journey_client_request_duration_seconds").observe(0.004, "ab" * 16)
+    beat = {"t": "beat", "metrics": metrics.deltas()}
+    [arrived] = unpacked(msgpack.packb([beat]))
+    ledger = Ledger()
+    ledger.add("laptop", arrived["metrics"])
+    [buckets] = ledger.histograms["laptop"].values()
+    assert sum(buckets.counts) == 1
+    assert list(buckets.exemplars.values()) == [("ab" * 16, 0.004)]
