@@ -60,7 +60,7 @@ HELLO_S = 0.5
 def unpacked(data: bytes) -> list[Any]:
     """The messages in one ZeroMQ message; what is none is one message that nobody understands."""
     try:
-        messages = msgpack.unpackb(data)
+        messages = msgpack.unpackb(data, strict_map_key=False)  # exemplars are by the number of their bucket
     except Exception as error:
         return [error]
     return messages if isinstance(messages, list) and messages else [messages]
@@ -178,7 +178,10 @@ class Member:
     async def _beat(self) -> None:
         while True:
             self._beat_now()
+            due_s = self._loop.time() + BEAT_S
             await asyncio.sleep(BEAT_S)
+            assert self._host is not None
+            self._host.note_loop_lag(self._loop.time() - due_s)
 
     def _beat_now(self) -> None:
         assert self._host is not None

@@ -73,6 +73,7 @@ class Registry:
         self.on_metrics: Callable[[str, dict[str, Any]], None] = lambda element, deltas: None
         self.on_address: Callable[[str, str], None] = lambda name, url: None
         self.on_join: Callable[[Member], None] = lambda member: None
+        self.on_gone: Callable[[Member], None] = lambda member: None
         self.on_request: Callable[[Member, str, dict[str, Any]], Awaitable[Any]] = _nothing_to_ask
         self._by_identity: dict[bytes, Member] = {}
         self._go = False
@@ -131,6 +132,7 @@ class Registry:
         member.listening = False
         self._by_identity.pop(member.identity, None)
         self._calls.fail(member, f"{member.name} {why}")
+        self.on_gone(member)
         self._carrier(member, up=False)
 
     def _carrier(self, member: Member, up: bool) -> None:

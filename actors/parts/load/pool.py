@@ -53,6 +53,11 @@ class Pool:
     def __len__(self) -> int:
         return len(self._lines)
 
+    def states(self) -> dict[str, int]:
+        """How many connections are opening, idle and active."""
+        idle = len(self._idle)
+        return {"opening": self._opening, "idle": idle, "active": len(self._lines) - idle}
+
     def give(self, arrival: Arrival) -> None:
         """Send it now, or as soon as there is a connection for it."""
         if self._idle:
