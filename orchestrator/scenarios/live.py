@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from orchestrator.config.models import World as WorldConfig
+from orchestrator.journal.store import JournalStore
 from orchestrator.operations import kinds_of
 from orchestrator.scenarios.scene import Scene
 from orchestrator.settling import settle, who_settles
@@ -24,6 +25,7 @@ class LiveScene:
         self.call = world.call
         self.ps = world.ps
         self.until_up = world.until_up
+        self.directory = world.directory
 
     def kinds(self) -> dict[str, str]:
         return kinds_of(self._world)
@@ -40,6 +42,13 @@ class LiveScene:
 
     def unix_s(self) -> float:
         return time.time()
+
+    def now_ns(self) -> int:
+        return time.monotonic_ns()
+
+    async def journal(self) -> JournalStore:
+        await self._world.settle()
+        return self._world.journal
 
 
 def play(config: WorldConfig, seed: int, story: Callable[[Scene], Awaitable[Result]]) -> Result:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from actors.units import MILLISECOND, SECOND, Duration
+from actors.units import MILLISECOND, SECOND, Duration, Share
 from orchestrator.config.models import Name, Url
 from orchestrator.load.shapes import Open
 from orchestrator.scenarios.thresholds import METRICS, Condition, parse
@@ -77,7 +77,7 @@ class Load(Part):
         default=10 * SECOND, description="a request is given up this long after it was due"
     )
 
-    def shape(self, seed: int) -> Open:
+    def shape(self, seed: int, *, trace_every: int = 0, trace_ids: str | None = None) -> Open:
         """As the laptop is told; equal seeds give equal arrivals, in all variants."""
         stages = [stage.plain() for stage in self.stages]
         if self.warm_up:
@@ -90,6 +90,8 @@ class Load(Part):
             "timeout_s": self.timeout / SECOND,
             "seed": seed,
             "warm_up_s": self.warm_up / SECOND,
+            "trace_every": trace_every,
+            "trace_ids": trace_ids,
         }
         return Open(tuple(stages), options)
 
@@ -132,6 +134,27 @@ class KillAction(_At):
 
 
 Action = Annotated[SetAction | ScaleAction | RestartAction | KillAction, Field(discriminator="do")]
+
+
+class Journeys(Part):
+    """Which requests of the load are recorded hop by hop."""
+
+    sample: Share = Field(default=0.01, description="how many are recorded; 0% records none")
+    keep: list[Literal["errors", "slowest", "all"]] = Field(
+        default=["errors", "slowest"], description="which of the recorded ones are kept"
+    )
+    slowest: int = Field(default=50, ge=1, le=1000, description="how many of the slowest are kept")
+
+
+class Report(Part):
+    """What is written about a run."""
+
+    journeys: Journeys = Field(default=Journeys(), description="requests that are recorded hop by hop")
+    html: bool = Field(default=True, description="whether report.html is made")
+
+    def trace_every(self) -> int:
+        """One of so many requests is recorded; 0: none."""
+        return round(1 / self.journeys.sample) if self.journeys.sample else 0
 
 
 class Variant(Part):
@@ -197,6 +220,7 @@ class Scenario(Part):
         default={}, description="variants that are meant to fail (or pass); pass if nothing is said"
     )
     validity: Validity = Field(default=Validity(), description="what a run must keep to")
+    report: Report = Field(default=Report(), description="what is written about a run")
     sample: Annotated[Duration, Field(ge=10 * MILLISECOND)] = Field(
         default=100 * MILLISECOND, description="how often outstanding requests are looked at"
     )

@@ -4,10 +4,14 @@ import asyncio
 from typing import Any
 
 from actors.units import MILLISECOND, SECOND
+from orchestrator.journal.journey import Journey
 from orchestrator.load.client import LoadClient
 from orchestrator.load.validity import Limits, doubts
 from orchestrator.operations import laptop_named
+from orchestrator.reports.result import VariantResult
+from orchestrator.reports.series import Seconds
 from orchestrator.scenarios.actions import act, prepare
+from orchestrator.scenarios.evidence import access_log, kept, recorded, world_events
 from orchestrator.scenarios.loader import merged
 from orchestrator.scenarios.models import Scenario, Variant
 from orchestrator.scenarios.sampling import Outstanding
@@ -23,20 +27,27 @@ NAMES_EVERY = 10
 class Run:
     """A scenario's variant in its world."""
 
-    def __init__(self, scene: Scene, scenario: Scenario, variant: Variant, url: str, seed: int) -> None:
-        self._scene, self._scenario, self._variant = scene, scenario, variant
+    def __init__(
+        self, scene: Scene, scenario: Scenario, name: str, variant: Variant, url: str, seed: int
+    ) -> None:
+        self._scene, self._scenario, self._name, self._variant = scene, scenario, name, variant
         load = scenario.load
-        self._client = LoadClient(scene, laptop_named(scene.kinds()), load.url or url, load.shape(seed))
+        shape = load.shape(seed, trace_every=scenario.report.trace_every(), trace_ids=f"{seed} {name}")
+        self._client = LoadClient(scene, laptop_named(scene.kinds()), load.url or url, shape)
         self._outstanding = Outstanding(scene)
+        self._seconds = Seconds()
         self._events: list[dict[str, Any]] = []
+        self._began_ns = 0
 
-    async def run(self) -> dict[str, Any]:
-        """The variant's figures, not judged yet."""
+    async def run(self) -> VariantResult:
+        """The variant, not judged yet."""
         scene, scenario = self._scene, self._scenario
         unsettled = await scene.settled()
         await prepare(scene, merged(scenario.set_, self._variant.set_))
         await self._client.start()
         await asyncio.sleep(scenario.load.warm_up / SECOND)
+        self._began_ns = scene.now_ns()
+        began_unix_ns = round(scene.unix_s() * SECOND)
         timeline = asyncio.get_running_loop().create_task(self._follow_timeline())
         try:
             status = await self._watch(timeline)
@@ -45,7 +56,31 @@ class Run:
             raise
         finally:
             timeline.cancel()
-        return await self._figures(status, unsettled)
+        figures = await self._figures(status, unsettled)
+        return await self._result(figures, status, began_unix_ns)
+
+    async def _result(
+        self, figures: dict[str, Any], status: dict[str, Any], began_unix_ns: int
+    ) -> VariantResult:
+        scene, keep = self._scene, self._scenario.report.journeys
+        lines = await access_log(scene, self._outstanding.nodes)
+        store = await scene.journal()
+        journeys: list[Journey] = recorded(store, scene.kinds())
+        return VariantResult(
+            name=self._name,
+            figures=figures,
+            resolved={},
+            series=self._seconds.series(),
+            latency_hdr=status["hdr"],
+            service_hdr=status.get("service_hdr", ""),
+            seconds_hdr=self._seconds.histograms,
+            journeys=kept(journeys, keep.keep, keep.slowest),
+            traced=len(journeys),
+            world_events=world_events(store, self._began_ns),
+            access_log=lines,
+            began_unix_ns=began_unix_ns,
+            began_ns=self._began_ns,
+        )
 
     async def _follow_timeline(self) -> None:
         began_s = asyncio.get_running_loop().time()
@@ -66,15 +101,23 @@ class Run:
             if timeline.done():
                 timeline.result()  # an action that could not be done ends the run
             rounds += 1
-            if rounds % LOOK_EVERY == 0 and not (status := await self._client.look())["running"]:
+            if rounds % LOOK_EVERY == 0 and not (status := await self._look())["running"]:
                 return status
             await asyncio.sleep(max(began_s + rounds * every_s - loop.time(), 0))
+
+    async def _look(self) -> dict[str, Any]:
+        status, seen = await self._client.look(histograms=True), self._outstanding
+        if self._seconds.due(status):
+            self._seconds.take(
+                status, outstanding=seen.second(), targets=seen.target_states(), pods=seen.pod_states
+            )
+        return status
 
     async def _figures(self, status: dict[str, Any], unsettled: list[str]) -> dict[str, Any]:
         validity = self._scenario.validity
         limits = Limits(validity.max_dropped, validity.max_dispatch_lag_p99 / MILLISECOND)
         await self._outstanding.learn_names()
-        left = ("running", "url", "inflight", "open_connections", "per_pod", "per_pod_ms")
+        left = ("running", "url", "inflight", "open_connections", "per_pod", "per_pod_ms", "service_hdr")
         return {
             "load": {key: value for key, value in status.items() if key not in left},
             "pods": await pod_rows(self._scene, status, self._outstanding),

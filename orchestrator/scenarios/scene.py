@@ -1,6 +1,9 @@
 """What a scenario needs of the world that it runs in, whichever clock that has."""
 
+from pathlib import Path
 from typing import Any, Protocol
+
+from orchestrator.journal.store import JournalStore
 
 
 class Scene(Protocol):
@@ -8,6 +11,8 @@ class Scene(Protocol):
 
     clock: str
     """`virtual` or `real`"""
+    directory: Path
+    """The world's run directory, with `logs`; it goes when the world does."""
 
     async def call(self, element: str, verb: str, /, **arguments: Any) -> Any: ...
 
@@ -25,3 +30,9 @@ class Scene(Protocol):
 
     def unix_s(self) -> float:
         """The time of day in this world."""
+
+    def now_ns(self) -> int:
+        """Model time, which records are told in."""
+
+    async def journal(self) -> JournalStore:
+        """All that has been recorded so far, as far as it is remembered."""

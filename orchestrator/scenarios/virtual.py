@@ -10,6 +10,7 @@ from actors.element import CallFailed
 from actors.runtime.virtual import EPOCH_NS, VirtualNetwork
 from actors.units import SECOND
 from orchestrator.config.models import World
+from orchestrator.journal.store import JournalStore
 from orchestrator.scenarios.scene import Scene
 from orchestrator.simulation import build, furnish, settled
 
@@ -28,6 +29,7 @@ class VirtualScene:
         self._network, self._config = network, config
         self._asks = network.hosts[next(iter(config.elements))]
         self._restarts: dict[str, int] = {}
+        self.directory = network.directory
 
     async def call(self, element: str, verb: str, /, **arguments: Any) -> Any:
         return await self._asks.call(element, verb, **arguments)
@@ -67,6 +69,14 @@ class VirtualScene:
 
     def unix_s(self) -> float:
         return (EPOCH_NS + self._network.loop.now_ns) / SECOND
+
+    def now_ns(self) -> int:
+        return self._network.loop.now_ns
+
+    async def journal(self) -> JournalStore:
+        store = JournalStore()
+        store.extend({**record} for record in self._network.journal)
+        return store
 
 
 def play(config: World, seed: int, story: Callable[[Scene], Awaitable[Result]]) -> Result:

@@ -38,6 +38,10 @@ class Plan:
     """Arrivals are drawn from it, so that they are the same whatever else happens; if None, from the laptop's dice."""
     warm_up_ns: int
     """What is due in this first part of the plan is sent, and not counted."""
+    trace_every: int = 0
+    """One of so many requests is a journey that every element records; 0: none."""
+    trace_ids: str | None = None
+    """Journeys' ids are drawn from it; if None, from the laptop's dice."""
 
 
 class OpenRun:
@@ -59,6 +63,7 @@ class OpenRun:
         self._service = new_histogram()
         self._lag = new_histogram()
         self._per_pod: dict[bytes, Any] = {}
+        self._ids = context.random if plan.trace_ids is None else Random(plan.trace_ids)
         self._pool = Pool(context, site, plan.max_connections, self)
         self._await_next()
         context.spawn(self._watch(), "load watch")
@@ -101,6 +106,8 @@ class OpenRun:
             self._dropped["max_inflight"] += counts
             return
         arrival = Arrival(due_ns)
+        if counts and self._plan.trace_every and self._offered % self._plan.trace_every == 0:
+            arrival.journey = f"{self._ids.getrandbits(128):032x}"
         self._inflight[arrival] = None
         self._pool.give(arrival)
 
@@ -111,6 +118,8 @@ class OpenRun:
         now_ns = self._over(arrival)
         if arrival.due_ns < self._counted_ns:
             return
+        if arrival.journey is not None:
+            self._record_end(arrival, "journey.end", status=status)
         latency_ns = now_ns - arrival.due_ns
         self.counts.answered(status, server, latency_ns)
         self._service.record_value(min((now_ns - arrival.sent_ns) // 1000, LONGEST_US))
@@ -124,6 +133,12 @@ class OpenRun:
         self._over(arrival)
         if arrival.due_ns >= self._counted_ns:
             self.counts.errors[kind] += 1
+        if arrival.journey is not None:
+            self._record_end(arrival, "journey.failed", error=kind, phase="load")
+
+    def _record_end(self, arrival: Arrival, kind: str, **fields: Any) -> None:
+        total_ms = (self.context.now_ns() - arrival.due_ns) / MILLISECOND
+        self.context.record(kind, journey=arrival.journey, total_ms=total_ms, phases={}, **fields)
 
     def _over(self, arrival: Arrival) -> int:
         self._inflight.pop(arrival, None)
@@ -151,7 +166,7 @@ class OpenRun:
         """What was counted so far; see `Counts.status`.
 
         `latency_ms` counts from when requests were due (with those that timed out, at their time limit), `service_ms`
-        from when they were sent: what lies between is what a closed loop would not have seen (coordinated omission).
+        from when they were sent (and `service_hdr` as `hdr`): what lies between is what a closed loop would not have seen (coordinated omission).
         `dispatch_lag_ms` is the generator's own lateness."""
         now_ns = self.context.now_ns() if self.running else self.last_ns
         elapsed_s = max(now_ns - self._counted_ns, 0) / SECOND
@@ -171,6 +186,7 @@ class OpenRun:
             "timeout_ms": self._plan.timeout_ns / MILLISECOND,
             **self.counts.status(),
             "service_ms": percentiles_ms(self._service),
+            "service_hdr": self._service.encode().decode(),
             "dispatch_lag_ms": percentiles_ms(self._lag),
             "per_pod_ms": {
                 name.decode("latin-1"): percentiles_ms(histogram)

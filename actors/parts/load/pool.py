@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import httptools
 
-from actors.element import Context
+from actors.element import JOURNEY, Context
 from actors.parts.load.counts import NOBODY, Counts
 from actors.parts.load.site import Site
 
@@ -18,11 +18,13 @@ from actors.parts.load.site import Site
 class Arrival:
     """A request that was due at a moment, and the connection that it went out on."""
 
-    __slots__ = ("due_ns", "line", "sent_ns")
+    __slots__ = ("due_ns", "journey", "line", "sent_ns")
 
     def __init__(self, due_ns: int) -> None:
         self.due_ns = due_ns
         self.sent_ns = 0
+        self.journey: str | None = None
+        """Its id, if it is recorded."""
         self.line: Line | None = None
 
 
@@ -43,6 +45,8 @@ class Pool:
         self.run = run
         self.now_ns = context.now_ns
         self.request = site.request
+        self.url = str(site.url)
+        self.record = context.record
         self._context, self._site, self._most = context, site, most
         self._idle: deque[Line] = deque()
         self._lines: dict[Line, None] = {}
@@ -131,7 +135,19 @@ class Line(asyncio.Protocol):
     def send(self, arrival: Arrival) -> None:
         arrival.line, arrival.sent_ns = self, self._pool.now_ns()
         self._arrival = arrival
-        self._transport.write(self._pool.request)
+        if arrival.journey is None:
+            self._transport.write(self._pool.request)
+        else:
+            self._send_recorded(arrival.journey)
+
+    def _send_recorded(self, journey: str) -> None:
+        """What goes out now, and what others do because of it, is of this journey."""
+        token = JOURNEY.set(journey)
+        try:
+            self._pool.record("journey.start", url=self._pool.url, method="GET")
+            self._transport.write(self._pool.request)
+        finally:
+            JOURNEY.reset(token)
 
     def cut(self, *, politely: bool = False) -> None:
         """End the connection; whoever waits for an answer knows."""

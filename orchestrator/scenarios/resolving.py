@@ -1,0 +1,28 @@
+"""A scenario as one variant runs it: with nothing left to be looked up, merged, or taken from a default."""
+
+from typing import Any
+
+from orchestrator.scenarios.loader import Loaded, merged
+from orchestrator.scenarios.models import Scenario
+
+
+def resolved(loaded: Loaded, name: str, seed: int) -> dict[str, Any]:
+    """Plain values; quantities are in base units: durations in ns, rates in requests a second."""
+    scenario, variant = loaded.scenario, loaded.scenario.named_variants()[name]
+    values = scenario.model_dump(mode="json", by_alias=True, exclude={"variants", "thresholds", "expect"})
+    return {
+        **values,
+        "seed": seed,
+        "variant": name,
+        "set": merged(scenario.set_, variant.set_),
+        "overrides": merged(scenario.overrides, variant.overrides),
+        "thresholds": _thresholds(scenario),
+        "expect": scenario.expected(name),
+    }
+
+
+def _thresholds(scenario: Scenario) -> list[dict[str, Any]]:
+    return [
+        {"metric": each.metric, "is": each.is_.text, **({"where": each.where} if each.where else {})}
+        for each in scenario.thresholds
+    ]
