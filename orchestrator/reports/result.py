@@ -73,6 +73,8 @@ class VariantResult:
     """The slowest first."""
     traced: int = 0
     """How many requests were recorded, of which `journeys` are those that were kept."""
+    budget: list[Plain] = field(default_factory=list)
+    """Where the time of all recorded requests went, see `digest.budget`."""
     world_events: list[Plain] = field(default_factory=list)
     """Journal records of no journey, from the beginning of the load."""
     access_log: list[str] = field(default_factory=list)

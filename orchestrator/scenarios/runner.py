@@ -8,6 +8,7 @@ from orchestrator.journal.journey import Journey
 from orchestrator.load.client import LoadClient
 from orchestrator.load.validity import Limits, doubts
 from orchestrator.operations import laptop_named
+from orchestrator.reports.digest import budget
 from orchestrator.reports.result import VariantResult
 from orchestrator.reports.series import Seconds
 from orchestrator.scenarios.actions import act, prepare
@@ -38,6 +39,8 @@ class Run:
         self._seconds = Seconds()
         self._events: list[dict[str, Any]] = []
         self._began_ns = 0
+        self._kinds: dict[str, str] = {}
+        """Of all elements that there have been."""
 
     async def run(self) -> VariantResult:
         """The variant, not judged yet."""
@@ -65,7 +68,7 @@ class Run:
         scene, keep = self._scene, self._scenario.report.journeys
         lines = await access_log(scene, self._outstanding.nodes)
         store = await scene.journal()
-        journeys: list[Journey] = recorded(store, scene.kinds())
+        journeys: list[Journey] = recorded(store, self._kinds)
         return VariantResult(
             name=self._name,
             figures=figures,
@@ -76,6 +79,7 @@ class Run:
             seconds_hdr=self._seconds.histograms,
             journeys=kept(journeys, keep.keep, keep.slowest),
             traced=len(journeys),
+            budget=budget(journeys),
             world_events=world_events(store, self._began_ns),
             access_log=lines,
             began_unix_ns=began_unix_ns,
@@ -106,6 +110,7 @@ class Run:
             await asyncio.sleep(max(began_s + rounds * every_s - loop.time(), 0))
 
     async def _look(self) -> dict[str, Any]:
+        self._kinds.update(self._scene.kinds())
         status, seen = await self._client.look(histograms=True), self._outstanding
         if self._seconds.due(status):
             self._seconds.take(

@@ -166,7 +166,8 @@ class OpenRun:
         """What was counted so far; see `Counts.status`.
 
         `latency_ms` counts from when requests were due (with those that timed out, at their time limit), `service_ms`
-        from when they were sent (and `service_hdr` as `hdr`): what lies between is what a closed loop would not have seen (coordinated omission).
+        and `service_hdr` from when they were sent: what lies between is what a closed loop would not have seen
+        (coordinated omission).
         `dispatch_lag_ms` is the generator's own lateness."""
         now_ns = self.context.now_ns() if self.running else self.last_ns
         elapsed_s = max(now_ns - self._counted_ns, 0) / SECOND
