@@ -18,6 +18,7 @@ from orchestrator.commands import (
     measure,
     nodes,
     requests,
+    runs,
     scenarios,
     settings,
     world,
@@ -97,6 +98,7 @@ for verb in (
     nodes.uncordon,
     capture.capture,
     scenarios.run,
+    runs.report,
     measure.simulate,
     measure.bench,
     checks.validate,
@@ -107,6 +109,7 @@ for verb in (
 app.command("set")(settings.set_)
 app.add_typer(cluster.rollout, name="rollout")
 app.add_typer(explaining.explain, name="explain")
+app.add_typer(runs.runs, name="runs")
 app.command(cls=Untouched, add_help_option=False, options_metavar="ANYTHING...")(kubectl)
 app.command(cls=Untouched, add_help_option=False, options_metavar="ANYTHING...")(aws.aws)
 

@@ -110,7 +110,9 @@ def sequence(journey: Journey) -> Plain:
     shown = flights[:MOST_MESSAGES]
     lanes = list(dict.fromkeys([*journey.hops, *(name for flight in shown for name in flight.path)]))
     return {
-        "lanes": [{"name": lane, "tier": TIER_OF_KIND.get(journey.kinds.get(lane, ""), "")} for lane in lanes],
+        "lanes": [
+            {"name": lane, "tier": TIER_OF_KIND.get(journey.kinds.get(lane, ""), "")} for lane in lanes
+        ],
         "messages": [_message(flight, lanes, journey) for flight in shown],
         "left_out": len(flights) - len(shown),
         "notes": _notes(journey, lanes),

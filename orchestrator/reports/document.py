@@ -5,6 +5,7 @@ from typing import Any
 from orchestrator.journal.sentences import tell
 from orchestrator.reports.digest import MOST_WATERFALLS, journeys_of, outline, sequence
 from orchestrator.reports.histograms import curve
+from orchestrator.reports.origins import errors_by_origin
 from orchestrator.reports.result import RunResult, VariantResult, plain_series
 
 Plain = dict[str, Any]
@@ -27,6 +28,7 @@ def summary(result: RunResult) -> Plain:
 def _variant(variant: VariantResult) -> Plain:
     return {
         **variant.figures,
+        "origins": errors_by_origin(variant.figures),
         "began_unix_ns": variant.began_unix_ns,
         "began_ns": variant.began_ns,
         "service_hdr": variant.service_hdr,

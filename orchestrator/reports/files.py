@@ -18,10 +18,16 @@ from orchestrator.reports.otlp import traces
 from orchestrator.reports.page import render
 from orchestrator.reports.result import FORMAT, Kept, RunResult, Series, VariantResult, Wall
 
-JOURNEYS, EVENTS, HLOG, ENVIRONMENT = "journeys.ndjson.gz", "events.ndjson", "latency.hlog", "environment.json"
+JOURNEYS, EVENTS, HLOG, ENVIRONMENT = (
+    "journeys.ndjson.gz",
+    "events.ndjson",
+    "latency.hlog",
+    "environment.json",
+)
 RESOLVED, TRACES, MARKDOWN, PAGE = "scenario.resolved.yaml", "traces.otlp.json", "summary.md", "report.html"
 TIMELINE = "timeline"
 NOT_SUMMARY = (
+    "origins",
     "began_unix_ns",
     "began_ns",
     "service_hdr",
@@ -176,7 +182,9 @@ def _read_events(path: Path, variants: dict[str, VariantResult]) -> None:
             variant.world_events.append(event)
 
 
-_INTERVAL = re.compile(r"(?:Tag=(?P<tag>[^,]*),)?(?P<since>[\d.]+),(?P<long>[\d.]+),[\d.]+,(?P<histogram>\S+)")
+_INTERVAL = re.compile(
+    r"(?:Tag=(?P<tag>[^,]*),)?(?P<since>[\d.]+),(?P<long>[\d.]+),[\d.]+,(?P<histogram>\S+)"
+)
 
 
 def _read_seconds(path: Path, variants: dict[str, VariantResult]) -> None:

@@ -124,7 +124,11 @@ def _event(record: Plain, offset_ns: int) -> Plain:
     from orchestrator.journal.sentences import tell
 
     told = tell(record)
-    fields = {"journey.element": record["element"], "journey.told": told.what, "journey.why": told.why or None}
+    fields = {
+        "journey.element": record["element"],
+        "journey.told": told.what,
+        "journey.why": told.why or None,
+    }
     return {
         "timeUnixNano": str(record["t_ns"] + offset_ns),
         "name": record["kind"],

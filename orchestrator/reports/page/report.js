@@ -24,6 +24,7 @@ function card([name, variant]) {
     el("ul", {}, variant.thresholds.map((row) => el("li", {}, el("strong", { class: row.ok ? "pass" : "fail" }, row.ok ? "✓ " : "✗ "),
       `${row.metric}${Object.entries(row.where || {}).map(([key, value]) => ` ${key} ${value}`).join(",")}: ${row.is}, was `, el("strong", {}, row.told)))),
     el("p", { class: "soft" }, `${many(variant.load.offered ?? variant.load.requests)} offered, ${many(variant.load.requests)} answered, ${many(dropped)} dropped; ${errors}`),
+    Object.entries(variant.origins).map(([origin, errors]) => el("p", {}, `errors by the ${origin}: ${Object.entries(errors).map(([what, n]) => `${many(n)} × ${what}`).join(", ")}`)),
     variant.alb_errors.length > 0 && el("ul", {}, variant.alb_errors.map((error) => el("li", {}, `${error.node}: ${many(error.count)} × ${error.status} ${error.cause}: ${error.sentence}`))),
     variant.unsettled.length > 0 && el("p", { class: "soft" }, `not settled when it began: ${variant.unsettled.join(", ")}`));
 }
@@ -46,7 +47,8 @@ function podNames(variant) {
 function loadCharts(variant, range) {
   const { series, events } = variant, x = series.t_s, wait = series.latency_ms;
   const span = Math.max(...wait.max.filter(Boolean), 1) / Math.max(Math.min(...wait.p50.filter(Boolean)), 1e-3);
-  const rate = (values) => values.map((n, i) => n / (x[i] - (i ? x[i - 1] : 0)));
+  const width = (i) => x[i] - (i ? x[i - 1] : 0);
+  const rate = (values) => values.map((n, i) => (width(i) < 0.5 ? null : n / width(i))); // the rest of a second is no rate
   const line = (name, values, colour, more) => ({ name, values, colour, ...more });
   const failed = Object.entries(series.failed).map(([kind, values], n) => line(kind, rate(values), COLOURS[[1, 3, 4, 6, 7, 5, 0, 2][n % 8]], { stacked: true }));
   return [

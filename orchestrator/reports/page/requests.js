@@ -28,14 +28,14 @@ function budgetFigure(variants) {
 }
 
 function waterfall(request) {
-  const high = request.bars.length * ROW + BOTTOM, left = 300;
+  const high = request.bars.length * ROW + BOTTOM, left = 330;
   const px = (ms) => left + (ms / request.total_ms) * (1000 - left - 70);
   const picked = picture(1000, high, `waterfall of request ${request.id}`);
   for (const value of ticks(0, request.total_ms, 6))
     picked.append(sv("line", { class: "grid", x1: px(value), x2: px(value), y1: 0, y2: high - BOTTOM }), text(px(value), high - 8, milliseconds(value), { "text-anchor": "middle" }));
   request.bars.forEach((bar, n) => {
     const y = n * ROW;
-    picked.append(text(left - 8, y + 12, clip(`${bar.what}: ${bar.where}`, 50), { "text-anchor": "end", class: "ink" }),
+    picked.append(text(left - 8, y + 12, clip(`${bar.what}: ${bar.where}`, 46), { "text-anchor": "end", class: "ink" }),
       sv("rect", { x: px(bar.at_ms), y: y + 3, height: ROW - 6, width: Math.max(px(bar.at_ms + bar.ms) - px(bar.at_ms), 1), fill: tierColour(bar.tier), ...tipped(`${bar.tier}, ${bar.what}\n${bar.where}\n${milliseconds(bar.ms)} from ${milliseconds(bar.at_ms)}`) }),
       text(px(bar.at_ms + bar.ms) + 5, y + 12, milliseconds(bar.ms)));
   });

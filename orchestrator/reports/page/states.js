@@ -5,7 +5,7 @@ const STATES = {
   Error: "var(--c1)", CrashLoopBackOff: "var(--c1)", Failed: "var(--c1)", unused: "var(--c7)",
   Completed: "var(--c7)", Succeeded: "var(--c7)",
 };
-const NAMES = 150, ROW = 17;
+const NAMES = 172, ROW = 17;
 
 // rows: [{name, values}], one value for each second that ends at x
 function strips(range, title, x, rows, note, events, colourOf, tellOf) {

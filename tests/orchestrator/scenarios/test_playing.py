@@ -26,6 +26,12 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("scenarios")
 
 
+@pytest.fixture(autouse=True)
+def kept_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are kept in the working directory."""
+    monkeypatch.chdir(tmp_path)
+
+
 def written(directory: Path, text: str) -> Path:
     path = directory / f"{abs(hash(text))}.yaml"
     path.write_text(HEAD + text)
