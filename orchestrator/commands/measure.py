@@ -50,7 +50,7 @@ def simulate(
     concurrency: Concurrency = None,
     duration: Duration = None,
     output: Output = None,
-    out: Out = None,
+    home: Out = None,
     as_json: Json = False,
 ) -> None:
     """Run a world under load, or a scenario, on the virtual clock: equal seeds give equal runs, byte for byte.
@@ -69,9 +69,9 @@ def simulate(
             usage(
                 "a scenario says itself what its load is: --concurrency, --duration and --output are for worlds"
             )
-        play_scenario(file, seed, on_virtual_clock=True, out=out, as_json=as_json)
+        play_scenario(file, seed, on_virtual_clock=True, out=home, as_json=as_json)
         return
-    if out is not None:
+    if home is not None:
         usage("only a scenario's run is kept: --out is not for worlds")
     duration, concurrency = duration or "5s", concurrency or 8
     config, duration_s = read_config(file), seconds(duration)

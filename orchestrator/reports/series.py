@@ -42,7 +42,7 @@ class Seconds:
         service = added_since(status.get("service_hdr", ""), last.get("service_hdr", ""))
         self._rows.append(
             {
-                "t_s": round(status["elapsed_s"], 6),
+                "t_s": round(status["elapsed_s"], 3),
                 "offered": _offered(status) - _offered(last),
                 "completed": status["requests"] - last["requests"],
                 "inflight": status.get("inflight", 0),
@@ -83,7 +83,7 @@ class Seconds:
 
 def _offered(status: Status) -> int:
     """A closed loop offers what it is answered."""
-    return int(status.get("offered", status["requests"]))
+    return int(status["offered"] if "offered" in status else status["requests"])
 
 
 def _grown(now: Mapping[str, int], before: Mapping[str, int]) -> dict[str, int]:

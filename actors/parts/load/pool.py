@@ -87,6 +87,9 @@ class Pool:
             self._context.spawn(self._connect(), "load connect")
 
     async def _connect(self) -> None:
+        JOURNEY.set(
+            None
+        )  # this task's own; whoever happened to be on the way when it began is not who it is for
         line = Line(self)
         host, error = await self._site.connect(lambda: line)
         self._opening -= 1
@@ -135,13 +138,14 @@ class Line(asyncio.Protocol):
     def send(self, arrival: Arrival) -> None:
         arrival.line, arrival.sent_ns = self, self._pool.now_ns()
         self._arrival = arrival
-        if arrival.journey is None:
-            self._transport.write(self._pool.request)
+        if arrival.journey == JOURNEY.get():
+            self._transport.write(self._pool.request)  # none, as nearly always
         else:
-            self._send_recorded(arrival.journey)
+            self._send_as(arrival.journey)
 
-    def _send_recorded(self, journey: str) -> None:
-        """What goes out now, and what others do because of it, is of this journey."""
+    def _send_as(self, journey: str | None) -> None:
+        """What goes out now, and what others do because of it, is of this journey, and not of that whose answer has
+        just made the connection free."""
         token = JOURNEY.set(journey)
         try:
             self._pool.record("journey.start", url=self._pool.url, method="GET")
