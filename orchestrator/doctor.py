@@ -29,7 +29,7 @@ LONGEST_SOCKET_NAME = len("/abcdef/links/") + 63
 STARTING_S = 60.0
 LATE_MS = 1.5
 
-_MODULES = {"PyYAML": "yaml", "dnspython": "dns", "hdrhistogram": "hdrh", "pyzmq": "zmq"}
+_MODULES = {"google-re2": "re2", "PyYAML": "yaml", "dnspython": "dns", "hdrhistogram": "hdrh", "pyzmq": "zmq"}
 _PROGRAMS = {
     "tshark": "reads captures; apt-get install tshark",
     "dig": "asks name servers; apt-get install dnsutils",

@@ -16,7 +16,7 @@ from orchestrator.bench.scale import scale_to
 from orchestrator.world import World
 
 CONCURRENCY = 64
-TARGETS = 100
+TARGETS, RULES = 100, 100
 BODY = b"x" * 615
 
 
@@ -98,11 +98,54 @@ async def measure(world: World, domain: str, seconds: float, rounds: int) -> Fig
 async def measure_many(
     world: World, domain: str, seconds: float, rounds: int, targets: int = TARGETS
 ) -> Figure:
-    """The same with so many pods, among which the load balancer chooses by least outstanding requests."""
+    """The same with so many pods, chosen by least outstanding requests, and with as many rules as AWS allows."""
     await scale_to(world, targets)
+    await fill_rules(world)
     value, reference = await _in_turn(world, domain, seconds, rounds)
-    key, title = f"https_requests_per_s_{targets}_targets", f"HTTPS requests, {targets} targets"
+    key, title = (
+        f"https_requests_per_s_{targets}_targets",
+        f"HTTPS requests, {targets} targets, {RULES} rules",
+    )
     return Figure(key, title, "/s", value, reference, "aiohttp over loopback", 0.25)
+
+
+async def fill_rules(world: World) -> None:
+    """Give every HTTPS listener as many rules as it may have; the new ones look at the path first, and do not match."""
+    for balancer in (await _elbv2(world, "DescribeLoadBalancers"))["LoadBalancers"]:
+        arn = balancer["LoadBalancerArn"]
+        for listener in (await _elbv2(world, "DescribeListeners", LoadBalancerArn=arn))["Listeners"]:
+            if listener["Protocol"] == "HTTPS":
+                await _fill(world, listener["ListenerArn"])
+
+
+async def _fill(world: World, listener: str) -> None:
+    rules = [rule for rule in await _rules(world, listener) if rule["Priority"] != "default"]
+    moved = [
+        {"RuleArn": rule["RuleArn"], "Priority": RULES - len(rules) + number}
+        for number, rule in enumerate(rules, 1)
+    ]
+    await _elbv2(world, "SetRulePriorities", RulePriorities=moved)
+    answer = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
+    for priority in range(1, RULES - len(rules) + 1):
+        path = {
+            "Field": "path-pattern",
+            "PathPatternConfig": {"Values": [f"/shop-{priority}/*", f"/*.{priority}"]},
+        }
+        asked = {"ListenerArn": listener, "Priority": priority, "Conditions": [path], "Actions": [answer]}
+        await _elbv2(world, "CreateRule", **asked)
+
+
+async def _rules(world: World, listener: str) -> list[dict[str, Any]]:
+    rules: list[dict[str, Any]] = (await _elbv2(world, "DescribeRules", ListenerArn=listener))["Rules"]
+    return rules
+
+
+async def _elbv2(world: World, operation: str, **parameters: Any) -> dict[str, Any]:
+    asked = {"service": "elbv2", "operation": operation, "parameters": parameters, "caller": "bench"}
+    answer: dict[str, Any] = await world.call("aws-api", "request", **asked)
+    if "error" in answer:
+        raise RuntimeError(f"{operation}: {answer['error']['message']}")
+    return answer
 
 
 async def _in_turn(world: World, domain: str, seconds: float, rounds: int) -> Pair:

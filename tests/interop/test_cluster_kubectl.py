@@ -178,7 +178,7 @@ async def test_logs(kube: Cluster):
     assert re.fullmatch(r"\d{4}(/\d\d){2} [\d:]{8} \[notice\] 1#1: nginx/1\.27\.\d", lines[0])
     assert [line for line in lines if '"kube-probe/1.32"' in line]
     assert [line for line in lines if '"ELB-HealthChecker/2.0"' in line]
-    visit = r'10\.0\.[01]\.\d0 - - \[.+\] "GET / HTTP/1\.1" 200 \d+ "-" "packet-journey.*" "203\.0\.113\.10"'
+    visit = r'10\.0\.[01]\.\d+ - - \[.+\] "GET / HTTP/1\.1" 200 \d+ "-" "packet-journey.*" "203\.0\.113\.10"'
     assert [line for line in lines if re.fullmatch(visit, line)], lines[-1]
     stamped = await kube.kubectl("logs", "-l", "app=nginx", "--prefix", "--timestamps", "--tail=1")
     assert (

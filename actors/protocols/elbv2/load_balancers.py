@@ -174,8 +174,10 @@ class LoadBalancers:
             raise AwsError("SubnetNotFound", f"The subnet ID '{name}' does not exist")
         return subnet
 
-    def _check_room(self, subnets: Iterable[Subnet], freed: Collection[str] = ()) -> None:
-        """There are addresses in all these subnets, and nodes for them, once some are `freed`. Raises AwsError."""
+    def _check_room(self, subnets: Iterable[Subnet], freed: Collection[str] | None = None) -> None:
+        """There are addresses in all these subnets, and nodes for them, once some are `freed` (SetSubnets).
+
+        Raises AwsError."""
         for subnet in subnets:
             if subnet.free_addresses < FREE_ADDRESSES:
                 raise AwsError(
@@ -188,9 +190,11 @@ class LoadBalancers:
                 raise AwsError(
                     "AvailabilityZoneNotSupported", f"The Availability Zone '{zone}' is not supported"
                 )
-            if self._free_node(zone, freed) is None:
+            if self._free_node(zone, freed or ()) is None:
+                # An operation has only the errors of its own: SetSubnets knows no limit of load balancers.
+                code = "InvalidSubnet" if freed is not None else "TooManyLoadBalancers"
                 raise AwsError(
-                    "TooManyLoadBalancers",
+                    code,
                     "You've reached the limit on the number of load balancers for your AWS account: "
                     f"no node is left in {zone}",
                 )
