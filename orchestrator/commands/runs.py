@@ -19,7 +19,7 @@ Home = Annotated[
 RUNS = Path("runs")
 Name = Annotated[str, typer.Argument(metavar="[RUN]", help="A run's name or directory, or `latest`.")]
 
-runs = typer.Typer(no_args_is_help=False, help="Runs that have been kept: list them, open one, remove some.")
+runs = typer.Typer(no_args_is_help=False)
 
 
 def report(run: Name = "latest", out: Home = RUNS, as_json: Json = False) -> None:
@@ -80,7 +80,14 @@ def _shown(path: Path) -> str:
 
 @runs.callback(invoke_without_command=True)
 def _list_by_default(context: typer.Context) -> None:
-    """Runs that have been kept: list them, open one, remove some."""
+    """Runs that have been kept: list them, open one, remove some.
+
+    [bold]Examples[/bold]
+
+      journey runs
+      journey runs open latest
+      journey runs rm latest
+    """
     if context.invoked_subcommand is None:
         list_runs()
 
