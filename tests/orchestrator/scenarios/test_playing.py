@@ -26,7 +26,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("scenarios")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def kept_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs are kept in the working directory."""
     monkeypatch.chdir(tmp_path)
@@ -127,7 +127,7 @@ def test_overrides_change_the_world(directory):
         ("set: {pod/nginx-0: {latency: 1s}}\n", "invalid", 5),
     ],
 )
-def test_verdicts_and_exit_codes(directory, text, verdict, code):
+def test_verdicts_and_exit_codes(directory, kept_elsewhere, text, verdict, code):
     load = LOAD if verdict != "invalid" else LOAD.replace("warm_up", "max_inflight: 1, warm_up")
     path = written(directory, text + load)
     result = CliRunner().invoke(app, ["simulate", str(path), "--json"])
@@ -135,7 +135,7 @@ def test_verdicts_and_exit_codes(directory, text, verdict, code):
     assert json.loads(result.stdout)["verdict"] == verdict
 
 
-def test_the_report(directory):
+def test_the_report(directory, kept_elsewhere):
     path = written(
         directory,
         "set: {pod/nginx-0: {latency: 100ms}}\nthresholds: [{metric: latency, is: p(99) < 1ms}]\n"
