@@ -56,6 +56,8 @@ def _variant(variant: "VariantResult") -> "Iterator[RenderableType]":
     figures = variant.figures
     if figures["thresholds"]:
         yield _thresholds(figures["thresholds"])
+    if figures.get("assertions"):
+        yield _assertions(figures["assertions"])
     yield _latency(figures["load"])
     if variant.budget:
         yield _budget(variant)
@@ -75,7 +77,21 @@ def _thresholds(rows: list[Summary]) -> "RenderableType":
     for row in rows:
         mark = "[green]ok[/]" if row["ok"] else "[bold red]no[/]"
         of = ", ".join(f"{key} {value}" for key, value in row.get("where", {}).items())
-        table.add_row("  ", mark, row["metric"] + (f" of {of}" if of else ""), row["is"], row["told"])
+        when = [f"during {row['during']}"] if "during" in row else []
+        when += [f"after {row['after_s']:g} s"] if "after_s" in row else []
+        what = " ".join([row["metric"], *([f"of {of}"] if of else []), *when])
+        table.add_row("  ", mark, what, row["is"], row["told"])
+    return table
+
+
+def _assertions(rows: list[Summary]) -> "RenderableType":
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for row in rows:
+        mark = "[green]ok[/]" if row["ok"] else "[bold red]no[/]"
+        within = f" within {row['within_s']:g} s" if "within_s" in row else ""
+        table.add_row("  ", mark, f"{row['assertion']} {row['claim']}{within}", row["told"])
     return table
 
 

@@ -62,7 +62,7 @@ def play_scenario(
         result = perform(loaded, on_virtual_clock=on_virtual_clock, seed=seed, tell=say)
     except NotReady as error:
         environment(str(error))
-    directory = _keep(result, out, html=loaded.scenario.report.html)
+    directory = keep(result, out, html=loaded.scenario.report.html)
     if as_json:
         print_json(result.plain())
         say(f"kept in {directory}")
@@ -78,8 +78,8 @@ def play_scenario(
         raise typer.Exit(code)
 
 
-def _keep(result: "RunResult", out: Path | None, *, html: bool) -> Path:
-    """Write the run's directory."""
+def keep(result: "RunResult", out: Path | None, *, html: bool) -> Path:
+    """Write the run's directory; where that is."""
     from datetime import datetime
 
     from orchestrator.reports.directory import HOME, new_run

@@ -72,6 +72,8 @@ def _variant(variant: VariantResult) -> Iterator[str]:
         of = ", ".join(f"{key} {value}" for key, value in row.get("where", {}).items())
         mark = "✅" if row["ok"] else "❌"
         yield f"- {mark} {row['metric']}{f' of {of}' if of else ''}: `{row['is']}`, was **{row['told']}**"
+    for row in figures.get("assertions", ()):
+        yield f"- {'✅' if row['ok'] else '❌'} {row['assertion']} `{row['claim']}`: {row['told']}"
     dropped = sum(load.get("dropped", {}).values())
     errors = ", ".join(f"{count:,} × {kind}" for kind, count in load["errors"].items()) or "no errors"
     offered = load.get("offered", load["requests"])

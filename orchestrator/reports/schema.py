@@ -80,6 +80,18 @@ class Event(Open):
 
     at_s: float
     what: str
+    name: str | None = Field(default=None, description="what thresholds call it by")
+    until_s: float | None = Field(default=None, description="when it was over, if that could be seen")
+
+
+class Asserted(Open):
+    """An assertion, with what came out."""
+
+    assertion: Literal["never", "always", "eventually"]
+    claim: str = Field(description="as the scenario has it")
+    ok: bool = Field(description="true: it is as it should be")
+    at_s: float | None = Field(description="when that was decided; null: not before the end")
+    told: str = Field(description="the values then")
 
 
 class Seconds(Part):
@@ -127,9 +139,10 @@ class Variant(Open):
     """One variant."""
 
     verdict: Verdict
-    outcome: Literal["pass", "fail"] = Field(description="of its thresholds")
+    outcome: Literal["pass", "fail"] = Field(description="of its thresholds and assertions")
     expected: Literal["pass", "fail"] = Field(description="what was meant to come out")
     thresholds: list[Checked]
+    assertions: list[Asserted] = Field(default=[])
     invalid: list[str] = Field(description="why the figures cannot be believed")
     unsettled: list[str] = Field(description="elements that were not ready when it began")
     load: Load

@@ -12,7 +12,7 @@ PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "max": 100.0}
 SHORTEST_S = 0.85
 """A look this long after the last makes a second; looks do not come on the dot."""
 NOTHING: Status = {"elapsed_s": 0.0, "offered": 0, "requests": 0, "hdr": "", "service_hdr": ""}
-COUNTED = ("errors", "dropped", "per_pod")
+COUNTED = ("errors", "dropped", "per_pod", "statuses")
 
 
 class Seconds:
@@ -22,6 +22,7 @@ class Seconds:
         self._last = NOTHING
         self._rows: list[dict[str, Any]] = []
         self.histograms: list[tuple[float, str]] = []
+        self.service_histograms: list[str] = []
 
     def due(self, status: Status) -> bool:
         """Whether a second has passed, or the load is over."""
@@ -55,7 +56,13 @@ class Seconds:
             }
         )
         self.histograms.append((self._rows[-1]["t_s"], latency.encode().decode()))
+        self.service_histograms.append(service.encode().decode())
         self._last = status
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Each second, as it was counted."""
+        return self._rows
 
     def series(self) -> Series:
         """In columns."""

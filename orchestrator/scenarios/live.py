@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from orchestrator.config.models import World as WorldConfig
+from orchestrator.faults.live import LiveFaults
 from orchestrator.journal.store import JournalStore
-from orchestrator.operations import kinds_of
+from orchestrator.operations import LAG
 from orchestrator.scenarios.scene import Scene
 from orchestrator.settling import settle, who_settles
 from orchestrator.world import World
@@ -15,20 +16,18 @@ from orchestrator.world import World
 Result = TypeVar("Result")
 
 
-class LiveScene:
+class LiveScene(LiveFaults):
     """A running world."""
 
     clock = "real"
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self.call = world.call
+    def __init__(self, world: World, lags_s: dict[str, float]) -> None:
+        """`lags_s` is where the world's ledger keeps by how much each element was late at worst."""
+        super().__init__(world)
+        self._lags_s = lags_s
         self.ps = world.ps
         self.until_up = world.until_up
         self.directory = world.directory
-
-    def kinds(self) -> dict[str, str]:
-        return kinds_of(self._world)
 
     async def settled(self) -> list[str]:
         async def ask(name: str) -> bool:
@@ -39,6 +38,12 @@ class LiveScene:
 
     async def kill(self, element: str) -> None:
         self._world.kill(element)
+
+    def lags_ms(self) -> dict[str, float]:
+        """By element, since this was asked last."""
+        lags_ms = {element: lag_s * 1000 for element, lag_s in self._lags_s.items()}
+        self._lags_s.clear()
+        return lags_ms
 
     def unix_s(self) -> float:
         return time.time()
@@ -56,6 +61,7 @@ def play(config: WorldConfig, seed: int, story: Callable[[Scene], Awaitable[Resu
 
     async def whole() -> Result:
         async with World(config, seed=seed) as world:
-            return await story(LiveScene(world))
+            with world.metrics.peaks(LAG) as lags_s:
+                return await story(LiveScene(world, lags_s))
 
     return asyncio.run(whole())

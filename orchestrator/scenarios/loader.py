@@ -4,12 +4,12 @@ The same steps as for a world file: values that know their places, pydantic's fi
 shows when parts are held against each other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from actors.parts.pod.modes import BadMode, Modes
 from orchestrator.config.errors import ConfigError, ConfigErrors, Position, path_text, suggestion
@@ -19,10 +19,25 @@ from orchestrator.config.loader import load_world, read_text, read_world
 from orchestrator.config.models import World
 from orchestrator.config.tree import Entry, NotYaml, read_tree
 from orchestrator.control.api import RequestFailed
-from orchestrator.scenarios.models import Scenario, Threshold
+from orchestrator.faults.places import zones_of
+from orchestrator.faults.words import ELEMENT, LINK, ZONE, place_of
+from orchestrator.scenarios.actions import fault_in
+from orchestrator.scenarios.cluster_actions import object_of
+from orchestrator.scenarios.models import (
+    Action,
+    DrainAction,
+    FaultAction,
+    PatchAction,
+    Scenario,
+    Threshold,
+    UncordonAction,
+)
 from orchestrator.scenarios.thresholds import complaints
+from orchestrator.scenarios.windows import WINDOWED
 from orchestrator.settings import deployments
-from orchestrator.settings.words import DEPLOYMENT, POD, Target, as_text, from_mapping, target_of
+from orchestrator.settings.words import DEPLOYMENT, POD, Target, as_text, from_mapping, refuse, target_of
+
+_ACTIONS: TypeAdapter[Action] = TypeAdapter(Action)
 
 Fault = tuple[ConfigPath, bool, str]
 """Where, whether the key is at fault, and what."""
@@ -49,9 +64,14 @@ def is_scenario(path: Path) -> bool:
 def load_scenario(path: Path | str) -> Loaded:
     """Read and check a scenario file; raises `ConfigErrors` with every fault that it has."""
     path = Path(path)
+    return load_text(read_text(path), path)
+
+
+def load_text(text: str, path: Path) -> Loaded:
+    """As `load_scenario`, of what such a file could say. Raises `ConfigErrors`."""
     file = str(path)
     try:
-        tree, unreadable = read_tree(read_text(path))
+        tree, unreadable = read_tree(text)
     except NotYaml as error:
         raise ConfigErrors([ConfigError(file, error.position, (), error.what)]) from None
     errors = [ConfigError(file, position, where, what) for position, where, what in unreadable]
@@ -94,6 +114,7 @@ def _disagreements(tree: Entry) -> Iterator[Fault]:
         if variants and name not in variants:
             hint = suggestion(str(name), variants, otherwise="variants are")
             yield ("expect", name), True, f"there is no variant {name!r}{hint}"
+    yield from _name_faults(value)
     timeline = value.get("timeline")
     for number, action in enumerate(timeline if isinstance(timeline, list) else ()):
         if isinstance(action, dict):
@@ -133,9 +154,29 @@ def _target_faults(target: Target, values: dict[str, str]) -> Iterator[tuple[str
                 yield key, fault.startswith("unknown key"), fault
 
 
+def _name_faults(value: dict[str, Any]) -> Iterator[Fault]:
+    """Names of the timeline's entries, and thresholds that are about them."""
+    timeline, thresholds = value.get("timeline"), value.get("thresholds")
+    names: list[str] = []
+    for number, action in enumerate(timeline if isinstance(timeline, list) else ()):
+        name = action.get("name") if isinstance(action, dict) else None
+        if isinstance(name, str):
+            if name in names:
+                yield ("timeline", number, "name"), False, f"there is an entry {name!r} already"
+            names.append(name)
+    for number, threshold in enumerate(thresholds if isinstance(thresholds, list) else ()):
+        during = threshold.get("during") if isinstance(threshold, dict) else None
+        if isinstance(during, str) and during not in names:
+            hint = suggestion(during, names, otherwise="names are") if names else ": none has a name"
+            yield ("thresholds", number, "during"), False, f"the timeline has no entry {during!r}{hint}"
+
+
 def _action_faults(action: dict[str, Any], path: ConfigPath) -> Iterator[Fault]:
     name, kind = action.get("target"), action.get("do")
-    if not isinstance(name, str) or kind == "kill":
+    if not isinstance(name, str) or kind in ("kill", "fault.clear"):
+        return
+    if kind in ("fault.add", "patch", "drain", "uncordon"):
+        yield from _refused(action, path)
         return
     try:
         target = target_of(name)
@@ -154,6 +195,24 @@ def _action_faults(action: dict[str, Any], path: ConfigPath) -> Iterator[Fault]:
             yield (*path, "to", bad), of_key, what
 
 
+def _refused(action: dict[str, Any], path: ConfigPath) -> Iterator[Fault]:
+    """What the verbs themselves would refuse."""
+    try:
+        checked = _ACTIONS.validate_python(action)
+    except ValidationError:
+        return  # pydantic has said why
+    try:
+        match checked:
+            case FaultAction():
+                fault_in(checked)
+            case PatchAction():
+                object_of(checked.target)
+            case DrainAction() | UncordonAction() if not checked.target.startswith("node/"):
+                raise refuse(f"only nodes can do that, such as node/node-1, not {checked.target!r}")
+    except RequestFailed as error:
+        yield (*path, "target"), False, str(error)
+
+
 def _threshold_faults(value: Any, path: ConfigPath) -> Iterator[Fault]:
     try:
         threshold = Threshold.model_validate(value)
@@ -161,6 +220,15 @@ def _threshold_faults(value: Any, path: ConfigPath) -> Iterator[Fault]:
         return
     for key, what in complaints(threshold.metric, threshold.is_, threshold.where):
         yield (*path, key), False, what
+    part = "during" if threshold.during is not None else "after" if threshold.after else None
+    if part and (threshold.metric not in WINDOWED or (threshold.metric == "latency" and threshold.where)):
+        known = ", ".join(WINDOWED)
+        yield (
+            (*path, part),
+            True,
+            f"{threshold.metric}{' of a pod' if threshold.where else ''} is known of the whole run only; "
+            f"by the second there are {known}",
+        )
 
 
 # ---- worlds --------------------------------------------------------------------------------------------------------
@@ -202,6 +270,34 @@ def _element_faults(scenario: Scenario, world: World) -> Iterator[Fault]:
         ):
             hint = suggestion(action.target, world.elements, otherwise="elements are")
             yield ("timeline", number, "target"), False, f"there is no element {action.target!r}{hint}"
+        if action.do == "fault.add":
+            place = place_of(action.target)
+            places: dict[str, Iterable[str]] = {
+                LINK: list(world.links),
+                ELEMENT: list(world.elements),
+                ZONE: list(zones_of(world)),
+            }
+            known = places.get(place.kind)
+            if known is not None and place.name not in known:
+                hint = suggestion(place.name, known, otherwise=f"{place.kind}s are")
+                yield ("timeline", number, "target"), False, f"there is no {place.kind} {place.name!r}{hint}"
+        if action.do in ("drain", "uncordon"):
+            nodes = [name for name, spec in world.elements.items() if spec.kind == "eks_node"]
+            node = action.target.removeprefix("node/")
+            if node not in nodes:
+                hint = suggestion(node, nodes, otherwise="nodes are")
+                yield ("timeline", number, "target"), False, f"there is no node {node!r}{hint}"
+    yield from _node_faults(scenario, world)
+
+
+def _node_faults(scenario: Scenario, world: World) -> Iterator[Fault]:
+    """Load balancer nodes that thresholds are about."""
+    balancers = [name for name, spec in world.elements.items() if spec.kind == "alb"]
+    for number, threshold in enumerate(scenario.thresholds):
+        named = threshold.where.get("node")
+        if named is not None and balancers and named not in balancers:
+            hint = suggestion(named, balancers, otherwise="nodes are")
+            yield ("thresholds", number, "where"), False, f"there is no load balancer node {named!r}{hint}"
 
 
 def merged(base: Any, change: Any) -> Any:

@@ -3,11 +3,12 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from actors.units import MILLISECOND, SECOND, Duration, Share
+from actors.units import MILLISECOND, SECOND, Duration, Rate, Share
 from orchestrator.config.models import Name, Url
 from orchestrator.load.shapes import Open
+from orchestrator.scenarios.assertions import ALWAYS, EVENTUALLY, MOODS, NEVER, Claim, Watched, parse_claim
 from orchestrator.scenarios.thresholds import METRICS, Condition, parse
 
 Values = dict[str, Any]
@@ -101,6 +102,7 @@ class Load(Part):
 
 class _At(Part):
     at: Duration = Field(description="when, counted from the beginning of the load (after the warm-up)")
+    name: Name | None = Field(default=None, description="what thresholds call it by: `during: NAME`")
 
 
 class SetAction(_At):
@@ -133,7 +135,65 @@ class KillAction(_At):
     target: str = Field(description="an element, or pod/nginx-0")
 
 
-Action = Annotated[SetAction | ScaleAction | RestartAction | KillAction, Field(discriminator="do")]
+class DrainAction(_At):
+    """As `journey drain` does: the node takes no new pods, and those that it has are evicted."""
+
+    do: Literal["drain"]
+    target: str = Field(description="node/NAME")
+
+
+class UncordonAction(_At):
+    """As `journey uncordon` does: the node takes pods again."""
+
+    do: Literal["uncordon"]
+    target: str = Field(description="node/NAME")
+
+
+class PatchAction(_At):
+    """A merge patch of a Kubernetes object, as `kubectl patch --type=merge` sends it."""
+
+    do: Literal["patch"]
+    target: str = Field(description="KIND/NAME: ingress/nginx, or in a namespace ingress/NAMESPACE/NAME")
+    with_: Values = Field(alias="with", min_length=1, description="what is merged into the object")
+
+
+class FaultAction(_At):
+    """As `journey fault add` does: something goes wrong, for a time or until it is cleared."""
+
+    do: Literal["fault.add"]
+    target: str = Field(description="link/NAME, element/NAME, pod/NAME or zone/NAME")
+    delay: Duration = Field(default=0, description="propagation delay on top of the links' own, each way")
+    jitter: Duration = Field(default=0, description="variation on top of the links' own")
+    loss: Share = Field(default=0.0, description="share of frames that never arrive")
+    bandwidth: Rate | None = Field(default=None, description="no more than this")
+    cut: bool = Field(default=False, description="nothing arrives, and nobody is told")
+    crash: bool = Field(
+        default=False, description="elements end at once, and stay down for as long as `for` says"
+    )
+    for_: Annotated[Duration, Field(gt=0)] | None = Field(
+        default=None, alias="for", description="how long; until `fault.clear` if not given"
+    )
+
+
+class ClearAction(_At):
+    """As `journey fault clear` does."""
+
+    do: Literal["fault.clear"]
+    target: str | None = Field(default=None, description="of what faults end; all if not given")
+
+
+Action = Annotated[
+    SetAction
+    | ScaleAction
+    | RestartAction
+    | KillAction
+    | DrainAction
+    | UncordonAction
+    | PatchAction
+    | FaultAction
+    | ClearAction,
+    Field(discriminator="do"),
+]
 
 
 class Journeys(Part):
@@ -181,6 +241,46 @@ class Threshold(Part):
         WithJsonSchema({"type": "string", "examples": ["p(99) < 400ms", "rate < 0.1%", "count == 0"]}),
     ] = Field(alias="is", description="`p(99) < 400ms`, `rate < 0.1%`, `max <= 20`")
     where: dict[str, str] = Field(default={}, description="of which pod, node or code")
+    after: Duration = Field(default=0, description="of the load after this time only")
+    during: str | None = Field(
+        default=None, description="of the load while this entry of the timeline lasted only, by its name"
+    )
+
+
+def _claim(value: Any) -> Claim:
+    return value if isinstance(value, Claim) else parse_claim(value)
+
+
+ClaimText = Annotated[
+    Claim,
+    BeforeValidator(_claim),
+    WithJsonSchema(
+        {"type": "string", "examples": ["alb.targets.healthy < 4", "nat.sessions < nat.session_limit"]}
+    ),
+]
+
+
+class Assertion(Part):
+    """What must hold of the world's state while the load runs: one of `never`, `always` and `eventually`."""
+
+    never: ClaimText | None = Field(default=None, description="must not be so at any look")
+    always: ClaimText | None = Field(default=None, description="must be so at every look")
+    eventually: ClaimText | None = Field(default=None, description="must be so at some look")
+    within: Annotated[Duration, Field(gt=0)] | None = Field(
+        default=None, description="how long it is watched, counted from `after`; to the end if not given"
+    )
+    after: Duration = Field(default=0, description="from when on, counted from the beginning of the load")
+
+    @model_validator(mode="after")
+    def _one_mood(self) -> "Assertion":
+        if len([mood for mood in MOODS if getattr(self, mood) is not None]) != 1:
+            raise ValueError(f"say one of {NEVER}, {ALWAYS} and {EVENTUALLY}")
+        return self
+
+    def watched(self) -> Watched:
+        """To be looked at."""
+        mood = next(mood for mood in MOODS if getattr(self, mood) is not None)
+        return Watched(mood, getattr(self, mood), self.after, self.within)
 
 
 class Validity(Part):
@@ -189,6 +289,10 @@ class Validity(Part):
     max_dropped: int = Field(default=0, ge=0, description="requests that could not be sent, at most")
     max_dispatch_lag_p99: Duration = Field(
         default=5 * MILLISECOND, description="how late the generator may be, for 99 of 100 requests"
+    )
+    max_element_lag: Duration = Field(
+        default=500 * MILLISECOND,
+        description="how late any element may be at any time, on the machine's clock; none is on the virtual one",
     )
 
 
@@ -216,6 +320,9 @@ class Scenario(Part):
     load: Load = Field(description="requests")
     timeline: list[Action] = Field(default=[], description="what happens while the load runs")
     thresholds: list[Threshold] = Field(default=[], description="what must come out, of each variant")
+    assertions: list[Assertion] = Field(
+        default=[], description="what must hold of the world's state meanwhile, in each variant"
+    )
     expect: dict[Name, Verdict] = Field(
         default={}, description="variants that are meant to fail (or pass); pass if nothing is said"
     )

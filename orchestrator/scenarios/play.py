@@ -68,9 +68,11 @@ def _variant(loaded: Loaded, name: str, seed: int, on_virtual_clock: bool) -> Va
     variant = scenario.named_variants()[name]
 
     async def story(scene: Scene) -> VariantResult:
-        return await Run(scene, scenario, name, variant, world.url or "", seed).run()
+        run = Run(scene, scenario, name, variant, world.url or "", seed)
+        result = await run.run()
+        result.figures = judged(scenario, name, result.figures, run.seconds)
+        return result
 
     result = (virtual if on_virtual_clock else live).play(world, seed, story)
-    result.figures = judged(scenario, name, result.figures)
     result.resolved = resolved(loaded, name, seed)
     return result

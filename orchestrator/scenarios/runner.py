@@ -4,23 +4,28 @@ import asyncio
 from typing import Any
 
 from actors.units import MILLISECOND, SECOND
+from orchestrator.faults.book import FaultBook
 from orchestrator.journal.journey import Journey
 from orchestrator.load.client import LoadClient
-from orchestrator.load.validity import Limits, doubts
+from orchestrator.load.validity import Limits, doubts, late
 from orchestrator.operations import laptop_named
 from orchestrator.reports.digest import budget
 from orchestrator.reports.result import VariantResult
 from orchestrator.reports.series import Seconds
-from orchestrator.scenarios.actions import act, prepare
+from orchestrator.scenarios.actions import act, prepare, until_over
+from orchestrator.scenarios.assertions import facts_of
 from orchestrator.scenarios.evidence import access_log, kept, recorded, world_events
+from orchestrator.scenarios.facts import Facts
 from orchestrator.scenarios.loader import merged
-from orchestrator.scenarios.models import Scenario, Variant
+from orchestrator.scenarios.models import Action, Scenario, Variant
 from orchestrator.scenarios.sampling import Outstanding
 from orchestrator.scenarios.scene import Scene
 from orchestrator.scenarios.summary import alb_errors, pod_rows
 
 LOOK_EVERY = 5
 """Samples between two looks at the load, which cost more."""
+FACTS_EVERY = 2
+"""Samples between two looks at what assertions are about."""
 NAMES_EVERY = 10
 """And between two looks at which pod has which address."""
 
@@ -36,8 +41,12 @@ class Run:
         shape = load.shape(seed, trace_every=scenario.report.trace_every(), trace_ids=f"{seed} {name}")
         self._client = LoadClient(scene, laptop_named(scene.kinds()), load.url or url, shape)
         self._outstanding = Outstanding(scene)
-        self._seconds = Seconds()
+        self.seconds = Seconds()
         self._events: list[dict[str, Any]] = []
+        self._faults = FaultBook(scene)
+        self._watched = [each.watched() for each in scenario.assertions]
+        self._facts = Facts(scene, self._outstanding, facts_of(self._watched))
+        self._followed: set[asyncio.Task[None]] = set()
         self._began_ns = 0
         self._kinds: dict[str, str] = {}
         """Of all elements that there have been."""
@@ -50,6 +59,7 @@ class Run:
         await self._client.start()
         await asyncio.sleep(scenario.load.warm_up / SECOND)
         self._began_ns = scene.now_ns()
+        scene.lags_ms()  # what was late before does not count
         began_unix_ns = round(scene.unix_s() * SECOND)
         timeline = asyncio.get_running_loop().create_task(self._follow_timeline())
         try:
@@ -58,7 +68,8 @@ class Run:
             await self._client.stop()
             raise
         finally:
-            timeline.cancel()
+            for task in (timeline, *self._followed):
+                task.cancel()
         figures = await self._figures(status, unsettled)
         return await self._result(figures, status, began_unix_ns)
 
@@ -73,10 +84,10 @@ class Run:
             name=self._name,
             figures=figures,
             resolved={},
-            series=self._seconds.series(),
+            series=self.seconds.series(),
             latency_hdr=status["hdr"],
             service_hdr=status.get("service_hdr", ""),
-            seconds_hdr=self._seconds.histograms,
+            seconds_hdr=self.seconds.histograms,
             journeys=kept(journeys, keep.keep, keep.slowest),
             traced=len(journeys),
             budget=budget(journeys),
@@ -91,7 +102,19 @@ class Run:
         for action in sorted(self._scenario.timeline, key=lambda each: each.at):
             at_s = action.at / SECOND
             await asyncio.sleep(max(began_s + at_s - asyncio.get_running_loop().time(), 0))
-            self._events.append({"at_s": at_s, **await act(self._scene, action)})
+            event = {"at_s": at_s, **({"name": action.name} if action.name else {})}
+            self._events.append(event)
+            event |= await act(self._scene, action, self._faults)
+            self._follow(action, event, began_s)
+
+    def _follow(self, action: Action, event: dict[str, Any], began_s: float) -> None:
+        """Note when it is over."""
+
+        async def follow() -> None:
+            if await until_over(self._scene, action):
+                event["until_s"] = round(asyncio.get_running_loop().time() - began_s, 3)
+
+        self._followed.add(asyncio.get_running_loop().create_task(follow()))
 
     async def _watch(self, timeline: "asyncio.Task[None]") -> dict[str, Any]:
         """Look at the targets, and now and then at the load, until it is over."""
@@ -104,23 +127,35 @@ class Run:
             await self._outstanding.look()
             if timeline.done():
                 timeline.result()  # an action that could not be done ends the run
+            if rounds % FACTS_EVERY == 0 and self._watched:
+                await self._look_at_facts(loop.time() - began_s)
             rounds += 1
             if rounds % LOOK_EVERY == 0 and not (status := await self._look())["running"]:
                 return status
             await asyncio.sleep(max(began_s + rounds * every_s - loop.time(), 0))
 
+    async def _look_at_facts(self, at_s: float) -> None:
+        await self._facts.look()
+        for each in self._watched:
+            each.look(at_s, self._facts)
+
     async def _look(self) -> dict[str, Any]:
         self._kinds.update(self._scene.kinds())
         status, seen = await self._client.look(histograms=True), self._outstanding
-        if self._seconds.due(status):
-            self._seconds.take(
+        self._facts.load = status
+        if self.seconds.due(status):
+            self.seconds.take(
                 status, outstanding=seen.second(), targets=seen.target_states(), pods=seen.pod_states
             )
         return status
 
     async def _figures(self, status: dict[str, Any], unsettled: list[str]) -> dict[str, Any]:
         validity = self._scenario.validity
-        limits = Limits(validity.max_dropped, validity.max_dispatch_lag_p99 / MILLISECOND)
+        limits = Limits(
+            validity.max_dropped,
+            validity.max_dispatch_lag_p99 / MILLISECOND,
+            validity.max_element_lag / MILLISECOND,
+        )
         await self._outstanding.learn_names()
         left = ("running", "url", "inflight", "open_connections", "per_pod", "per_pod_ms", "service_hdr")
         return {
@@ -129,6 +164,7 @@ class Run:
             "nodes": self._outstanding.nodes,
             "alb_errors": await alb_errors(self._scene, self._outstanding.nodes),
             "events": self._events,
+            "assertions": [each.row() for each in self._watched],
             "unsettled": unsettled,
-            "invalid": doubts(status, limits),
+            "invalid": [*doubts(status, limits), *late(self._scene.lags_ms(), limits)],
         }

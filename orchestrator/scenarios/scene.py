@@ -3,20 +3,17 @@
 from pathlib import Path
 from typing import Any, Protocol
 
+from orchestrator.faults.places import Afflicted
 from orchestrator.journal.store import JournalStore
 
 
-class Scene(Protocol):
+class Scene(Afflicted, Protocol):
     """A world that has been started."""
 
     clock: str
     """`virtual` or `real`"""
     directory: Path
     """The world's run directory, with `logs`; it goes when the world does."""
-
-    async def call(self, element: str, verb: str, /, **arguments: Any) -> Any: ...
-
-    def kinds(self) -> dict[str, str]: ...
 
     def ps(self) -> dict[str, Any]: ...
 
@@ -27,6 +24,9 @@ class Scene(Protocol):
 
     async def kill(self, element: str) -> None:
         """`kill -9`. Raises `CallFailed`."""
+
+    def lags_ms(self) -> dict[str, float]:
+        """By how much elements were late at worst since this was asked last; none are on the virtual clock."""
 
     def unix_s(self) -> float:
         """The time of day in this world."""

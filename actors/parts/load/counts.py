@@ -6,6 +6,11 @@ from typing import Any
 from actors.parts.latencies import LONGEST_US, new_histogram, percentiles_ms
 
 NOBODY = b"-"
+CLIENT_ERRORS = (
+    "http_4xx", "http_5xx", "timeout", "connect_timeout", "refused", "reset", "closed", "unreachable", "dns_error",
+    "tls_error", "bad_response",
+)  # fmt: skip
+"""Every kind of error that is counted."""
 
 
 class Counts:

@@ -79,8 +79,8 @@ WRONG = [
     ("rate: 50/s to 100/s", "rate: 50", "15:23: load.stages[0].rate: 50 is not a rate; write it like 300/s, "
      "or 50/s to 300/s"),
     ("for: 2s", "for: 0", "15:13: load.stages[0].for: must be more than 0"),
-    ("do: set,", "do: sett,", "17:18: timeline[0].do: must be 'set' or 'scale' or 'rollout.restart' or 'kill', "
-     "not 'sett', did you mean 'set'?"),
+    ("do: set,", "do: sett,", "17:18: timeline[0].do: must be 'set' or 'scale' or 'rollout.restart' or 'kill' or 'drain' or 'uncordon' or "
+     "'patch' or 'fault.add' or 'fault.clear', not 'sett', did you mean 'set'?"),
     ("target: pod/nginx-0, to: {{latency: off}}", "target: pod/nginx-0, to: {{latency: soon}}",
      "17:58: timeline[0].to.latency: 'soon' is not a time; write it like 200ms, uniform(50ms,300ms), "
      "exponential(200ms) or lognormal(100ms,1s)"),
