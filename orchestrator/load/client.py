@@ -124,6 +124,7 @@ def add_up(statuses: list[Status]) -> Status:
         service = _added(statuses, "service_hdr")
         offered = {
             "offered": sum(status["offered"] for status in statuses),
+            "retries": sum(status["retries"] for status in statuses),
             "service_ms": percentiles_ms(service),
             "service_hdr": service.encode().decode(),
         }

@@ -69,7 +69,7 @@ def varied(path: Any, varies: Sequence[Vary]) -> Loaded:
 def _name(setting: dict[str, str]) -> str:
     """A variant's name: the values, with the keys' last words where there are several."""
     words = list(setting.values())
-    if len(setting) > 1:
+    if len(setting) > 1 or not re.search(r"[A-Za-z]", words[0]):
         words = [f"{key.rpartition('.')[2]}-{value}" for key, value in setting.items()]
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", "_".join(words)).strip("-_")
     return name[:63].strip("-_")

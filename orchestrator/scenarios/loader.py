@@ -27,6 +27,7 @@ from orchestrator.scenarios.models import (
     Action,
     DrainAction,
     FaultAction,
+    Load,
     PatchAction,
     Scenario,
     Threshold,
@@ -49,6 +50,8 @@ class Loaded(NamedTuple):
     path: Path
     scenario: Scenario
     worlds: dict[str, World]
+    """By variant."""
+    loads: dict[str, Load]
     """By variant."""
 
 
@@ -92,9 +95,12 @@ def load_text(text: str, path: Path) -> Loaded:
     worlds: dict[str, World] = {}
     if isinstance(tree.value, dict):
         add(_load_worlds(tree.value, path.parent, scenario, worlds))
+    loads: dict[str, Load] = {}
+    if scenario is not None:
+        add(_load_loads(tree.value, scenario, loads))
     if scenario is None or errors:
         raise ConfigErrors(errors)
-    return Loaded(path, scenario, worlds)
+    return Loaded(path, scenario, worlds, loads)
 
 
 # ---- parts against each other --------------------------------------------------------------------------------------
@@ -261,6 +267,22 @@ def _load_worlds(
             yield where, False, f"with this the world is wrong: {what}"
 
 
+def _load_loads(value: dict[str, Any], scenario: Scenario, loads: dict[str, Load]) -> Iterator[Fault]:
+    """Make each variant's own load of the scenario's."""
+    for name, variant in scenario.named_variants().items():
+        loads[name] = scenario.load
+        if not variant.load:
+            continue
+        whole = merged(value["load"], variant.load)
+        try:
+            loads[name] = Load.model_validate(whole)
+        except ValidationError as error:
+            tree, _ = read_tree(_yaml(whole))
+            for where, of_key, what in explain(error, tree, lambda where: keys_at(Load, where)):
+                inside = where if len(where) == 1 and where[0] in variant.load else ()
+                yield ("variants", name, "load", *inside), of_key and bool(inside), what
+
+
 def _element_faults(scenario: Scenario, world: World) -> Iterator[Fault]:
     for number, action in enumerate(scenario.timeline):
         if (
@@ -301,10 +323,12 @@ def _node_faults(scenario: Scenario, world: World) -> Iterator[Fault]:
 
 
 def merged(base: Any, change: Any) -> Any:
-    """A change merged into values: mappings key by key, all else replaced."""
-    if not isinstance(base, dict) or not isinstance(change, dict):
+    """A change merged into values: mappings key by key, all else replaced, and null takes a key away (RFC 7396)."""
+    if not isinstance(change, dict):
         return change
-    return {**base, **{key: merged(base.get(key), value) for key, value in change.items()}}
+    before = base if isinstance(base, dict) else {}
+    whole = {**before, **{key: merged(before.get(key), value) for key, value in change.items()}}
+    return {key: value for key, value in whole.items() if value is not None or key not in change}
 
 
 def _yaml(value: Any) -> str:

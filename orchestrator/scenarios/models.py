@@ -75,7 +75,13 @@ class Load(Part):
         default=2000, ge=1, description="requests under way at most; beyond it they are dropped and counted"
     )
     timeout: Annotated[Duration, Field(gt=0)] = Field(
-        default=10 * SECOND, description="a request is given up this long after it was due"
+        default=10 * SECOND, description="a request (each try of it) is given up after this long"
+    )
+    retries: int = Field(
+        default=0, ge=0, le=10, description="how often a client asks again after a 5xx, a timeout or a lost connection"
+    )
+    retry_wait: Duration = Field(
+        default=0, description="what it waits before it asks again, doubled each time after the first"
     )
 
     def shape(self, seed: int, *, trace_every: int = 0, trace_ids: str | None = None) -> Open:
@@ -93,6 +99,8 @@ class Load(Part):
             "warm_up_s": self.warm_up / SECOND,
             "trace_every": trace_every,
             "trace_ids": trace_ids,
+            "retries": self.retries,
+            "retry_wait_s": self.retry_wait / SECOND,
         }
         return Open(tuple(stages), options)
 
@@ -222,6 +230,7 @@ class Variant(Part):
 
     set_: Values = Field(default={}, alias="set", description="merged into the scenario's own `set`")
     overrides: Values = Field(default={}, description="merged into the scenario's own `overrides`")
+    load: Values = Field(default={}, description="merged into the scenario's own `load`")
 
 
 # ---- what must come out --------------------------------------------------------------------------------------------
@@ -306,7 +315,7 @@ class Scenario(Part):
     seed: int = Field(default=1, ge=0, description="all dice are thrown from this, and arrivals are drawn")
     world: str = Field(min_length=1, description="the world file, relative to this one")
     overrides: Values = Field(
-        default={}, description="merged into the world file: mappings key by key, all else replaced"
+        default={}, description="merged into the world file: mappings key by key, all else replaced; null takes a key away"
     )
     set_: Values = Field(
         default={},

@@ -68,7 +68,7 @@ def _variant(loaded: Loaded, name: str, seed: int, on_virtual_clock: bool) -> Va
     variant = scenario.named_variants()[name]
 
     async def story(scene: Scene) -> VariantResult:
-        run = Run(scene, scenario, name, variant, world.url or "", seed)
+        run = Run(scene, scenario, name, variant, loaded.loads[name], world.url or "", seed)
         result = await run.run()
         result.figures = judged(scenario, name, result.figures, run.seconds)
         return result

@@ -18,6 +18,7 @@ def resolved(loaded: Loaded, name: str, seed: int) -> dict[str, Any]:
         "seed": seed,
         "variant": name,
         "set": merged(scenario.set_, variant.set_),
+        "load": loaded.loads[name].model_dump(mode="json", by_alias=True),
         "overrides": merged(scenario.overrides, variant.overrides),
         "thresholds": _thresholds(scenario),
         "assertions": _assertions(scenario),

@@ -17,7 +17,7 @@ from orchestrator.scenarios.assertions import facts_of
 from orchestrator.scenarios.evidence import access_log, kept, recorded, world_events
 from orchestrator.scenarios.facts import Facts
 from orchestrator.scenarios.loader import merged
-from orchestrator.scenarios.models import Action, Scenario, Variant
+from orchestrator.scenarios.models import Action, Load, Scenario, Variant
 from orchestrator.scenarios.sampling import Outstanding
 from orchestrator.scenarios.scene import Scene
 from orchestrator.scenarios.summary import alb_errors, pod_rows
@@ -34,10 +34,17 @@ class Run:
     """A scenario's variant in its world."""
 
     def __init__(
-        self, scene: Scene, scenario: Scenario, name: str, variant: Variant, url: str, seed: int
+        self,
+        scene: Scene,
+        scenario: Scenario,
+        name: str,
+        variant: Variant,
+        load: Load,
+        url: str,
+        seed: int,
     ) -> None:
         self._scene, self._scenario, self._name, self._variant = scene, scenario, name, variant
-        load = scenario.load
+        self._load = load
         shape = load.shape(seed, trace_every=scenario.report.trace_every(), trace_ids=f"{seed} {name}")
         self._client = LoadClient(scene, laptop_named(scene.kinds()), load.url or url, shape)
         self._outstanding = Outstanding(scene)
@@ -57,7 +64,7 @@ class Run:
         unsettled = await scene.settled()
         await prepare(scene, merged(scenario.set_, self._variant.set_))
         await self._client.start()
-        await asyncio.sleep(scenario.load.warm_up / SECOND)
+        await asyncio.sleep(self._load.warm_up / SECOND)
         self._began_ns = scene.now_ns()
         scene.lags_ms()  # what was late before does not count
         began_unix_ns = round(scene.unix_s() * SECOND)

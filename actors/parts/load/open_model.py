@@ -42,6 +42,10 @@ class Plan:
     """One of so many requests is a journey that every element records; 0: none."""
     trace_ids: str | None = None
     """Journeys' ids are drawn from it; if None, from the laptop's dice."""
+    retries: int = 0
+    """How often a client asks again when it got a 5xx, no answer in time, or none at all."""
+    retry_wait_ns: int = 0
+    """What it waits before it does, the first time; twice as long each time after."""
 
 
 class OpenRun:
@@ -59,6 +63,8 @@ class OpenRun:
         self._timer: Any = None
         self._inflight: dict[Arrival, None] = {}  # a set in the order in which they were due
         self._offered = 0
+        self._retried = 0
+        self._retrying: dict[Arrival, None] = {}  # between two tries
         self._dropped: Counter[str] = Counter()
         self._service = new_histogram()
         self._lag = new_histogram()
@@ -72,13 +78,16 @@ class OpenRun:
 
     @property
     def running(self) -> bool:
-        return self._next_ns is not None or bool(self._inflight)
+        return self._next_ns is not None or bool(self._inflight) or bool(self._retrying)
 
     def stop(self) -> None:
         """Nobody comes any more; those who are here are still waited for."""
         if self._timer is not None:
             self._timer.cancel()
         self._next_ns = None
+        for arrival in list(self._retrying):
+            self._retrying.pop(arrival)
+            self._lost(arrival, "not_retried")
 
     def _await_next(self) -> None:
         offset_ns = next(self._coming, None)
@@ -116,6 +125,8 @@ class OpenRun:
     def answered(self, arrival: Arrival, status: int, server: bytes) -> None:
         """An answer is complete."""
         now_ns = self._over(arrival)
+        if status >= 500 and self._tries_again(arrival):
+            return
         if arrival.due_ns < self._counted_ns:
             return
         if arrival.journey is not None:
@@ -131,6 +142,35 @@ class OpenRun:
     def failed(self, arrival: Arrival, kind: str) -> None:
         """There is no answer, and will be none."""
         self._over(arrival)
+        if not self._tries_again(arrival):
+            self._lost(arrival, kind)
+
+    def _tries_again(self, arrival: Arrival) -> bool:
+        """Whether the client asks once more; if so, in a while."""
+        if arrival.retries >= self._plan.retries:
+            return False
+        wait_ns = self._plan.retry_wait_ns << arrival.retries
+        arrival.retries += 1
+        arrival.line = None
+        self._retried += arrival.due_ns >= self._counted_ns
+        self._retrying[arrival] = None
+        self.context.call_at(self.context.now_ns() + wait_ns, self._try_again, arrival)
+        return True
+
+    def _try_again(self, arrival: Arrival) -> None:
+        if arrival not in self._retrying:
+            return
+        del self._retrying[arrival]
+        arrival.tried_ns = self.context.now_ns()
+        self._inflight[arrival] = None
+        self._pool.give(arrival)
+
+    def _lost(self, arrival: Arrival, kind: str) -> None:
+        if kind == "timeout" and arrival.due_ns >= self._counted_ns:
+            waited_ns = max(self.context.now_ns() - arrival.due_ns, self._plan.timeout_ns)
+            if not self._plan.retries:
+                waited_ns = self._plan.timeout_ns
+            self.counts.latencies.record_value(min(waited_ns // 1000, LONGEST_US))
         if arrival.due_ns >= self._counted_ns:
             self.counts.errors[kind] += 1
         if arrival.journey is not None:
@@ -152,11 +192,9 @@ class OpenRun:
             await self.context.sleep(LOOK_S)
             oldest_ns = self.context.now_ns() - self._plan.timeout_ns
             for arrival in list(self._inflight):
-                if arrival.due_ns > oldest_ns:
+                if arrival.tried_ns > oldest_ns:
                     break
                 self._pool.give_up(arrival)
-                if arrival.due_ns >= self._counted_ns:
-                    self.counts.latencies.record_value(min(self._plan.timeout_ns // 1000, LONGEST_US))
                 self.failed(arrival, "timeout")
         self._pool.close()
 
@@ -182,6 +220,7 @@ class OpenRun:
             "offered": self._offered,
             "requests": requests,
             "requests_per_s": requests / elapsed_s if elapsed_s else 0.0,
+            "retries": self._retried,
             "inflight": len(self._inflight),
             "dropped": {reason: count for reason, count in sorted(self._dropped.items()) if count},
             "timeout_ms": self._plan.timeout_ns / MILLISECOND,

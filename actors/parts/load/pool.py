@@ -18,10 +18,12 @@ from actors.parts.load.site import Site
 class Arrival:
     """A request that was due at a moment, and the connection that it went out on."""
 
-    __slots__ = ("due_ns", "journey", "line", "sent_ns")
+    __slots__ = ("due_ns", "journey", "line", "retries", "sent_ns", "tried_ns")
 
     def __init__(self, due_ns: int) -> None:
-        self.due_ns = due_ns
+        self.due_ns = self.tried_ns = due_ns
+        self.retries = 0
+        """How often it has been asked for again; `tried_ns` is when that was last."""
         self.sent_ns = 0
         self.journey: str | None = None
         """Its id, if it is recorded."""

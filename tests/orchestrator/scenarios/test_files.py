@@ -72,7 +72,9 @@ WRONG = [
     ("errors: 20%}}", "errors: 200%}}", "7:41: set.pod/nginx-0.errors: errors: '200%' is more than 100%"),
     ("alb.algorithm:", "algorithm:", "8:3: set.algorithm: 'algorithm' has no settings; pod/nginx-0, deployment/nginx, "
      "alb, alb[NAME] and tg/NAME have"),
-    ("  one: {{}}", "  one: {{load: 3}}", "10:9: variants.one.load: unknown key; the other keys are overrides, set"),
+    ("  one: {{}}", "  one: {{world: 3}}", "10:9: variants.one.world: unknown key; the other keys are load, overrides, "
+     "set"),
+    ("  one: {{}}", "  one: {{load: {{retries: 99}}}}", "10:16: variants.one.load.retries: must be at most 10"),
     ("  one: {{}}", "  one: {{overrides: {{elements: {{alb-1a: {{kind: abl}}}}}}}}",
      "10:20: variants.one.overrides: with this the world is wrong: elements.alb-1a.kind: unknown kind 'abl': "
      "there is no actors/abl.py, did you mean 'alb'?"),
