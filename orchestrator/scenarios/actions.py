@@ -10,10 +10,13 @@ from orchestrator.control.api import RequestFailed
 from orchestrator.faults.book import FaultBook
 from orchestrator.faults.words import Fault, fault_of
 from orchestrator.kubernetes.workloads import is_scaled, progress
-from orchestrator.scenarios.cluster_actions import drain, is_over, patch, uncordon
+from orchestrator.scenarios.cluster_actions import apply, delete, drain, is_over, patch, shown, uncordon
 from orchestrator.scenarios.models import (
     Action,
+    ApplyAction,
+    AwsAction,
     ClearAction,
+    DeleteAction,
     DrainAction,
     FaultAction,
     KillAction,
@@ -25,7 +28,7 @@ from orchestrator.scenarios.models import (
     Values,
 )
 from orchestrator.scenarios.scene import Scene
-from orchestrator.settings import deployments, pods, verbs
+from orchestrator.settings import balancers, deployments, pods, verbs
 from orchestrator.settings.words import DEPLOYMENT, POD, as_text, from_mapping, target_of
 
 POLL_S = 0.1
@@ -99,6 +102,15 @@ async def act(scene: Scene, action: Action, faults: FaultBook) -> dict[str, Any]
         case PatchAction():
             await patch(deployments.cluster_of(scene), action.target, action.with_)
             return {"what": f"patch of {action.target}"}
+        case ApplyAction():
+            await apply(deployments.cluster_of(scene), action.object)
+            return {"what": f"apply of {shown(action.object)}"}
+        case DeleteAction():
+            await delete(deployments.cluster_of(scene), action.target)
+            return {"what": f"delete of {action.target}"}
+        case AwsAction():
+            await balancers.ask(scene, action.operation, service=action.service, **action.parameters)
+            return {"what": f"aws {action.service} {action.operation}"}
         case KillAction():
             element = await _element(scene, action.target)
             try:

@@ -42,6 +42,41 @@ async def patch(cluster: AsyncCluster, target: str, change: Object) -> None:
         raise RequestFailed(f"Error from server ({error.reason}): {error.message}", 2) from None
 
 
+def object_in(manifest: Object) -> tuple[str, str | None, str]:
+    """What a manifest is of, as `object_of` tells it. Raises `RequestFailed`."""
+    metadata = manifest.get("metadata")
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
+        raise refuse("a manifest has metadata with a name")
+    if not isinstance(manifest.get("kind"), str):
+        raise refuse("a manifest has a kind")
+    return object_of(f"{manifest['kind']}/{metadata.get('namespace', 'default')}/{metadata['name']}")
+
+
+def shown(manifest: Object) -> str:
+    kind, _, name = object_in(manifest)
+    return f"{kind.lower()}/{name}"
+
+
+async def apply(cluster: AsyncCluster, manifest: Object) -> None:
+    """Make an object, or merge it into the one that there is. Raises `RequestFailed`."""
+    kind, namespace, _ = object_in(manifest)
+    try:
+        await cluster.request("POST", BY_KIND[kind].path(namespace), manifest, fieldManager="journey")
+    except ApiError as error:
+        if error.code != 409:
+            raise RequestFailed(f"Error from server ({error.reason}): {error.message}", 2) from None
+        await patch(cluster, f"{kind}/{namespace or 'default'}/{manifest['metadata']['name']}", manifest)
+
+
+async def delete(cluster: AsyncCluster, target: str) -> None:
+    """Raises `RequestFailed`."""
+    kind, namespace, name = object_of(target)
+    try:
+        await cluster.request("DELETE", BY_KIND[kind].path(namespace, name))
+    except ApiError as error:
+        raise RequestFailed(f"Error from server ({error.reason}): {error.message}", 2) from None
+
+
 async def _patch(cluster: AsyncCluster, kind: str, namespace: str | None, name: str, change: Object) -> None:
     path = BY_KIND[kind].path(namespace, name)
     await cluster.request("PATCH", path, change, content_type=MERGE, fieldManager="journey")

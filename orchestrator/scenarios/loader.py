@@ -4,7 +4,7 @@ The same steps as for a world file: values that know their places, pydantic's fi
 shows when parts are held against each other.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,11 +22,14 @@ from orchestrator.control.api import RequestFailed
 from orchestrator.faults.places import zones_of
 from orchestrator.faults.words import ELEMENT, LINK, ZONE, place_of
 from orchestrator.scenarios.actions import fault_in
-from orchestrator.scenarios.cluster_actions import object_of
+from orchestrator.scenarios.cluster_actions import object_in, object_of
 from orchestrator.scenarios.models import (
     Action,
+    ApplyAction,
+    DeleteAction,
     DrainAction,
     FaultAction,
+    KillAction,
     Load,
     PatchAction,
     Scenario,
@@ -121,10 +124,8 @@ def _disagreements(tree: Entry) -> Iterator[Fault]:
             hint = suggestion(str(name), variants, otherwise="variants are")
             yield ("expect", name), True, f"there is no variant {name!r}{hint}"
     yield from _name_faults(value)
-    timeline = value.get("timeline")
-    for number, action in enumerate(timeline if isinstance(timeline, list) else ()):
-        if isinstance(action, dict):
-            yield from _action_faults(action, ("timeline", number))
+    for where, action in _actions(value):
+        yield from _action_faults(action, where)
     thresholds = value.get("thresholds")
     for number, threshold in enumerate(thresholds if isinstance(thresholds, list) else ()):
         yield from _threshold_faults(threshold, ("thresholds", number))
@@ -160,15 +161,30 @@ def _target_faults(target: Target, values: dict[str, str]) -> Iterator[tuple[str
                 yield key, fault.startswith("unknown key"), fault
 
 
+def _actions(value: dict[str, Any]) -> Iterator[tuple[ConfigPath, dict[str, Any]]]:
+    """All that happens, in whichever variant, with its place."""
+    variants = value.get("variants")
+    of_variants = [
+        (("variants", name, "timeline"), variant.get("timeline"))
+        for name, variant in (variants.items() if isinstance(variants, dict) else ())
+        if isinstance(variant, dict)
+    ]
+    timelines: list[tuple[ConfigPath, Any]] = [(("timeline",), value.get("timeline")), *of_variants]
+    for where, timeline in timelines:
+        for number, action in enumerate(timeline if isinstance(timeline, list) else ()):
+            if isinstance(action, dict):
+                yield (*where, number), action
+
+
 def _name_faults(value: dict[str, Any]) -> Iterator[Fault]:
     """Names of the timeline's entries, and thresholds that are about them."""
-    timeline, thresholds = value.get("timeline"), value.get("thresholds")
+    thresholds = value.get("thresholds")
     names: list[str] = []
-    for number, action in enumerate(timeline if isinstance(timeline, list) else ()):
-        name = action.get("name") if isinstance(action, dict) else None
+    for where, action in _actions(value):
+        name = action.get("name")
         if isinstance(name, str):
-            if name in names:
-                yield ("timeline", number, "name"), False, f"there is an entry {name!r} already"
+            if name in names and where[0] == "timeline":
+                yield (*where, "name"), False, f"there is an entry {name!r} already"
             names.append(name)
     for number, threshold in enumerate(thresholds if isinstance(thresholds, list) else ()):
         during = threshold.get("during") if isinstance(threshold, dict) else None
@@ -179,10 +195,10 @@ def _name_faults(value: dict[str, Any]) -> Iterator[Fault]:
 
 def _action_faults(action: dict[str, Any], path: ConfigPath) -> Iterator[Fault]:
     name, kind = action.get("target"), action.get("do")
-    if not isinstance(name, str) or kind in ("kill", "fault.clear"):
-        return
-    if kind in ("fault.add", "patch", "drain", "uncordon"):
+    if kind == "apply" or (kind in ("fault.add", "patch", "delete", "drain", "uncordon") and isinstance(name, str)):
         yield from _refused(action, path)
+        return
+    if not isinstance(name, str) or kind in ("kill", "fault.clear"):
         return
     try:
         target = target_of(name)
@@ -211,12 +227,14 @@ def _refused(action: dict[str, Any], path: ConfigPath) -> Iterator[Fault]:
         match checked:
             case FaultAction():
                 fault_in(checked)
-            case PatchAction():
+            case PatchAction() | DeleteAction():
                 object_of(checked.target)
+            case ApplyAction():
+                object_in(checked.object)
             case DrainAction() | UncordonAction() if not checked.target.startswith("node/"):
                 raise refuse(f"only nodes can do that, such as node/node-1, not {checked.target!r}")
     except RequestFailed as error:
-        yield (*path, "target"), False, str(error)
+        yield (*path, "object" if checked.do == "apply" else "target"), False, str(error)
 
 
 def _threshold_faults(value: Any, path: ConfigPath) -> Iterator[Fault]:
@@ -254,9 +272,9 @@ def _load_worlds(
         return
     if scenario is None:
         return
-    yield from _element_faults(scenario, plain)
     raw = read_tree(read_text(path))[0].value
     base = merged(raw, scenario.overrides)
+    seen: set[ConfigPath] = set()
     for name, variant in scenario.named_variants().items():
         whole = merged(base, variant.overrides)
         where: ConfigPath = ("variants", name, "overrides") if variant.overrides else ("overrides",)
@@ -265,6 +283,11 @@ def _load_worlds(
         except ConfigErrors as error:
             what = "; ".join(f"{_place(each)}{each.what}" for each in error.errors)
             yield where, False, f"with this the world is wrong: {what}"
+            worlds.setdefault(name, plain)
+        for fault in _element_faults(scenario, worlds[name]):
+            if fault[0] not in seen and fault[0][:2] in {("variants", name), *((key, n) for key in ("timeline", "thresholds") for n in range(len(getattr(scenario, key))))}:
+                seen.add(fault[0])
+                yield fault
 
 
 def _load_loads(value: dict[str, Any], scenario: Scenario, loads: dict[str, Load]) -> Iterator[Fault]:
@@ -284,32 +307,34 @@ def _load_loads(value: dict[str, Any], scenario: Scenario, loads: dict[str, Load
 
 
 def _element_faults(scenario: Scenario, world: World) -> Iterator[Fault]:
-    for number, action in enumerate(scenario.timeline):
-        if (
-            action.do == "kill"
-            and not action.target.startswith(f"{POD}/")
-            and action.target not in world.elements
-        ):
-            hint = suggestion(action.target, world.elements, otherwise="elements are")
-            yield ("timeline", number, "target"), False, f"there is no element {action.target!r}{hint}"
-        if action.do == "fault.add":
-            place = place_of(action.target)
-            places: dict[str, Iterable[str]] = {
-                LINK: list(world.links),
-                ELEMENT: list(world.elements),
-                ZONE: list(zones_of(world)),
-            }
-            known = places.get(place.kind)
-            if known is not None and place.name not in known:
-                hint = suggestion(place.name, known, otherwise=f"{place.kind}s are")
-                yield ("timeline", number, "target"), False, f"there is no {place.kind} {place.name!r}{hint}"
-        if action.do in ("drain", "uncordon"):
-            nodes = [name for name, spec in world.elements.items() if spec.kind == "eks_node"]
-            node = action.target.removeprefix("node/")
-            if node not in nodes:
-                hint = suggestion(node, nodes, otherwise="nodes are")
-                yield ("timeline", number, "target"), False, f"there is no node {node!r}{hint}"
+    """Names that the world does not have."""
+    timelines: list[tuple[ConfigPath, list[Action]]] = [(("timeline",), scenario.timeline)]
+    timelines += [(("variants", name, "timeline"), each.timeline) for name, each in scenario.variants.items()]
+    for where, timeline in timelines:
+        for number, action in enumerate(timeline):
+            if (what := _unknown(action, world)) is not None:
+                yield (*where, number, "target"), False, what
     yield from _node_faults(scenario, world)
+
+
+def _unknown(action: Action, world: World) -> str | None:
+    """What is wrong with the name of what an action is done to."""
+    elements = list(world.elements)
+    match action:
+        case KillAction() if not action.target.startswith(f"{POD}/"):
+            kind, name, known = ELEMENT, action.target, elements
+        case FaultAction():
+            kind, name = place_of(action.target)
+            places = {LINK: list(world.links), ELEMENT: elements, ZONE: list(zones_of(world))}
+            if kind not in places:
+                return None
+            known = places[kind]
+        case DrainAction() | UncordonAction():
+            kind, name = "node", action.target.removeprefix("node/")
+            known = [each for each, spec in world.elements.items() if spec.kind == "eks_node"]
+        case _:
+            return None
+    return None if name in known else f"there is no {kind} {name!r}{suggestion(name, known, otherwise=f'{kind}s are')}"
 
 
 def _node_faults(scenario: Scenario, world: World) -> Iterator[Fault]:

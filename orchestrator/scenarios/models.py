@@ -165,6 +165,29 @@ class PatchAction(_At):
     with_: Values = Field(alias="with", min_length=1, description="what is merged into the object")
 
 
+class ApplyAction(_At):
+    """Makes a Kubernetes object, or merges this into the one that there is, as `kubectl apply` does."""
+
+    do: Literal["apply"]
+    object: Values = Field(min_length=1, description="a manifest: apiVersion, kind, metadata, spec ...")
+
+
+class DeleteAction(_At):
+    """As `kubectl delete` does, without waiting."""
+
+    do: Literal["delete"]
+    target: str = Field(description="KIND/NAME: ingress/nginx, or in a namespace ingress/NAMESPACE/NAME")
+
+
+class AwsAction(_At):
+    """A request to the AWS API, as `journey aws` sends it."""
+
+    do: Literal["aws"]
+    service: str = Field(description="as boto3 calls it: route53, elbv2, ec2, acm")
+    operation: str = Field(description="as AWS calls it: ChangeResourceRecordSets")
+    parameters: Values = Field(default={}, description="of the operation, in AWS's spelling")
+
+
 class FaultAction(_At):
     """As `journey fault add` does: something goes wrong, for a time or until it is cleared."""
 
@@ -198,6 +221,9 @@ Action = Annotated[
     | DrainAction
     | UncordonAction
     | PatchAction
+    | ApplyAction
+    | DeleteAction
+    | AwsAction
     | FaultAction
     | ClearAction,
     Field(discriminator="do"),
@@ -231,6 +257,7 @@ class Variant(Part):
     set_: Values = Field(default={}, alias="set", description="merged into the scenario's own `set`")
     overrides: Values = Field(default={}, description="merged into the scenario's own `overrides`")
     load: Values = Field(default={}, description="merged into the scenario's own `load`")
+    timeline: list[Action] = Field(default=[], description="happens besides the scenario's own `timeline`")
 
 
 # ---- what must come out --------------------------------------------------------------------------------------------
@@ -344,6 +371,11 @@ class Scenario(Part):
     def named_variants(self) -> dict[str, Variant]:
         """At least one: a scenario without variants has a nameless one."""
         return dict(self.variants) or {"": Variant()}
+
+    def timeline_of(self, variant: str) -> list[Action]:
+        """What happens in a variant, in its order."""
+        own = self.named_variants()[variant].timeline
+        return sorted([*self.timeline, *own], key=lambda action: action.at)
 
     def expected(self, variant: str) -> str:
         return self.expect.get(variant, "pass")

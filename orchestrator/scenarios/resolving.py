@@ -20,6 +20,7 @@ def resolved(loaded: Loaded, name: str, seed: int) -> dict[str, Any]:
         "set": merged(scenario.set_, variant.set_),
         "load": loaded.loads[name].model_dump(mode="json", by_alias=True),
         "overrides": merged(scenario.overrides, variant.overrides),
+        "timeline": [each.model_dump(mode="json", by_alias=True) for each in scenario.timeline_of(name)],
         "thresholds": _thresholds(scenario),
         "assertions": _assertions(scenario),
         "expect": scenario.expected(name),

@@ -106,7 +106,7 @@ class Run:
 
     async def _follow_timeline(self) -> None:
         began_s = asyncio.get_running_loop().time()
-        for action in sorted(self._scenario.timeline, key=lambda each: each.at):
+        for action in self._scenario.timeline_of(self._name):
             at_s = action.at / SECOND
             await asyncio.sleep(max(began_s + at_s - asyncio.get_running_loop().time(), 0))
             event = {"at_s": at_s, **({"name": action.name} if action.name else {})}
