@@ -130,7 +130,7 @@ class Host(Context):
             self.trouble(f"on_frame({port!r}, {len(frame)} bytes)", error)
 
     async def answer(self, verb: str, arguments: dict[str, Any]) -> Any:
-        """Carry out a management call; `inspect`, `metrics` and `link_fault` are every element's. Raises `CallFailed`."""
+        """Carry out a management call; `inspect`, `metrics`, `link_fault` are every element's. Raises `CallFailed`."""
         if verb == "link_fault":
             return self.suffer(**arguments)
         if not self.ready or self.element is None:

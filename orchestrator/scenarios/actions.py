@@ -77,7 +77,9 @@ async def _in_service(scene: Scene, replicas: int) -> bool:
 
 
 async def act(scene: Scene, action: Action, faults: FaultBook) -> dict[str, Any]:
-    """Do it; `what` was done, in words, and `until_s`: how long it lasts, if that is known. Raises `RequestFailed`."""
+    """Do it; `what` was done, in words, and `until_s`: when it will be over, if that is known. Raises `RequestFailed`.
+
+    A fault has its id as `fault`; what ends faults has theirs as `ended`."""
     match action:
         case SetAction():
             settings = {key: as_text(value) for key, value in action.to.items()}
@@ -120,12 +122,13 @@ async def act(scene: Scene, action: Action, faults: FaultBook) -> dict[str, Any]
             return {"what": f"kill -9 of {action.target}"}
         case FaultAction():
             fault = fault_in(action)
-            await faults.add(fault)
+            made = await faults.add(fault)
             lasts = {} if fault.for_ns is None else {"until_s": (action.at + fault.for_ns) / SECOND}
-            return {"what": f"{fault.place}: {fault.told()}", **lasts}
+            return {"what": f"{fault.place}: {fault.told()}", "fault": made["id"], **lasts}
         case ClearAction():
             ended = await faults.clear(action.target)
-            return {"what": f"faults end: {', '.join(each['target'] for each in ended) or 'there were none'}"}
+            names = ", ".join(each["target"] for each in ended) or "there were none"
+            return {"what": f"faults end: {names}", "ended": [each["id"] for each in ended]}
 
 
 async def until_over(scene: Scene, action: Action) -> bool:

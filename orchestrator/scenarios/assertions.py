@@ -1,4 +1,4 @@
-"""`never: alb.targets.healthy < 4`: what must hold of the world's state while a load runs, looked at again and again."""
+"""`never: alb.targets.healthy < 4`: what must hold of the world's state while a load runs."""
 
 import operator
 import re

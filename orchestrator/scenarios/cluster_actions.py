@@ -19,7 +19,7 @@ TRIES = 60
 
 
 def object_of(target: str) -> tuple[str, str | None, str]:
-    """`ingress/nginx`, `ingress/shop/nginx`: kind, namespace (None: the kind has none), name. Raises `RequestFailed`."""
+    """`ingress/nginx`, `ingress/shop/nginx`: kind, namespace (None: it has none), name. Raises `RequestFailed`."""
     kind, *rest = target.split("/")
     known = {each.lower(): each for each in BY_KIND}
     if kind.lower() not in known:

@@ -195,7 +195,9 @@ def _name_faults(value: dict[str, Any]) -> Iterator[Fault]:
 
 def _action_faults(action: dict[str, Any], path: ConfigPath) -> Iterator[Fault]:
     name, kind = action.get("target"), action.get("do")
-    if kind == "apply" or (kind in ("fault.add", "patch", "delete", "drain", "uncordon") and isinstance(name, str)):
+    if kind == "apply" or (
+        kind in ("fault.add", "patch", "delete", "drain", "uncordon") and isinstance(name, str)
+    ):
         yield from _refused(action, path)
         return
     if not isinstance(name, str) or kind in ("kill", "fault.clear"):
@@ -283,9 +285,9 @@ def _load_worlds(
         except ConfigErrors as error:
             what = "; ".join(f"{_place(each)}{each.what}" for each in error.errors)
             yield where, False, f"with this the world is wrong: {what}"
-            worlds.setdefault(name, plain)
-        for fault in _element_faults(scenario, worlds[name]):
-            if fault[0] not in seen and fault[0][:2] in {("variants", name), *((key, n) for key in ("timeline", "thresholds") for n in range(len(getattr(scenario, key))))}:
+            worlds[name] = plain
+        for fault in _element_faults(scenario, name, worlds[name]):
+            if fault[0] not in seen:
                 seen.add(fault[0])
                 yield fault
 
@@ -306,10 +308,13 @@ def _load_loads(value: dict[str, Any], scenario: Scenario, loads: dict[str, Load
                 yield ("variants", name, "load", *inside), of_key and bool(inside), what
 
 
-def _element_faults(scenario: Scenario, world: World) -> Iterator[Fault]:
-    """Names that the world does not have."""
-    timelines: list[tuple[ConfigPath, list[Action]]] = [(("timeline",), scenario.timeline)]
-    timelines += [(("variants", name, "timeline"), each.timeline) for name, each in scenario.variants.items()]
+def _element_faults(scenario: Scenario, variant: str, world: World) -> Iterator[Fault]:
+    """Names that a variant's world does not have."""
+    own = scenario.named_variants()[variant].timeline
+    timelines: list[tuple[ConfigPath, list[Action]]] = [
+        (("timeline",), scenario.timeline),
+        (("variants", variant, "timeline"), own),
+    ]
     for where, timeline in timelines:
         for number, action in enumerate(timeline):
             if (what := _unknown(action, world)) is not None:
@@ -324,7 +329,10 @@ def _unknown(action: Action, world: World) -> str | None:
         case KillAction() if not action.target.startswith(f"{POD}/"):
             kind, name, known = ELEMENT, action.target, elements
         case FaultAction():
-            kind, name = place_of(action.target)
+            try:
+                kind, name = place_of(action.target)
+            except RequestFailed:
+                return None  # that has been said already
             places = {LINK: list(world.links), ELEMENT: elements, ZONE: list(zones_of(world))}
             if kind not in places:
                 return None
@@ -334,7 +342,11 @@ def _unknown(action: Action, world: World) -> str | None:
             known = [each for each, spec in world.elements.items() if spec.kind == "eks_node"]
         case _:
             return None
-    return None if name in known else f"there is no {kind} {name!r}{suggestion(name, known, otherwise=f'{kind}s are')}"
+    return (
+        None
+        if name in known
+        else f"there is no {kind} {name!r}{suggestion(name, known, otherwise=f'{kind}s are')}"
+    )
 
 
 def _node_faults(scenario: Scenario, world: World) -> Iterator[Fault]:

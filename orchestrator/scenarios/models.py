@@ -78,7 +78,10 @@ class Load(Part):
         default=10 * SECOND, description="a request (each try of it) is given up after this long"
     )
     retries: int = Field(
-        default=0, ge=0, le=10, description="how often a client asks again after a 5xx, a timeout or a lost connection"
+        default=0,
+        ge=0,
+        le=10,
+        description="how often a client asks again after a 5xx, a timeout or a lost connection",
     )
     retry_wait: Duration = Field(
         default=0, description="what it waits before it asks again, doubled each time after the first"
@@ -342,7 +345,8 @@ class Scenario(Part):
     seed: int = Field(default=1, ge=0, description="all dice are thrown from this, and arrivals are drawn")
     world: str = Field(min_length=1, description="the world file, relative to this one")
     overrides: Values = Field(
-        default={}, description="merged into the world file: mappings key by key, all else replaced; null takes a key away"
+        default={},
+        description="merged into the world file: mappings key by key, all else replaced; null takes a key away",
     )
     set_: Values = Field(
         default={},

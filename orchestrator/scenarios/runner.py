@@ -112,6 +112,9 @@ class Run:
             event = {"at_s": at_s, **({"name": action.name} if action.name else {})}
             self._events.append(event)
             event |= await act(self._scene, action, self._faults)
+            for other in self._events:
+                if other.get("fault") in event.get("ended", ()):
+                    other["until_s"] = at_s
             self._follow(action, event, began_s)
 
     def _follow(self, action: Action, event: dict[str, Any], began_s: float) -> None:

@@ -122,7 +122,7 @@ def _named(found: list[dict[str, Any]], key: str, target: Target, what: str) -> 
 async def _modify(world: Calls, resource: Resource, values: dict[str, str]) -> None:
     what = "TargetGroup" if resource.kind == TARGET_GROUP else "LoadBalancer"
     attributes = [{"Key": key, "Value": value} for key, value in values.items()]
-    arguments = {f"{what}Arn": resource.arn, "Attributes": attributes}
+    arguments: dict[str, Any] = {f"{what}Arn": resource.arn, "Attributes": attributes}
     await ask(world, f"Modify{what}Attributes", **arguments)
 
 
