@@ -109,7 +109,7 @@ class Run:
         for action in self._scenario.timeline_of(self._name):
             at_s = action.at / SECOND
             await asyncio.sleep(max(began_s + at_s - asyncio.get_running_loop().time(), 0))
-            event = {"at_s": at_s, **({"name": action.name} if action.name else {})}
+            event: dict[str, Any] = {"at_s": at_s, **({"name": action.name} if action.name else {})}
             self._events.append(event)
             event |= await act(self._scene, action, self._faults)
             for other in self._events:

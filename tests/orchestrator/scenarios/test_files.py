@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from docs.generate import SCENARIO_TARGET, scenario_text
 from orchestrator.config import ConfigErrors
 from orchestrator.scenarios.loader import is_scenario, load_scenario, merged
 
@@ -45,6 +46,10 @@ assertions:
   - {{eventually: deployment.ready == 5, within: 2s, after: 1s}}
 expect: {{other: fail}}
 """
+
+
+def test_the_schema_of_scenario_files_is_fresh():
+    assert SCENARIO_TARGET.read_text() == scenario_text(), "make docs"
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
