@@ -43,7 +43,7 @@ def compare(
 
       journey compare configs/scenarios/lor-vs-round-robin.yaml --repeat 3
       journey compare configs/scenarios/lor-vs-round-robin.yaml --vary alb.algorithm=round_robin,weighted_random
-      journey compare SCENARIO --vary deployment/nginx.replicas=3,6 --vary alb.slow_start=0,30
+      journey compare configs/scenarios/zone-loss.yaml --vary deployment/nginx.replicas=2,4,6
 
     Thresholds are shown, and do not decide how it ends: it ends with 5 when the figures cannot be believed.
     """
