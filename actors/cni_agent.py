@@ -93,6 +93,7 @@ class CniAgent(Element):
     def inspect(self) -> dict[str, Any]:
         stats = self.ipamd.store.stats(self.context.now_ns())
         return {
+            "node": self.config.node,
             "ready": self.ipamd.ready,
             "total_ip_addresses": stats.total,
             "assigned_ip_addresses": stats.assigned,

@@ -338,6 +338,7 @@ class HomeRouter(Element):
             "leases": leases,
             "dns_cache": self._dns_cache.contents(now_ns),
             "nat_sessions": [session.described() for session in self.nat.sessions()],
+            "nat_session_limit": self.config.nat.max_mappings,
             **self.stack.inspect(),
         }
 

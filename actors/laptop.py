@@ -203,7 +203,8 @@ class Laptop(Element):
 
         A stage is `{"duration_s", "rate", "rate_at_end"?}` (requests a second); options are `arrivals` (poisson or
         uniform), `max_connections`, `max_inflight`, `timeout_s`, `seed`,
-        `warm_up_s` (of the stages' time; nothing is counted of it)."""
+        `warm_up_s` (of the stages' time; nothing is counted of it), `trace_every` (one of so many requests is a journey
+        that everybody records; 0: none) and `trace_ids` (what the journeys' ids are drawn from)."""
         self._check_idle()
         try:
             plan = plan_of(stages, options)

@@ -13,11 +13,14 @@ from orchestrator.commands import (
     capture,
     checks,
     cluster,
+    comparing,
     explaining,
+    faults,
     inspection,
     measure,
     nodes,
     requests,
+    runs,
     scenarios,
     settings,
     world,
@@ -97,6 +100,8 @@ for verb in (
     nodes.uncordon,
     capture.capture,
     scenarios.run,
+    comparing.compare,
+    runs.report,
     measure.simulate,
     measure.bench,
     checks.validate,
@@ -106,7 +111,9 @@ for verb in (
     app.command()(verb)
 app.command("set")(settings.set_)
 app.add_typer(cluster.rollout, name="rollout")
+app.add_typer(faults.fault, name="fault")
 app.add_typer(explaining.explain, name="explain")
+app.add_typer(runs.runs, name="runs")
 app.command(cls=Untouched, add_help_option=False, options_metavar="ANYTHING...")(kubectl)
 app.command(cls=Untouched, add_help_option=False, options_metavar="ANYTHING...")(aws.aws)
 

@@ -199,6 +199,33 @@ class World:
         """Send an element's process a signal; returns its process id. Raises `CallFailed` if there is none."""
         return self._supervisor.kill(element, number)
 
+    def hold(self, element: str) -> None:
+        """End an element's process with SIGKILL, and start it again only when it is released. Raises `CallFailed`."""
+        member = self._registry.member(element)
+        if member.parent is not None:
+            raise CallFailed(
+                f"{element} was launched by {member.parent}, which starts another one when it likes"
+            )
+        member.held = True
+        if member.state != "down":
+            self._supervisor.kill(element, signal.SIGKILL)
+
+    def release(self, element: str) -> None:
+        """Start an element again that is held down."""
+        self._supervisor.release(element)
+
+    def link_ends(self) -> dict[str, list[str]]:
+        """The elements at the ends of each link."""
+        return self._registry.link_ends()
+
+    def note_fault(self, element: str, link: str, fault: str, fields: dict[str, Any] | None) -> None:
+        """Have an element begin with a fault of a link when it is started again, or no longer (None)."""
+        faults = self._registry.member(element).welcome.setdefault("faults", {})
+        if fields is None:
+            faults.pop(fault, None)
+        else:
+            faults[fault] = [link, fields]
+
     def ps(self) -> dict[str, Any]:
         """Every element with its process and state, the addresses that the world listens on, and its directory."""
         return {

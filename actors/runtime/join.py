@@ -158,6 +158,8 @@ class Member:
         for link in welcome["links"]:
             config = LinkConfig.model_construct(**link["config"])
             host.attach(link["port"], link["link"], config, tuple(link["peer"]), link["endpoint"])
+        for fault, (link, fields) in welcome.get("faults", {}).items():
+            host.suffer(link, fault, fields)
         self._host = host
         self._send({"t": "bound"})
         return host

@@ -45,6 +45,8 @@ class Member:
     """The element that launched it; None for those of the world file."""
     plug: dict[str, Any] | None = None
     """What its parent is told, once its inbox is open, of the link between them."""
+    held: bool = False
+    """It is not to be started again for now: a fault has crashed it for a time."""
     doomed: bool = False
     """Its end has been decided; `gone` tells when it has come."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -97,6 +99,15 @@ class Registry:
     def links(self) -> list[str]:
         """The names of all links that somebody is joined by."""
         return sorted({link["link"] for member in self.members.values() for link in member.welcome["links"]})
+
+    def link_ends(self) -> dict[str, list[str]]:
+        """The elements at the ends of each link, as far as they are there."""
+        ends: dict[str, list[str]] = {}
+        for member in self.members.values():
+            for link in member.welcome["links"]:
+                known = ends.setdefault(link["link"], [])
+                known += [name for name in (member.name, link["peer"][0]) if name not in known]
+        return ends
 
     def forget(self, member: Member) -> None:
         """A launched element has ended: its name is free again."""

@@ -41,6 +41,12 @@ class Supervisor:
         self._host.kill(member.pid, number)
         return member.pid
 
+    def release(self, element: str) -> None:
+        """Start an element again that was held down."""
+        member = self._registry.member(element)
+        member.held = False
+        member.changed.set()
+
     def stop(self) -> None:
         """Let processes end from now on."""
         self._over = True
@@ -86,6 +92,9 @@ class Supervisor:
 
     async def _restart(self, member: Member, pause_s: float) -> None:
         await asyncio.sleep(pause_s)
+        while member.held:
+            member.changed.clear()
+            await member.changed.wait()
         await self.spawn(member)
         self._tell([_event("element.restart", element=member.name, restarts=member.restarts)])
 

@@ -7,6 +7,11 @@ from actors.parts.latencies import LONGEST_US, new_histogram, percentiles_ms
 from actors.parts.load.told import ClientMetrics
 
 NOBODY = b"-"
+CLIENT_ERRORS = (
+    "http_4xx", "http_5xx", "timeout", "connect_timeout", "refused", "reset", "closed", "unreachable", "dns_error",
+    "tls_error", "bad_response", "not_retried",
+)  # fmt: skip
+"""Every kind of error that is counted; `not_retried`: the load was stopped before a client could ask again."""
 
 
 class Counts:
