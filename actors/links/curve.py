@@ -4,7 +4,7 @@ A world over tcp has two pairs of keys. The orchestrator's secret key never leav
 one that it talks to the right orchestrator. The elements' pair is known to all of them: it opens the control line and
 every inbox. All files are ZeroMQ's Z85 text: `orchestrator.key` and `elements.key` are public, `*.key_secret` are not.
 
-libzmq lets everybody in who knows a server's public key unless a ZAP handler (RFC 27/ZAP) says no; the gatekeeper is it.
+libzmq lets everybody in who knows a server's public key, unless a ZAP handler (RFC 27/ZAP) says no: the gatekeeper.
 """
 
 import logging

@@ -11,8 +11,8 @@
     outpost.leaving                      ->   (told to end: may what runs here be moved first?)
                                          <-   stop
 
-What is forked joins the world by itself, as every element does (`join.py`). An offer for one element by name is for that
-one alone; one for a kind is for whatever of that kind other elements launch: a pod, for a node's kubelet.
+What is forked joins the world by itself, as every element does (`join.py`). An offer for one element by name is for
+that one alone; one for a kind is for whatever of that kind other elements launch: a pod, for a node's kubelet.
 """
 
 import asyncio

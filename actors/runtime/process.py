@@ -42,7 +42,6 @@ FARTHEST_NS = 3600 * SECOND
 """No link is so long that a frame is due later than this; such an envelope is junk."""
 
 
-
 @dataclass(frozen=True)
 class Doors:
     """What this process opens beside its inbox, and with which keys."""
@@ -146,7 +145,7 @@ class ProcessHost(Host):
             keys.serve(self._socket)
         self._visitors = self._socket.get_monitor_socket(zmq.Event.HANDSHAKE_SUCCEEDED)
         self._socket.bind(endpoint)
-        return str(self._socket.last_endpoint.decode())
+        return self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
     def _secure(self, socket: "zmq.Socket[bytes]", endpoint: str) -> None:
         if (keys := keys_for(endpoint, self._doors.keys)) is not None:

@@ -3,14 +3,17 @@
 import os
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.commands.failure import environment
+from orchestrator.commands.failure import environment, usage
 from orchestrator.commands.listing import show_elements
 from orchestrator.commands.options import File, Json, read_config, running_world
 from orchestrator.commands.terminal import out, print_json, say
+
+if TYPE_CHECKING:
+    from orchestrator.control.api import Client
 
 DOWN_S = 15.0
 
@@ -37,7 +40,7 @@ def up(file: File = None, detach: Detach = False, tour: Tour = False, ready_fd: 
     Ends with 4 when the first journey of a --detach or --tour was not answered with a 2xx status.
     """
     if (client := running_world()) is not None:
-        environment(f"a world is running already, in {client.path.parent}; `journey down` stops it")
+        environment(f"a world is running already, {where_of(client)}")
     if detach:
         from orchestrator.commands.detached import start_detached
 
@@ -79,6 +82,8 @@ def down() -> None:
     if client is None:
         say("no world is running")
         return
+    if client.directory is None:
+        usage("a world in containers is stopped with `docker compose down`")
     told = client.request("down")
     deadline = time.monotonic() + DOWN_S
     while Path(told["directory"]).exists() or _runs(told["pid"]):
@@ -86,6 +91,13 @@ def down() -> None:
             environment(f"the world in {told['directory']} does not end; its process is {told['pid']}")
         time.sleep(0.02)
     say("the world is down")
+
+
+def where_of(client: "Client") -> str:
+    """Where the world is, and how it is stopped."""
+    if client.directory is None:
+        return "in containers; `docker compose down` stops it"
+    return f"in {client.directory}; `journey down` stops it"
 
 
 def _runs(pid: int) -> bool:

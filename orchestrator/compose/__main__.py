@@ -1,8 +1,8 @@
 """`python -m orchestrator.compose`: the orchestrator of a world whose elements are containers.
 
-    python -m orchestrator.compose [FILE]       be it: makes the keys at its first start, waits for the containers
-    python -m orchestrator.compose health       exit 0 if every element is up (a health check)
-    python -m orchestrator.compose token        what `journey --world compose` shows to be let in
+python -m orchestrator.compose [FILE]       be it: makes the keys at its first start, waits for the containers
+python -m orchestrator.compose health       exit 0 if every element is up (a health check)
+python -m orchestrator.compose token        what `journey --world compose` shows to be let in
 """
 
 import asyncio

@@ -100,7 +100,7 @@ class Registry:
             self._callers = Callers(socket)
             self._callers.on_lost = self._lost
         socket.bind(address)
-        take = self._on_message if self._callers is None else self._on_frames
+        take = self._on_message if self._callers is None else self._on_call_from
         self._line = DrainedSocket(socket, take, multipart=True, frames=self._callers is not None)
 
     # ---- who is here ------------------------------------------------------------------------------------------
@@ -229,7 +229,7 @@ class Registry:
 
     # ---- what they say --------------------------------------------------------------------------------------------
 
-    def _on_frames(self, frames: list[zmq.Frame]) -> None:
+    def _on_call_from(self, frames: list[zmq.Frame]) -> None:
         assert self._callers is not None
         identity = bytes(frames[0].bytes)
         self._callers.note(identity, frames[-1])

@@ -58,7 +58,8 @@ class ContainerHost:
     def __init__(
         self, directory: Path, control: str, keys: Keys, *, start_s: float, doors: dict[str, Any]
     ) -> None:
-        self.directory, self.control, self.keys = directory, control, keys
+        self.directory, self.control = directory, control
+        self.keys: Keys | None = keys
         self.start_s, self.doors = start_s, doors
         self.pid: int | None = None
         self.on_exit: Callable[[int, int], None] = lambda pid, status: None
@@ -176,7 +177,9 @@ class ContainerHost:
         if what == "offer":
             self._offered(identity, message)
         elif identity not in self._outposts:
-            self._registry.send_to(identity, t="stop")  # it is of a world that this orchestrator does not know
+            self._registry.send_to(
+                identity, t="stop"
+            )  # it is of a world that this orchestrator does not know
         else:
             getattr(self, f"_heard_{what}")(self._outposts[identity], message)
 
@@ -186,9 +189,7 @@ class ContainerHost:
             return
         if identity not in self._outposts:
             self._outposts[identity] = Outpost(identity, element, kind, str(message["host"]))
-        self._registry.send_to(
-            identity, t="accepted", kind=kind or self._registry.members[str(element)].kind
-        )
+        self._registry.send_to(identity, t="accepted", kind=kind or self._registry.members[str(element)].kind)
         self._changed()
 
     def _heard_beat(self, outpost: Outpost, message: dict[str, Any]) -> None:
