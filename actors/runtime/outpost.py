@@ -134,9 +134,9 @@ class Outpost:
 
     # ---- what the orchestrator says ------------------------------------------------------------------------------
 
-    def _say(self, kind: str, **message: Any) -> None:
+    def _say(self, what: str, /, **message: Any) -> None:
         with contextlib.suppress(zmq.Again):
-            self._line.socket.send(msgpack.packb([{"t": kind, **message}]), zmq.NOBLOCK)
+            self._line.socket.send(msgpack.packb([{"t": what, **message}]), zmq.NOBLOCK)
         self._line.look_again()
 
     def _on_message(self, data: bytes) -> None:
