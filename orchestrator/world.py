@@ -23,6 +23,7 @@ from orchestrator.hosts.host import ElementHost
 from orchestrator.hosts.local import HostFailed, LocalHost, allow_many_files
 from orchestrator.journal.store import JournalStore
 from orchestrator.metrics.ledger import Ledger
+from orchestrator.metrics.world_metrics import WorldMetrics
 from orchestrator.settling import settle, who_settles
 
 log = logging.getLogger("orchestrator")
@@ -53,7 +54,7 @@ class World:
         self._registry = Registry(self._zmq, self._host.control, self._host.keys)
         self._registry.on_records = self.journal.extend
         self._registry.on_address = self.addresses.__setitem__
-        self._registry.on_metrics = self.metrics.add
+        self.numbers = WorldMetrics(config, self._registry, self.metrics, self.directory)
         self._supervisor = Supervisor(self._host, self._registry, self.journal.extend)
         self._host.attach(self._registry)
         self._taps = Taps(self._registry)
@@ -146,12 +147,19 @@ class World:
             return
         self._stopping = True
         self._supervisor.stop()
+        await self.numbers.stop()
         await self._host.close()
         self._registry.close()
         self._zmq.term()
         self.journal.close()
         self._host.abandon()
         self.ended.set()
+
+    async def export(self, address: str | None = None) -> None:
+        """Serve metrics to Prometheus at `HOST:PORT`; None is 127.0.0.1:9464, or the next free port with a warning.
+
+        The address is published as `metrics`. Raises `PortTaken`."""
+        self.addresses["metrics"] = await self.numbers.export(address)
 
     async def wait(self) -> None:
         """Until the world has ended."""

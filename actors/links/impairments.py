@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from actors.element import DURATIONS_S, Histogram
 from actors.units import SECOND, Duration, Rate, Share
 
 
@@ -51,6 +52,7 @@ class Impairments:
         "plain",
         "queue",
         "rate",
+        "waits",
     )
 
     def __init__(self, config: LinkConfig, dice: Random) -> None:
@@ -64,6 +66,8 @@ class Impairments:
         self._dice = dice
         self._busy_until_ns = self._last_arrival_ns = 0
         self._leaving_ns: deque[int] = deque()
+        self.waits = Histogram(DURATIONS_S)
+        """How long frames have waited for those before them, in seconds; those that did not wait are not among them."""
         self.change()
 
     def change(self, **fields: Any) -> None:
@@ -91,6 +95,13 @@ class Impairments:
         """How long a frame that wants to leave now waits for those before it."""
         return max(0, self._busy_until_ns - depart_ns)
 
+    def waiting(self, now_ns: int) -> int:
+        """How many frames are in the queue now, the one that is being sent among them."""
+        leaving = self._leaving_ns
+        while leaving and leaving[0] <= now_ns:
+            leaving.popleft()
+        return len(leaving)
+
     def _serialise(self, depart_ns: int, octets: int, rate: int) -> int:
         leaving = self._leaving_ns
         start_ns = self._busy_until_ns
@@ -102,6 +113,7 @@ class Impairments:
                 leaving.popleft()
             if len(leaving) >= self.queue:
                 raise Lost("queue_full")
+            self.waits.observe((start_ns - depart_ns) / SECOND)
         self._busy_until_ns = end_ns = start_ns + octets * 8 * SECOND // rate
         leaving.append(end_ns)
         return end_ns

@@ -12,6 +12,7 @@ from actors.element import JOURNEY, CallFailed, Context, Element, TimerHandle
 from actors.links.impairments import Impairments, LinkConfig
 from actors.links.port import Carrier, LinkPort
 from actors.runtime.metrics import MetricStore
+from actors.runtime.port_metrics import PortMetrics
 from actors.wire.summary import summary
 
 log = logging.getLogger("actors")
@@ -40,6 +41,7 @@ class Host(Context):
         self._seed = seed
         self._tasks: set[asyncio.Task[Any]] = set()
         self._errors = self.metrics.counter("journey_runtime_element_errors_total")
+        self._port_metrics = PortMetrics(self.metrics)
         self.metrics.on_collect(self._collect_ports)
 
     # ---- what the two kinds of host do differently --------------------------------------------------------
@@ -172,14 +174,4 @@ class Host(Context):
         self.record("link.drop", link=port.link, reason=reason, packet=summary(frame))
 
     def _collect_ports(self) -> None:
-        counter = self.metrics.counter
-        for port in self.ports.values():
-            direction = f"{port.element}>{port.peer}"
-            counter(
-                "journey_link_transmit_packets_total", link=port.link, direction=direction
-            ).value = port.packets
-            counter(
-                "journey_link_transmit_bytes_total", link=port.link, direction=direction
-            ).value = port.octets
-            for reason, drops in port.drops.items():
-                counter("journey_link_dropped_packets_total", link=port.link, reason=reason).value = drops
+        self._port_metrics.collect(self.ports.values(), self.now_ns())

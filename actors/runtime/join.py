@@ -187,7 +187,10 @@ class Member:
     async def _beat(self) -> None:
         while True:
             self._beat_now()
+            due_s = self._loop.time() + BEAT_S
             await asyncio.sleep(BEAT_S)
+            assert self._host is not None
+            self._host.note_loop_lag(self._loop.time() - due_s)
 
     def _beat_now(self) -> None:
         assert self._host is not None

@@ -9,7 +9,7 @@
     outpost.exited(pid, status)          ->
     outpost.beat                         ->   each second; an orchestrator that does not know us says stop
     outpost.leaving                      ->   (told to end: may what runs here be moved first?)
-                                         <-   stop
+                                         <-   stop                      (end what runs here; then offer anew)
 
 What is forked joins the world by itself, as every element does (`join.py`). An offer for one element by name is for
 that one alone; one for a kind is for whatever of that kind other elements launch: a pod, for a node's kubelet.
@@ -63,6 +63,7 @@ class Outpost:
         self._children: dict[int, str] = {}
         self._accepted = self._leaving = self._stopping = False
         self._over = asyncio.Event()
+        self._resetting: asyncio.Task[None] | None = None
         self.malformed = 0
 
     async def run(self) -> int:
@@ -164,7 +165,15 @@ class Outpost:
             os.kill(pid, number)
 
     def _on_stop(self, message: dict[str, Any]) -> None:
-        self._over.set()
+        """The world ends, or is another one now. The container stays: its engine knows when its time has come."""
+        if self._leaving:
+            self._over.set()
+        elif not self._stopping:
+            self._resetting = self._loop.create_task(self._reset())
+
+    async def _reset(self) -> None:
+        await self._end_children()
+        self._stopping = self._accepted = False
 
 
 def _become(name: str, control: str, keys: Keys | None) -> None:

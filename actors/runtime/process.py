@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import zmq
 
-from actors.element import JOURNEY, TimerHandle
+from actors.element import JOURNEY, QUEUEING_S, TimerHandle
 from actors.links.curve import Gatekeeper, Keys, keys_for
 from actors.links.port import LinkPort
 from actors.links.zeromq import DrainedSocket, ZeroMQCarrier
@@ -106,6 +106,10 @@ class ProcessHost(Host):
         self.malformed = 0
         self.frames = self.batches = 0
         self.worst_lag_ns = 0
+        histogram = self.metrics.histogram
+        self._dispatch_lag = histogram("journey_runtime_dispatch_lag_seconds", buckets=QUEUEING_S)
+        self._loop_lag = histogram("journey_runtime_loop_lag_seconds", buckets=QUEUEING_S)
+        self._mailbox_wait = histogram("journey_runtime_mailbox_wait_seconds", buckets=QUEUEING_S)
         self.metrics.on_collect(self._collect)
 
     @property
@@ -125,6 +129,8 @@ class ProcessHost(Host):
         return self._loop.call_at((when_ns - SLACK_NS // 2) / 1e9, self._ring, when_ns, callback, args)
 
     def _ring(self, when_ns: int, callback: Callable[..., None], args: tuple[Any, ...]) -> None:
+        lag_ns = time.monotonic_ns() - when_ns
+        self._loop_lag.observe(lag_ns / 1e9 if lag_ns > 0 else 0.0)
         self.frame_ns = when_ns
         try:
             callback(*args)
@@ -193,6 +199,7 @@ class ProcessHost(Host):
         apart; it is counted, and the rest follows."""
         horizon_ns = time.monotonic_ns() + SLACK_NS
         ports, on_frame, latest_ns = self._ports_by_link, self._on_frame, 0
+        self._note_wait(batch, horizon_ns - SLACK_NS)
         rest = iter(batch)
         while True:
             try:
@@ -218,7 +225,22 @@ class ProcessHost(Host):
         self._floor_ns = max(self._floor_ns, latest_ns)
         self.frames += len(batch)
         self.batches += 1
-        self.worst_lag_ns = max(self.worst_lag_ns, horizon_ns - SLACK_NS - latest_ns if latest_ns else 0)
+        if latest_ns:
+            lag_ns = horizon_ns - SLACK_NS - latest_ns
+            if lag_ns > self.worst_lag_ns:
+                self.worst_lag_ns = lag_ns
+            self._dispatch_lag.observe(lag_ns / 1e9 if lag_ns > 0 else 0.0)
+
+    def _note_wait(self, batch: Sequence[Any], now_ns: int) -> None:
+        """How long the first frame of a batch has waited here since it was due; junk is left to whoever handles it."""
+        first = batch[0] if batch else None
+        if type(first) is tuple and len(first) == 4 and type(first[1]) is int and first[1] > 0:
+            wait_ns = now_ns - first[1]
+            self._mailbox_wait.observe(wait_ns / 1e9 if wait_ns > 0 else 0.0)
+
+    def note_loop_lag(self, lag_s: float) -> None:
+        """Something that was set for a moment ran so much later."""
+        self._loop_lag.observe(max(lag_s, 0.0))
 
     def _deliver_marked(self, port: str, journey: Any, frame: bytes) -> None:
         if type(journey) is not str:

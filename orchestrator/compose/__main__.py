@@ -22,7 +22,7 @@ from orchestrator.control.service import Service
 from orchestrator.hosts.containers import ContainerHost
 from orchestrator.world import World
 
-CONTROL_PORT, API_PORT = 7463, 7464
+CONTROL_PORT, API_PORT, METRICS_PORT = 7463, 7464, 9464
 DOORS = {"address": "0.0.0.0", "ports": {"kube_api": 6443, "aws_api": 4566}}
 START_S = 240.0
 """Some thirty containers on a small machine start one Python each."""
@@ -95,6 +95,8 @@ async def _serve(file: Path) -> int:
     service = Service(world)
     server = ApiServer(Remote("0.0.0.0", API_PORT, _token()), service.answers, service.streams)
     await server.start()
+    await world.export(f"0.0.0.0:{METRICS_PORT}")
+    world.addresses["metrics"] = f"http://127.0.0.1:{METRICS_PORT}/metrics"  # as the engine publishes it
     starting = asyncio.create_task(world.start())
     ends = [asyncio.create_task(stopped.wait()), asyncio.create_task(service.down.wait())]
     await asyncio.wait({starting, *ends}, return_when=asyncio.FIRST_COMPLETED)

@@ -80,6 +80,7 @@ class Registry:
         self.on_metrics: Callable[[str, dict[str, Any]], None] = lambda element, deltas: None
         self.on_address: Callable[[str, str], None] = lambda name, url: None
         self.on_join: Callable[[Member], None] = lambda member: None
+        self.on_gone: Callable[[Member], None] = lambda member: None
         self.on_request: Callable[[Member, str, dict[str, Any]], Awaitable[Any]] = _nothing_to_ask
         self.on_outpost: Callable[[bytes, dict[str, Any]], None] = lambda identity, message: None
         self.on_lost: Callable[[bytes], None] = lambda identity: None
@@ -160,6 +161,7 @@ class Registry:
         member.listening = False
         self._by_identity.pop(member.identity, None)
         self._calls.fail(member, f"{member.name} {why}")
+        self.on_gone(member)
         self._carrier(member, up=False)
 
     def _carrier(self, member: Member, up: bool) -> None:

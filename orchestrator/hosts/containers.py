@@ -143,12 +143,12 @@ class ContainerHost:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     async def close(self) -> None:
-        """Tell every container to end, and wait until all have, but not for long."""
+        """Have every container end what it runs, and wait until all have, but not for long."""
         self._closing = True
         for identity in self._outposts:
             self._registry.send_to(identity, t="stop")
         until = time.monotonic() + CLOSE_S
-        while self._outposts and time.monotonic() < until:
+        while any(outpost.running for outpost in self._outposts.values()) and time.monotonic() < until:
             await asyncio.sleep(0.02)
 
     # ---- who is there ----------------------------------------------------------------------------------------

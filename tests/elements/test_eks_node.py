@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from actors.eks_node import Config
 from actors.element import CallFailed
+from actors.parts.kubelet.sandboxes import STOP_S
 from actors.parts.kubernetes.informer import Informer
 from actors.protocols.kubelet.node_object import CNI_NOT_READY
 from tests.elements.node_bed import Bed, Object, condition, pod
@@ -569,7 +570,7 @@ def test_a_pod_is_stopped_gracefully(changed: Object, spec: Object, seconds: flo
         await bed.until_ready()
         await bed.client.delete("Pod", "web", "default")
         began = bed.now_s
-        assert await bed.until_gone() - began == pytest.approx(seconds, abs=0.1)
+        assert await bed.until_gone() - began == pytest.approx(seconds + STOP_S, abs=0.1)
         assert (await bed.events())[-1] == "Killing: Stopping container nginx"
         last = follower.seen[-1]["status"]
         assert last["phase"] == ("Failed" if exit_code else "Succeeded")
@@ -588,7 +589,7 @@ def test_a_pod_that_is_deleted_again_with_less_patience_goes_sooner():
         await bed.sleep(5)
         began = bed.now_s
         await bed.client.delete("Pod", "web", "default", grace_period_seconds=2)
-        assert await bed.until_gone() - began == pytest.approx(2, abs=0.1)
+        assert await bed.until_gone() - began == pytest.approx(2 + STOP_S, abs=0.1)
         bed.clean()
 
     Bed().play(story)
@@ -631,7 +632,7 @@ def test_a_pod_is_deleted_while_its_image_is_pulled():
         await bed.sleep(1)
         await bed.client.delete("Pod", "web", "default")
         began = bed.now_s
-        assert await bed.until_gone() - began < 0.1
+        assert await bed.until_gone() - began < STOP_S + 0.1
         bed.clean()
 
     Bed().play(story)
@@ -644,7 +645,7 @@ def test_a_pod_is_deleted_while_its_sandbox_waits_to_be_tried_again():
         await bed.sleep(1)
         await bed.client.delete("Pod", "web", "default")
         began = bed.now_s
-        assert await bed.until_gone() - began < 0.1
+        assert await bed.until_gone() - began < STOP_S + 0.1
         bed.clean()
 
     Bed().play(story)

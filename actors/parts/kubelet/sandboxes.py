@@ -5,6 +5,10 @@ from actors.parts.kubelet.runtime import RuntimeFailed
 from actors.protocols.kubelet.node_object import CNI_NOT_READY
 from actors.protocols.kubelet.pod import Sandbox
 
+STOP_S = 0.1
+"""From the end of a pod's last container to the plugin's DEL: containerd reaps the task, then executes the chain of
+plugins (chosen: nobody publishes it). Meanwhile the address is still the pod's, and its kernel refuses connections."""
+
 CHANGED = "Pod sandbox changed, it will be killed and re-created."
 
 
@@ -60,6 +64,8 @@ class Sandboxes:
         """Take away all that there are, however long it takes."""
         machine = self._case.machine
         if machine.sandbox is not None:
+            await self._case.services.context.sleep(STOP_S)
+        if machine.sandbox is not None:  # it may have died meanwhile
             self._dead.append(machine.sandbox)
             machine.sandbox = None
         while not await self.clear_away():

@@ -32,7 +32,7 @@ class Reconciles:
         try:
             yield
         finally:
-            counter = self._context.metrics.counter
             seconds = (self._context.now_ns() - began_ns) / SECOND
-            counter("awslbc_controller_reconcile_stage_duration_sum", **labels).value += seconds
-            counter("awslbc_controller_reconcile_stage_duration_count", **labels).value += 1
+            self._context.metrics.histogram(
+                "awslbc_controller_reconcile_stage_duration", **labels
+            ).observe(seconds)
