@@ -107,7 +107,25 @@ class Gauge:
         self.value: float = 0
 
 
-DURATIONS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+DURATIONS_S = (
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.2,
+    0.3,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+)
 """Bounds for how long requests take: 0.1, 0.3 and 1 are usual objectives, 60 is an ALB's idle timeout."""
 
 QUEUEING_S = (

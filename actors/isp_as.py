@@ -25,11 +25,17 @@ class BorderRouter(Element):
         super().__init__(config, context)
         self.stack = Stack(context)
         self.forwarder = Forwarder(context, self.stack, config.forwarding_delay)
+        self._no_route = context.metrics.counter("journey_router_no_route_packets_total", asn=str(config.asn))
+        context.metrics.on_collect(self._count_unroutable)
         # Every packet comes by here, so the runtime gets the forwarder's own method, not one that calls it.
         self.on_frame = self.forwarder.on_frame  # type: ignore[method-assign]
 
     def on_frame(self, port: str, frame: bytes) -> None:
         self.forwarder.on_frame(port, frame)
+
+    def _count_unroutable(self) -> None:
+        counter = self.context.metrics.counter
+        self._no_route.value = counter("journey_ip_dropped_packets_total", reason="no_route").value
 
     async def start(self) -> None:
         self.config.bring_up(self.stack)

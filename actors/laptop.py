@@ -11,6 +11,7 @@ from actors.element import JOURNEY, CallFailed, Context, Element, ElementConfig
 from actors.parts.browser import Browser, Fetched
 from actors.parts.config_fields import Part
 from actors.parts.dhcp_udp import DhcpInterface
+from actors.parts.dns_metrics import counted, follow_cache
 from actors.parts.dns_udp import SharedResolve, ask
 from actors.parts.load.closed import LoadRun
 from actors.parts.load.open_model import OpenRun
@@ -73,12 +74,13 @@ class Laptop(Element):
         self.dhcp = DhcpInterface(context, self.stack, PORT, config.hostname, self._on_lease)
         self.stub = StubResolver(
             OPERATING_SYSTEM,
-            partial(ask, self.stack, context.random, DNS_TIMEOUT_S),
+            counted(context, "stub", partial(ask, self.stack, context.random, DNS_TIMEOUT_S)),
             cache=Cache(OS_CACHE_SIZE),
             now_ns=context.now_ns,
             random=context.random,
             record=context.record,
         )
+        follow_cache(context, "stub", self.stub.cache)
         self._resolve = SharedResolve(context, self.stub.resolve)
         self.browser = Browser(
             context, self.stack, BrowserDns(context, self._resolve, config.browser.dns_cache_max_ttl)

@@ -22,6 +22,8 @@ class Query:
     instant: bool = False
     exemplars: bool = False
     """Ask for exemplars too: dots on the graph that carry the trace id of one request."""
+    may_be_empty: bool = False
+    """A healthy world may have no answer, while other queries of the panel have one."""
 
 
 @dataclass(frozen=True)
@@ -105,21 +107,26 @@ class Page:
             yield from row.panels
 
 
-def rate(metric: str, by: str = "", where: str = "") -> str:
+WINDOW = "$__rate_interval"
+RARE = "1m"
+"""The window for what happens now and then: in a few seconds there is mostly nothing of it."""
+
+
+def rate(metric: str, by: str = "", where: str = "", over: str = WINDOW) -> str:
     """Events per second of a counter, summed over everything but the labels `by` (comma-separated)."""
-    inside = f"rate({metric}{{{where}}}[$__rate_interval])" if where else f"rate({metric}[$__rate_interval])"
+    inside = f"rate({metric}{{{where}}}[{over}])" if where else f"rate({metric}[{over}])"
     return f"sum by ({by}) ({inside})" if by else f"sum({inside})"
 
 
-def quantile(share: float, metric: str, by: str = "", where: str = "") -> str:
+def quantile(share: float, metric: str, by: str = "", where: str = "", over: str = WINDOW) -> str:
     """A percentile from a histogram's buckets, e.g. 0.99 for p99."""
     labels = f"le, {by}" if by else "le"
-    return f"histogram_quantile({share:g}, {rate(f'{metric}_bucket', labels, where)})"
+    return f"histogram_quantile({share:g}, {rate(f'{metric}_bucket', labels, where, over)})"
 
 
-def mean(metric: str, by: str = "", where: str = "") -> str:
+def mean(metric: str, by: str = "", where: str = "", over: str = WINDOW) -> str:
     """The mean of what a histogram observed."""
-    return f"{rate(f'{metric}_sum', by, where)} / ({rate(f'{metric}_count', by, where)} > 0)"
+    return f"{rate(f'{metric}_sum', by, where, over)} / ({rate(f'{metric}_count', by, where, over)} > 0)"
 
 
 def percentiles(metric: str, where: str = "", exemplars: bool = False) -> tuple[Query, ...]:

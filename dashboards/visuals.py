@@ -31,7 +31,7 @@ def _timeseries(panel: Panel) -> Any:
         .min(0)
         .line_width(1)
         .fill_opacity(60 if panel.stacked else 8)
-        .show_points(looks.VisibilityMode.NEVER)
+        .show_points(looks.VisibilityMode.AUTO)
         .legend(_legend())
         .tooltip(
             common.VizTooltipOptions().mode(looks.TooltipDisplayMode.MULTI).sort(looks.SortOrder.DESCENDING)

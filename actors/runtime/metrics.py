@@ -46,7 +46,9 @@ class MetricStore:
         wanted, found = labels.items(), False
         series: dict[Key, Any]
         for series in (self._counters, self._gauges, self._histograms):
-            for key in [key for key in series if key[0] == (name or key[0]) and wanted <= dict(key[1]).items()]:
+            for key in [
+                key for key in series if key[0] == (name or key[0]) and wanted <= dict(key[1]).items()
+            ]:
                 del series[key]
                 self._told.pop(key, None)
                 self._told_buckets.pop(key, None)

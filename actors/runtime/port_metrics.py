@@ -14,6 +14,7 @@ from actors.runtime.metrics import MetricStore
 from actors.units import SECOND
 
 REASONS = ("queue_full", "loss", "mtu", "cut", "no_carrier")
+RECEIVED, TRANSMITTED = "container_network_receive_bytes_total", "container_network_transmit_bytes_total"
 OTHERS = "*"
 """Stands for any of the elements that were launched."""
 
@@ -70,6 +71,7 @@ class PortMetrics:
         counter = self._metrics.counter
         counter("journey_link_transmit_packets_total", link=link, direction=direction).value += packets
         counter("journey_link_transmit_bytes_total", link=link, direction=direction).value += octets
+        self._count_container(port, octets)
         for reason, drops in port.drops.items():
             self._drops(link, reason).value += drops
         port.drops.clear()
@@ -81,6 +83,18 @@ class PortMetrics:
             if spent_ns := port.spent_ns - seen.spent_ns:
                 observe_mean(self._processing, packets, spent_ns)
         seen.packets, seen.octets, seen.spent_ns = port.packets, port.octets, port.spent_ns
+
+    def _count_container(self, port: LinkPort, octets: int) -> None:
+        """What a launched element sent and was sent, under cAdvisor's names."""
+        counter = self._metrics.counter
+        if port.link == f"{port.element}.{port.peer}":
+            counter(RECEIVED, pod=port.peer, interface=port.peer_port).value += octets
+        elif port.link == f"{port.peer}.{port.element}":
+            counter(TRANSMITTED, pod=port.element, interface=port.name).value += octets
+
+    def forget_container(self, name: str) -> None:
+        """An element that was launched from here is gone."""
+        self._metrics.remove(RECEIVED, pod=name)
 
     def _drops(self, link: str, reason: str) -> Counter:
         return self._metrics.counter("journey_link_dropped_packets_total", link=link, reason=reason)

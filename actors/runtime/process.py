@@ -23,6 +23,7 @@ from actors.element import JOURNEY, QUEUEING_S, TimerHandle
 from actors.links.curve import Gatekeeper, Keys, keys_for
 from actors.links.port import LinkPort
 from actors.links.zeromq import DrainedSocket, ZeroMQCarrier
+from actors.runtime.costs import Costs
 from actors.runtime.host import Host
 from actors.runtime.management import LOOPBACK, ManagementListeners
 from actors.units import MILLISECOND, SECOND
@@ -111,6 +112,7 @@ class ProcessHost(Host):
         self._loop_lag = histogram("journey_runtime_loop_lag_seconds", buckets=QUEUEING_S)
         self._mailbox_wait = histogram("journey_runtime_mailbox_wait_seconds", buckets=QUEUEING_S)
         self.metrics.on_collect(self._collect)
+        Costs(self.metrics)
 
     @property
     def carrier(self) -> ZeroMQCarrier:
@@ -333,6 +335,7 @@ class ProcessHost(Host):
             del self.ports[port.name]
             self._ports_by_link.pop(port.link, None)
         self._carrier.disconnect(name)
+        self._port_metrics.forget_container(name)
         if self.element is not None:
             self.element.on_exit(name, status)
 

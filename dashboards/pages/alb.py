@@ -69,7 +69,7 @@ PAGE = Page(
             "How many targets are in which state, as the load balancer's nodes see it.",
             (
                 Query(
-                    f"max by (state) (sum by (element, state) (journey_alb_targets{{{_GROUP}}}))",
+                    f"sum by (state) (journey_alb_targets{{{_GROUP}}})",
                     "{{state}}",
                 ),
             ),

@@ -1,6 +1,6 @@
 """Addresses of pods: who has them, and how fast more come."""
 
-from dashboards.model import Page, Panel, Query, Variable, quantile, rate
+from dashboards.model import RARE, Page, Panel, Query, Variable, quantile, rate
 
 _NODE = 'node=~"$node"'
 
@@ -52,7 +52,11 @@ PAGE = Page(
             "Time to an address",
             "p99 of what a pod waits for its address: milliseconds from the warm pool, seconds if an "
             "interface must be attached.",
-            (Query(quantile(0.99, "journey_cni_assign_duration_seconds", "path"), "p99 {{path}}"),),
+            (
+                Query(
+                    quantile(0.99, "journey_cni_assign_duration_seconds", "path", over=RARE), "p99 {{path}}"
+                ),
+            ),
             unit="s",
             may_be_empty="while no pod needs an address",
         ),
@@ -67,6 +71,7 @@ PAGE = Page(
             "Calls per second to EC2; a small warm pool makes many of them.",
             (Query(rate("awscni_ec2api_req_count", "fn"), "{{fn}}"),),
             unit="reqps",
+            interval="1m",
             may_be_empty="while the warm pools are as they should be",
         ),
         Panel(

@@ -1,6 +1,6 @@
 """What requests wait for before there are any: names, and the cluster's control plane."""
 
-from dashboards.model import Page, Panel, Query, mean, quantile, rate
+from dashboards.model import RARE, Page, Panel, Query, mean, quantile, rate
 
 _CACHE = "journey_dns_cache_requests_total"
 _HIT = 'result=~"hit|stale"'
@@ -33,7 +33,7 @@ PAGE = Page(
             "Share of questions that a cache answered; it falls to 0 at every end of a TTL and rises again.",
             (
                 Query(
-                    f"{rate(_CACHE, 'resolver', _HIT)} / ({rate(_CACHE, 'resolver')} > 0)",
+                    f"{rate(_CACHE, 'resolver', _HIT, RARE)} / ({rate(_CACHE, 'resolver', over=RARE)} > 0)",
                     "{{resolver}}",
                 ),
             ),
@@ -44,7 +44,12 @@ PAGE = Page(
         Panel(
             "DNS query duration",
             "p99 from question to answer: a miss pays for the way to the authoritative server.",
-            (Query(quantile(0.99, "journey_dns_query_duration_seconds", "resolver"), "p99 {{resolver}}"),),
+            (
+                Query(
+                    quantile(0.99, "journey_dns_query_duration_seconds", "resolver", over=RARE),
+                    "p99 {{resolver}}",
+                ),
+            ),
             unit="s",
         ),
         Panel(
@@ -55,7 +60,11 @@ PAGE = Page(
         Panel(
             "Reconcile duration",
             "The mean time of one round of each controller.",
-            (Query(mean("journey_kube_reconcile_duration_seconds", "controller"), "{{controller}}"),),
+            (
+                Query(
+                    mean("journey_kube_reconcile_duration_seconds", "controller", over=RARE), "{{controller}}"
+                ),
+            ),
             unit="s",
             may_be_empty="while no controller has work",
         ),
@@ -65,10 +74,11 @@ PAGE = Page(
             "endpoint.",
             (
                 Query(
-                    quantile(0.5, "journey_kube_endpoint_propagation_seconds", "consumer"), "p50 {{consumer}}"
+                    quantile(0.5, "journey_kube_endpoint_propagation_seconds", "consumer", over=RARE),
+                    "p50 {{consumer}}",
                 ),
                 Query(
-                    quantile(0.99, "journey_kube_endpoint_propagation_seconds", "consumer"),
+                    quantile(0.99, "journey_kube_endpoint_propagation_seconds", "consumer", over=RARE),
                     "p99 {{consumer}}",
                 ),
             ),

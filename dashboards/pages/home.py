@@ -72,7 +72,7 @@ PAGE = Page(
         Panel(
             "Healthy targets",
             "Targets that the load balancer sends requests to: as many as there are ready pods.",
-            (Query('max(sum by (element) (journey_alb_targets{state="healthy"}))'),),
+            (Query('sum(journey_alb_targets{state="healthy"})'),),
             kind="stat",
             width=4,
             height=5,
@@ -114,7 +114,7 @@ PAGE = Page(
         Panel(
             "This emulator",
             "Its version, and the scenario that is running if there is one.",
-            (Query("journey_build_info"), Query("journey_scenario_info")),
+            (Query("journey_build_info"), Query("journey_scenario_info", may_be_empty=True)),
             kind="table",
             width=12,
             hidden=("Value", "Value #A", "Value #B"),

@@ -9,11 +9,11 @@ PAGE = Page(
     uid="journey-path",
     title="Network path",
     question="Which way do packets go, and where do they wait or get lost?",
-    variables=(Variable("link", "Link", "journey_link_capacity_bytes_per_second", "link"),),
+    variables=(Variable("link", "Link", "journey_link_up", "link"),),
     panels=(
         Panel(
             "Utilisation",
-            "Share of each link's rate that is used; what stays near 100 % queues.",
+            "Share of each link's rate that is used, for links that have one; what stays near 100 % queues.",
             (
                 Query(
                     f"max by (link) (sum by (link, direction) (rate({_BYTES}{{{_LINK}}}[$__rate_interval]))"

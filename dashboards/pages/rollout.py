@@ -1,6 +1,6 @@
 """A deployment's way from one set of pods to the next."""
 
-from dashboards.model import Page, Panel, Query, Variable, quantile, rate
+from dashboards.model import RARE, Page, Panel, Query, Variable, quantile, rate
 
 _DEPLOYMENT = 'deployment=~"$deployment"'
 
@@ -19,7 +19,7 @@ PAGE = Page(
             "Targets by state",
             "The same pods as the load balancer sees them, always a little later: that gap is where 502s "
             "come from.",
-            (Query("max by (state) (sum by (element, state) (journey_alb_targets))", "{{state}}"),),
+            (Query("sum by (state) (journey_alb_targets)", "{{state}}"),),
             stacked=True,
             leads_to=("journey-alb",),
         ),
@@ -45,14 +45,22 @@ PAGE = Page(
             "Pod start by phase, median",
             "Where a new pod's time goes until it gets requests; with images at hand, readiness and health "
             "checks dominate.",
-            (Query(quantile(0.5, "journey_kube_pod_start_duration_seconds", "phase"), "{{phase}}"),),
+            (
+                Query(
+                    quantile(0.5, "journey_kube_pod_start_duration_seconds", "phase", over=RARE), "{{phase}}"
+                ),
+            ),
             unit="s",
             may_be_empty="while no pod has started",
         ),
         Panel(
             "Pod start by phase, slowest tenth",
             "The p90 of the same phases: an address that needs a new network interface shows here.",
-            (Query(quantile(0.9, "journey_kube_pod_start_duration_seconds", "phase"), "{{phase}}"),),
+            (
+                Query(
+                    quantile(0.9, "journey_kube_pod_start_duration_seconds", "phase", over=RARE), "{{phase}}"
+                ),
+            ),
             unit="s",
             may_be_empty="while no pod has started",
             leads_to=("journey-cni",),
@@ -62,14 +70,31 @@ PAGE = Page(
             "Targets that drain, and the requests that they still owe: requests must be gone before the "
             "delay is over.",
             (
-                Query('max(sum by (element) (journey_alb_targets{state="draining"}))', "draining targets"),
+                Query('sum(journey_alb_targets{state="draining"})', "draining targets"),
                 Query("sum(journey_pod_inflight_requests)", "requests in pods"),
             ),
         ),
         Panel(
+            "Deregistration countdown",
+            "Seconds that each draining target has left to finish its requests; whoever closes before 0 cuts them off.",
+            (
+                Query(
+                    "max by (target) (journey_alb_target_deregistration_end_timestamp_seconds) - time()",
+                    "{{target}}",
+                ),
+            ),
+            unit="s",
+            may_be_empty="while no target drains",
+        ),
+        Panel(
             "From endpoint to consumer, p99",
             "How long kube-proxy and the load balancer controller go on believing what has changed.",
-            (Query(quantile(0.99, "journey_kube_endpoint_propagation_seconds", "consumer"), "{{consumer}}"),),
+            (
+                Query(
+                    quantile(0.99, "journey_kube_endpoint_propagation_seconds", "consumer", over=RARE),
+                    "{{consumer}}",
+                ),
+            ),
             unit="s",
             may_be_empty="while endpoints stay as they are",
         ),

@@ -55,6 +55,19 @@ PAGE = Page(
             warn=0.005,
         ),
         Panel(
+            "Processor time",
+            "Processors in use by kind of element; what comes near the number of cores is where lag begins.",
+            (Query(rate("journey_runtime_cpu_seconds_total", "kind"), "{{kind}}"),),
+            stacked=True,
+        ),
+        Panel(
+            "Memory",
+            "Bytes in use by kind of element; pages that processes share are counted once.",
+            (Query("sum by (kind) (journey_runtime_memory_bytes)", "{{kind}}"),),
+            unit="bytes",
+            stacked=True,
+        ),
+        Panel(
             "Wait in mailboxes",
             "The mean time that a frame waits beyond its own, by kind.",
             (Query(mean("journey_runtime_mailbox_wait_seconds", "kind"), "{{kind}}"),),
@@ -81,12 +94,6 @@ PAGE = Page(
                     "Samples in one scrape; it grows by what every pod and target brings, and falls when "
                     "they go.",
                     (Query('sum(scrape_samples_scraped{job="journey"})', "samples"),),
-                ),
-                Panel(
-                    "Memory and processor of the exporter",
-                    "What the process that answers Prometheus uses.",
-                    (Query('max(process_resident_memory_bytes{job="journey"})', "resident bytes"),),
-                    unit="bytes",
                 ),
             ),
         ),

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
-from orchestrator.bench import choice, clock, hops, https, memory, recovery, rules, scale, startup
+from orchestrator.bench import choice, clock, hops, https, memory, recovery, rules, scale, scrape, startup
 from orchestrator.bench.figures import Figure
 from orchestrator.config.models import World as WorldConfig
 from orchestrator.world import World
@@ -21,6 +21,7 @@ def run(config: WorldConfig, domain: str, *, rounds: int = 3, seconds: float = 4
     yield choice.measure(requests=50_000, rounds=rounds)
     yield rules.measure(requests=20_000, rounds=rounds)
     yield hops.measure(seconds / 2, rounds)
+    yield scrape.measure(rounds)
     yield from asyncio.run(_in_a_world(config, domain, rounds, seconds))
 
 

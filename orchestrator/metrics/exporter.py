@@ -41,6 +41,7 @@ class Exporter:
         self.known: dict[str, Who] = {}
         self._period = Period()
         self._kept: dict[tuple[str, bool], tuple[float, bytes]] = {}
+        self.caught_up = asyncio.Event()
 
     # ---- what is reported ----------------------------------------------------------------------------------------
 
@@ -49,11 +50,13 @@ class Exporter:
         element = message["element"]
         match message["t"]:
             case "who":
-                self.known[element] = Who(element, message["kind"], message["tier"], message["launched"])
+                self.known[element] = Who(**{key: value for key, value in message.items() if key != "t"})
             case "deltas":
                 self.ledger.add(element, message["deltas"])
             case "ended":
                 self.ledger.ended(element, message["for_good"])
+            case "caught_up":
+                self.caught_up.set()
 
     def note_period(self, now_s: float) -> None:
         """To be called every few seconds: CloudWatch's statistics are made of what was noted."""
@@ -108,7 +111,10 @@ async def _read(feed_fd: int, exporter: Exporter) -> None:
             exporter.take(message)
 
 
-async def _periods(exporter: Exporter) -> None:
+async def _answer(runner: web.AppRunner, socket_fd: int, exporter: Exporter) -> None:
+    """Begin to answer when all is known that was known to the exporter before this one."""
+    await exporter.caught_up.wait()
+    await web.SockSite(runner, socket.socket(fileno=socket_fd)).start()
     while True:
         exporter.note_period(time.monotonic())
         await asyncio.sleep(PERIOD_STEP_S)
@@ -143,12 +149,11 @@ async def serve(socket_fd: int, feed_fd: int) -> None:
     exporter = Exporter()
     runner = web.AppRunner(application(exporter), access_log=None)
     await runner.setup()
-    await web.SockSite(runner, socket.socket(fileno=socket_fd)).start()
-    periods = asyncio.create_task(_periods(exporter))
+    answers = asyncio.create_task(_answer(runner, socket_fd, exporter))
     try:
         await _read(feed_fd, exporter)
     finally:
-        periods.cancel()
+        answers.cancel()
         await runner.cleanup()
 
 

@@ -1,7 +1,7 @@
 """The orchestrator's side of the exporter: starts its process once somebody wants metrics, and feeds it deltas.
 
-Messages are msgpack maps, written to a pipe one after another: `who` (an element's name, `kind`, `tier` and whether it
-was `launched` by another), `deltas` (as elements report them, each second), `ended` (its process; `for_good` or not).
+Messages are msgpack maps, written to a pipe one after another: `who` (an element, with the fields of `Who`), `deltas` (as elements report them, each second), `ended` (its process; `for_good` or not), and once
+`caught_up`: what was known before has been told, so scrapes can be answered without looking like a restart.
 The socket that Prometheus comes to is opened here, so its address is known before there is anybody to answer; an
 exporter that dies is started again on the same socket, and told everything that is known.
 """
@@ -13,6 +13,7 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -95,9 +96,7 @@ class Feed:
 
     def who(self, who: Who) -> None:
         """An element has joined."""
-        self._tell(
-            {"t": "who", "element": who.element, "kind": who.kind, "tier": who.tier, "launched": who.launched}
-        )
+        self._tell({"t": "who", **asdict(who)})
 
     def deltas(self, element: str, deltas: dict[str, Any]) -> None:
         """An element has reported."""
@@ -139,6 +138,7 @@ class Feed:
             self.who(who)
         for element in self._ledger.elements():
             self.deltas(element, self._ledger.everything(element))
+        self._tell({"t": "caught_up", "element": ""})
 
     async def _keep(self) -> None:
         """Start the exporter, and again when it has ended."""

@@ -17,15 +17,17 @@ class Who:
     kind: str = ""
     tier: str = ""
     launched: bool = False
+    node: str = ""
+    """The node that a CNI agent is of."""
 
     def label(self, name: str) -> str:
-        """`element`, `instance`, `kind`, `tier`; `process` is the element, and of launched ones their kind: they may
+        """`element`, `node`, `kind`, `tier`; `process` is the element, and of launched ones their kind: they may
         be hundreds."""
         match name:
             case "element" | "process":
                 return self.kind if self.launched else self.element
-            case "instance":
-                return self.element
+            case "node":
+                return self.node or self.element
             case "kind":
                 return self.kind
             case _:

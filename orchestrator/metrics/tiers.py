@@ -28,6 +28,16 @@ def tiers(config: World) -> dict[str, str]:
     return {name: _tier(name, kind, isps) for name, kind in kinds.items()}
 
 
+def nodes(config: World) -> dict[str, str]:
+    """The node of each CNI agent of a world's file."""
+    found = {}
+    for name, element in config.elements.items():
+        agent = element.raw.get("cni")
+        if element.kind == "eks_node" and isinstance(agent, str):
+            found[agent] = name
+    return found
+
+
 def tier_of_kind(kind: str) -> str:
     """The tier of an element that another has launched."""
     return _BY_KIND.get(kind, "control")

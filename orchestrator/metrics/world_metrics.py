@@ -12,17 +12,18 @@ from orchestrator.control.registry import Member, Registry
 from orchestrator.metrics.feed import Feed
 from orchestrator.metrics.ledger import Ledger
 from orchestrator.metrics.merging import Who
-from orchestrator.metrics.tiers import tier_of_kind, tiers
+from orchestrator.metrics.tiers import nodes, tier_of_kind, tiers
 
 REPORT_S = 1.0
 ORCHESTRATOR = "orchestrator"
+ELEMENT_DOWN = "element_down"
 STATES = ("starting", "bound", "up", "late", "failed", "down")
 
 
 class WorldMetrics:
     """Takes what elements report into the world's ledger, and hands it on to an exporter if there is one.
 
-    `own` are the orchestrator's numbers: `own.gauge("journey_event_active", event=..., target=...)`.
+    `own` are the orchestrator's numbers.
     """
 
     def __init__(self, config: WorldConfig, registry: Registry, ledger: Ledger, directory: Path) -> None:
@@ -31,9 +32,11 @@ class WorldMetrics:
         self._directory = directory
         self._known: dict[str, Who] = {}
         self._tiers: dict[str, str] | None = None
+        self._nodes: dict[str, str] = {}
         self._feed: Feed | None = None
         self._reports: asyncio.Task[None] | None = None
         self._counted: dict[str, int] = {}
+        self._down: set[str] = set()
         registry.on_metrics = self.add
         registry.on_gone = self.gone
 
@@ -43,6 +46,8 @@ class WorldMetrics:
         url = await feed.start(address)
         self._feed = feed
         self._tell_build()
+        for name in self._config.elements:
+            self.event(ELEMENT_DOWN, name, name in self._down)
         self._reports = asyncio.create_task(self._report_own(), name="metrics of the orchestrator")
         return url
 
@@ -56,6 +61,9 @@ class WorldMetrics:
         """An element has reported."""
         if element not in self._known:
             self._meet(element)
+        if element in self._down:
+            self._down.discard(element)
+            self.event(ELEMENT_DOWN, element, False)
         self._ledger.add(element, deltas)
         if self._feed is not None:
             self._feed.deltas(element, deltas)
@@ -68,6 +76,18 @@ class WorldMetrics:
             self._feed.ended(member.name, for_good)
         if for_good:
             self._known.pop(member.name, None)
+        else:
+            self._down.add(member.name)
+            self.event(ELEMENT_DOWN, member.name, True)
+
+    def event(self, event: str, target: str, active: bool) -> None:
+        """Something that is done to the world has begun or ended: `journey_event_active`."""
+        self.own.gauge("journey_event_active", event=event, target=target).value = active
+
+    def scenario(self, name: str, seed: int, variant: str) -> None:
+        """What is being run now, for dashboards that compare: `journey_scenario_info`."""
+        self.own.remove("journey_scenario_info")
+        self.own.gauge("journey_scenario_info", name=name, seed=str(seed), variant=variant).value = 1
 
     def _meet(self, element: str) -> None:
         member = self._registry.members.get(element)
@@ -77,8 +97,9 @@ class WorldMetrics:
             who = Who(element, member.kind, tier_of_kind(member.kind), launched=True)
         else:
             if self._tiers is None:
-                self._tiers = tiers(self._config)
-            who = Who(element, member.kind, self._tiers.get(element, "control"))
+                self._tiers, self._nodes = tiers(self._config), nodes(self._config)
+            tier, node = self._tiers.get(element, "control"), self._nodes.get(element, "")
+            who = Who(element, member.kind, tier, node=node)
         self._known[element] = who
         if self._feed is not None:
             self._feed.who(who)

@@ -7,12 +7,15 @@ from dashboards.model import Page, Panel, Query
 from dashboards.pages import PAGES
 
 GRAFANA = {"__rate_interval": "4s", "__interval": "1s", "__range": "30s"}
+SLOW = {"__rate_interval": "4m", "__interval": "1m"}
+"""Of panels with a step of a minute."""
 
 
-def filled_in(expr: str, page: Page) -> str:
+def filled_in(query: Query, panel: Panel, page: Page) -> str:
     """Grafana's own variables as for a minute on the screen, the page's own with "All" chosen."""
-    values = {**GRAFANA, **dict.fromkeys((variable.name for variable in page.variables), ".*")}
-    return re.sub(r"\$(\w+)", lambda found: values[found[1]], expr)
+    values = {**GRAFANA, **(SLOW if panel.interval else {})}
+    values |= dict.fromkeys((variable.name for variable in page.variables), ".*")
+    return re.sub(r"\$(\w+)", lambda found: values[found[1]], query.expr)
 
 
 def all_queries() -> Iterator[tuple[Page, Panel, Query]]:

@@ -21,8 +21,8 @@ def promtool(*arguments: str, where: Path = PROMETHEUS) -> str:
 
 def test_every_query_of_every_panel_is_promql(tmp_path: Path):
     rules = [
-        {"record": f"panel:{number}", "expr": filled_in(query.expr, page)}
-        for number, (page, _, query) in enumerate(all_queries())
+        {"record": f"panel:{number}", "expr": filled_in(query, panel, page)}
+        for number, (page, panel, query) in enumerate(all_queries())
     ]
     rules.append({"record": "annotations", "expr": "journey_event_active == 1"})
     (tmp_path / "queries.yml").write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))

@@ -18,6 +18,7 @@ from actors.parts.latencies import LONGEST_US, new_histogram, percentiles_ms
 from actors.parts.load.counts import Counts
 from actors.parts.load.pool import Arrival, Pool
 from actors.parts.load.site import Site
+from actors.parts.load.told import ClientMetrics
 from actors.protocols.arrivals import Stage, arrivals, duration_ns
 from actors.units import MILLISECOND, SECOND
 
@@ -45,7 +46,8 @@ class OpenRun:
 
     def __init__(self, context: Context, site: Site, plan: Plan) -> None:
         self.context = context
-        self.counts = Counts()
+        self._told = ClientMetrics(context)
+        self.counts = Counts(self._told)
         self.began_ns = context.now_ns()
         self.last_ns = self._counted_ns = self.began_ns + plan.warm_up_ns
         self._plan, self._site = plan, site
@@ -96,12 +98,16 @@ class OpenRun:
         counts = due_ns >= self._counted_ns
         if counts:
             self._offered += 1
+            self._told.offered.value += 1
             self._lag.record_value(min((now_ns - due_ns) // 1000, LONGEST_US))
         if len(self._inflight) >= self._plan.max_inflight:
             self._dropped["max_inflight"] += counts
+            if counts:
+                self._told.dropped("max_inflight")
             return
         arrival = Arrival(due_ns)
         self._inflight[arrival] = None
+        self._told.inflight.value = len(self._inflight)
         self._pool.give(arrival)
 
     # ---- what becomes of them ------------------------------------------------------------------------------
@@ -112,7 +118,7 @@ class OpenRun:
         if arrival.due_ns < self._counted_ns:
             return
         latency_ns = now_ns - arrival.due_ns
-        self.counts.answered(status, server, latency_ns)
+        self.counts.answered(status, server, latency_ns, now_ns - arrival.sent_ns)
         self._service.record_value(min((now_ns - arrival.sent_ns) // 1000, LONGEST_US))
         pod = self._per_pod.get(server)
         if pod is None:
@@ -123,10 +129,11 @@ class OpenRun:
         """There is no answer, and will be none."""
         self._over(arrival)
         if arrival.due_ns >= self._counted_ns:
-            self.counts.errors[kind] += 1
+            self.counts.failed(kind)
 
     def _over(self, arrival: Arrival) -> int:
         self._inflight.pop(arrival, None)
+        self._told.inflight.value = len(self._inflight)
         now_ns = self.context.now_ns()
         self.last_ns = max(self.last_ns, now_ns)
         return now_ns

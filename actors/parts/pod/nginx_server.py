@@ -8,6 +8,7 @@ accepts, so that new connections wait in the listening socket's accept queue. SI
 """
 
 import asyncio
+import re
 import signal
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -106,6 +107,10 @@ class Ready:
             self._transport.write(self.answer.data)
 
 
+_REPLICA = re.compile(r"(.+)-[bcdf-hj-np-tv-xz2-9]{6,10}-[bcdf-hj-np-tv-xz2-9]{5}")
+_DAEMON = re.compile(r"(.+)-[bcdf-hj-np-tv-xz2-9]{5}")
+"""What Kubernetes makes names of has no vowels and no 0, 1 and 3."""
+
 NOTHING = Answer(b"", 0)
 """What is said on a connection that is closed in place of an answer."""
 
@@ -137,6 +142,11 @@ class NginxServer:
         self._inflight = metrics.gauge("journey_pod_inflight_requests", pod=hostname)
         self._accept_queue = metrics.gauge("journey_pod_accept_queue", pod=hostname)
         self._rejected = metrics.counter("journey_pod_rejected_connections_total", pod=hostname)
+        self._duration = metrics.histogram(
+            "journey_pod_request_duration_seconds", deployment=deployment_of(hostname)
+        )
+        self._waited = metrics.histogram("journey_hop_duration_seconds", kind="queueing")
+        self._worked = metrics.histogram("journey_hop_duration_seconds", kind="processing")
         self._requests: dict[int, Counter] = {
             code_class: metrics.counter(
                 "journey_pod_requests_total", pod=hostname, code_class=f"{code_class}xx"
@@ -318,6 +328,9 @@ class NginxServer:
             connection.idle_since_ns = self.now_ns()
             self._inflight.value -= 1
         connection.requests += 1
+        self._duration.observe((self.now_ns() - arrived_ns) / SECOND, journey)
+        self._waited.observe((service.begins_ns - arrived_ns) / SECOND, journey)
+        self._worked.observe((service.ends_ns - service.begins_ns) / SECOND, journey)
         ready = (
             self._answer(request, connection, fate)
             if fate.end == ANSWER
@@ -425,6 +438,12 @@ class NginxServer:
             "inflight_requests": int(self._inflight.value),
             "requests": {f"{code}xx": int(counter.value) for code, counter in self._requests.items()},
         }
+
+
+def deployment_of(pod: str) -> str:
+    """The deployment (or other controller) that a pod's name says that it belongs to: `nginx-65cbbfc68c-2467w`."""
+    match = _REPLICA.fullmatch(pod) or _DAEMON.fullmatch(pod)
+    return match[1] if match else pod
 
 
 @lru_cache(maxsize=8)

@@ -5,7 +5,7 @@ Those of CloudWatch are made by `orchestrator/metrics/cloudwatch.py` from the ot
 
 from orchestrator.metrics.names.model import Metric, counter, gauge, histogram
 
-_NODE = ("instance",)
+_NODE = ("node",)
 
 
 def _counter(name: str, text: str, *labels: str, added: tuple[str, ...] = ()) -> Metric:

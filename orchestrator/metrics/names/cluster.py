@@ -33,7 +33,6 @@ CLUSTER: tuple[Metric, ...] = (
     gauge("journey_kube_scheduler_pending_pods", "Pods that no node has room for yet."),
     counter("journey_kube_scheduler_attempts_total", "Attempts to schedule a pod.", "result"),
     counter("journey_kubelet_started_pods_total", "Pods whose sandbox a kubelet has started.", "node"),
-    counter("journey_kubelet_failed_sandboxes_total", "Sandboxes that could not be made.", "node"),
     gauge("journey_kubelet_running_pods", "Pods that run on a node.", "node"),
     counter("journey_kubelet_refused_status_writes_total", "Statuses that the API server refused."),
     counter("journey_alb_controller_reconciles_total", "Reconciles of the AWS Load Balancer Controller.",

@@ -20,6 +20,8 @@ LOAD_BALANCER: tuple[Metric, ...] = (
           "least_outstanding_requests looks at, over all nodes.", _GROUP, "target"),
     gauge("journey_alb_targets", "Targets by state: initial, healthy, unhealthy, draining, unused.", _GROUP, "state",
           merge="max"),
+    gauge("journey_alb_target_deregistration_end_timestamp_seconds", "Until when a target drains, in Unix time; only "
+          "targets that do have it.", _GROUP, "target", merge="max"),
     counter("journey_alb_target_state_changes_total", "Targets that entered a state, counted by each node.", _GROUP,
             "to"),
     gauge("journey_alb_connections", "Open connections with clients and with targets.", "side"),

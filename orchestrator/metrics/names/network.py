@@ -24,7 +24,6 @@ NETWORK: tuple[Metric, ...] = (
           merge="max"),
     gauge("journey_link_propagation_seconds", "A link's delay.", "link", merge="max"),
     counter("journey_ip_dropped_packets_total", "Packets that a host or router refused, by why.", "reason", added=_HERE),
-    counter("journey_ip_malformed_frames_total", "Frames that could not be read.", added=_HERE),
     counter("journey_router_no_route_packets_total", "Packets that a border router had no route for.", "asn"),
     counter("journey_tcp_opens_total", "Connections opened, as client or server.", "role", added=_HERE),
     counter("journey_tcp_resets_total", "Resets sent and received.", "direction", added=_HERE),
