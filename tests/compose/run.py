@@ -3,9 +3,9 @@
 
     python tests/compose/run.py [--keep]
 
-Needs a Docker engine, compose (the plugin, or docker-compose 1.29) and the images of the compose file. Where images have
-other names, PYTHON_IMAGE, PROMETHEUS_IMAGE and GRAFANA_IMAGE say them; Grafana is not started. `journey` is run with this
-interpreter. Prints what each step took, and ends with 0 if all of it holds.
+Needs a Docker engine, compose (the plugin, or docker-compose 1.29) and the images of the compose file. Where images
+have other names, PYTHON_IMAGE, PROMETHEUS_IMAGE and GRAFANA_IMAGE say them; Grafana is not started. `journey` is run
+with this interpreter. Prints what each step took, and ends with 0 if all of it holds.
 """
 
 import argparse
@@ -151,16 +151,20 @@ def comes_up() -> None:
         until("a first request", traced)
     with step(f"{PODS} pods serve"):
         until("pods", lambda: len(elements("nginx_pod")) == PODS)
-    assert len({each["host"] for each in elements("nginx_pod")}) == PODS, "each pod has a container of its own"
+    assert len({each["host"] for each in elements("nginx_pod")}) == PODS, (
+        "each pod has a container of its own"
+    )
 
 
 def is_closed() -> None:
     """Non-root, read-only, no capabilities; nothing is published but on 127.0.0.1; strangers stay outside."""
     laptop = containers("laptop")[0]
     assert run("docker", "exec", laptop, "id", "-u").strip() == "10001"
-    assert "Read-only" in subprocess.run(
-        ["docker", "exec", laptop, "touch", "/x"], capture_output=True, text=True
-    ).stderr or subprocess.run(["docker", "exec", laptop, "touch", "/x"], capture_output=True).returncode
+    assert (
+        "Read-only"
+        in subprocess.run(["docker", "exec", laptop, "touch", "/x"], capture_output=True, text=True).stderr
+        or subprocess.run(["docker", "exec", laptop, "touch", "/x"], capture_output=True).returncode
+    )
     for container in run("docker", "ps", "--quiet").split():
         for binding in re.findall(
             r'"HostIp":"([^"]*)"',
@@ -204,7 +208,7 @@ def scales() -> None:
     with step(f"--scale nginx-pod={MORE_PODS}: all pods are ready"):
         compose("up", "--detach", *WITHOUT_GRAFANA, "--scale", f"nginx-pod={MORE_PODS}")
         until("more pods", lambda: healthy_targets() == MORE_PODS)
-    until("targets", lambda: len(served_by(2)["pods"]) == MORE_PODS)
+    until("targets", lambda: len(served_by(2)["per_pod"]) == MORE_PODS)
     with step(f"--scale nginx-pod={PODS}: the others are drained and gone"):
         compose("up", "--detach", *WITHOUT_GRAFANA, "--scale", f"nginx-pod={PODS}")
         until("fewer pods", lambda: len(elements("nginx_pod")) == PODS)
@@ -227,10 +231,10 @@ def survives() -> None:
 
 def is_measured() -> None:
     result = served_by(5)
-    figures["requests/s under load"] = f"{result['requests'] / result['duration_s']:.0f}"
+    figures["requests/s under load"] = f"{result['requests_per_s']:.0f}"
     with step("metrics arrive in Prometheus"):
         until("targets of Prometheus", lambda: prometheus('up{job="journey"}') == 1)
-        until("metrics", lambda: prometheus("journey_client_requests_total") > 0)
+        until("metrics", lambda: prometheus("journey_alb_requests_total") > 0)
         until("metrics of pods", lambda: prometheus("count by (pod) (journey_pod_requests_total)") >= PODS)
 
 
