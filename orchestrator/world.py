@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -19,7 +18,8 @@ from orchestrator.control.launching import Launcher
 from orchestrator.control.registry import Registry
 from orchestrator.control.supervision import Supervisor
 from orchestrator.control.taps import Frame, Taps
-from orchestrator.directory import WorldFailed, inbox, new_directory
+from orchestrator.directory import WorldFailed, new_directory
+from orchestrator.hosts.host import ElementHost
 from orchestrator.hosts.local import HostFailed, LocalHost, allow_many_files
 from orchestrator.journal.store import JournalStore
 from orchestrator.metrics.ledger import Ledger
@@ -28,17 +28,15 @@ from orchestrator.settling import settle, who_settles
 
 log = logging.getLogger("orchestrator")
 
-START_S = 30.0
-
 
 class World:
     """Brings a world up, watches over it and takes it down. Lives in the running event loop."""
 
     def __init__(
-        self, config: WorldConfig, host: LocalHost | None = None, *, seed: int | None = None
+        self, config: WorldConfig, host: ElementHost | None = None, *, seed: int | None = None
     ) -> None:
         """`host` may have been launched already; its directory becomes the world's."""
-        self._host = host or LocalHost(new_directory())
+        self._host: ElementHost = host or LocalHost(new_directory())
         self.config = config
         self.seed = config.seed if seed is None else seed
         self.directory = self._host.directory
@@ -53,11 +51,12 @@ class World:
         self._zmq: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         allow_many_files()
         self._host.on_loss = self._lost_host
-        self._registry = Registry(self._zmq, f"ipc://{self.directory}/control.sock")
+        self._registry = Registry(self._zmq, self._host.control, self._host.keys)
         self._registry.on_records = self.journal.extend
         self._registry.on_address = self.addresses.__setitem__
         self.numbers = WorldMetrics(config, self._registry, self.metrics, self.directory)
         self._supervisor = Supervisor(self._host, self._registry, self.journal.extend)
+        self._host.attach(self._registry)
         self._taps = Taps(self._registry)
         self._end: asyncio.Task[None] | None = None
 
@@ -73,7 +72,7 @@ class World:
     async def start(self) -> None:
         """Start every element and wait until all are up. Raises `WorldFailed`, and leaves nothing behind then."""
         try:
-            async with asyncio.timeout(START_S):
+            async with asyncio.timeout(self._host.start_s):
                 await self._start()
         except (CallFailed, HostFailed, OSError, zmq.ZMQError, TimeoutError) as error:
             members = self._registry.members.values()
@@ -82,7 +81,7 @@ class World:
             )
             logs = self._last_words()
             await self.stop()
-            what = str(error) or f"not up within {START_S:g} s: {waiting}"
+            what = str(error) or f"not up within {self._host.start_s:g} s: {waiting}"
             raise WorldFailed(f"the world did not start: {what}{logs}") from error
         except BaseException:
             await self.stop()
@@ -97,6 +96,8 @@ class World:
             "directory": str(self.directory),
             "unix_offset_ns": time.time_ns() - time.monotonic_ns(),
         }
+        if self._host.doors:
+            common["doors"] = self._host.doors
         Launcher(self._registry, self._supervisor, common)
         for name, element in self.config.elements.items():
             welcome = {
@@ -104,7 +105,7 @@ class World:
                 "name": name,
                 "kind": element.kind,
                 "config": element.raw,
-                "bind": self._endpoint(name),
+                "bind": self._host.inbox(name),
                 "links": self._links_of(name),
             }
             self._registry.expect(name, element.kind, welcome)
@@ -123,9 +124,6 @@ class World:
         kinds = {element.kind for element in self.config.elements.values()}
         return sorted(kinds.union(*(load_kind(kind)[1].launches for kind in kinds)))
 
-    def _endpoint(self, element: str) -> str:
-        return inbox(self.directory, element)
-
     def _links_of(self, element: str) -> list[dict[str, Any]]:
         links = []
         for name, link in self.config.links.items():
@@ -138,7 +136,7 @@ class World:
                             "link": name,
                             "config": link.model_dump(),
                             "peer": list(peer),
-                            "endpoint": self._endpoint(peer[0]),
+                            "endpoint": "" if self._host.keys else self._host.inbox(peer[0]),
                         }
                     )
         return links
@@ -154,7 +152,7 @@ class World:
         self._registry.close()
         self._zmq.term()
         self.journal.close()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        self._host.abandon()
         self.ended.set()
 
     async def export(self, address: str | None = None) -> None:
@@ -187,6 +185,10 @@ class World:
     async def call(self, element: str, verb: str, /, **arguments: Any) -> Any:
         """Ask an element. Raises `CallFailed`."""
         return await self._registry.call(element, verb, arguments)
+
+    def pod_of(self, element: str) -> str:
+        """The `namespace/name` of the pod that an element is. Raises `CallFailed` or KeyError if it is none."""
+        return str(self._registry.member(element).welcome["config"]["pod"])
 
     async def until_up(self, element: str) -> None:
         """Wait until this element is up, again if need be. Raises `CallFailed` for an unknown one."""
@@ -234,7 +236,7 @@ class World:
                 {
                     "name": member.name,
                     "kind": member.kind,
-                    "pid": member.pid,
+                    **self._host.told(member.pid),
                     "state": member.shown_state,
                     "restarts": member.restarts,
                 }

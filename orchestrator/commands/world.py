@@ -4,14 +4,17 @@ import os
 import re
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.commands.failure import environment
+from orchestrator.commands.failure import environment, usage
 from orchestrator.commands.listing import show_elements
 from orchestrator.commands.options import File, Json, read_config, running_world
 from orchestrator.commands.terminal import out, print_json, say
+
+if TYPE_CHECKING:
+    from orchestrator.control.api import Client
 
 DOWN_S = 15.0
 
@@ -55,7 +58,7 @@ def up(
     if metrics not in (None, "off") and not re.fullmatch(r"\S+:\d{1,5}", metrics):
         raise typer.BadParameter(f"{metrics!r} is not HOST:PORT or off", param_hint="--metrics")
     if (client := running_world()) is not None:
-        environment(f"a world is running already, in {client.path.parent}; `journey down` stops it")
+        environment(f"a world is running already, {where_of(client)}")
     if detach:
         from orchestrator.commands.detached import start_detached
 
@@ -96,6 +99,8 @@ def down() -> None:
     if client is None:
         say("no world is running")
         return
+    if client.directory is None:
+        usage("a world in containers is stopped with `docker compose down`")
     told = client.request("down")
     deadline = time.monotonic() + DOWN_S
     while Path(told["directory"]).exists() or _runs(told["pid"]):
@@ -103,6 +108,13 @@ def down() -> None:
             environment(f"the world in {told['directory']} does not end; its process is {told['pid']}")
         time.sleep(0.02)
     say("the world is down")
+
+
+def where_of(client: "Client") -> str:
+    """Where the world is, and how it is stopped."""
+    if client.directory is None:
+        return "in containers; `docker compose down` stops it"
+    return f"in {client.directory}; `journey down` stops it"
 
 
 def _runs(pid: int) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from orchestrator import operations
 from orchestrator.capture import capture
 from orchestrator.config import World as WorldConfig
-from orchestrator.control.api import API_SOCKET, Answer, ApiServer, Stream
+from orchestrator.control.api import API_SOCKET, ENVIRONMENT, Answer, ApiServer, RequestFailed, Stream
 from orchestrator.world import World
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ class Service:
         self._world = world
         self._faults: FaultBook | None = None
         self.answers: dict[str, Answer] = {
+            "hello": self.hello,
             "ps": self.ps,
+            "kubeconfig": self.kubeconfig,
             "call": self.call,
             "inspect": self.inspect,
             "trace": self.trace,
@@ -47,6 +49,17 @@ class Service:
     def server(self) -> ApiServer:
         """These verbs for commands in other processes."""
         return ApiServer(self._world.directory / API_SOCKET, self.answers, self.streams)
+
+    async def hello(self) -> str:
+        """The world's name: whoever gets it may ask for more."""
+        return self._world.config.name
+
+    async def kubeconfig(self) -> str:
+        """What kubectl needs to find the API server, for those who do not see the run directory."""
+        path = self._world.directory / "kubeconfig"
+        if not path.exists():
+            raise RequestFailed("this world has no Kubernetes API server that kubectl could ask", ENVIRONMENT)
+        return path.read_text()
 
     async def ps(self) -> dict[str, Any]:
         return self._world.ps()
