@@ -82,6 +82,8 @@ class Service:
         from orchestrator.settings import words as said
 
         changed = await verbs.apply(operations.Asked(self._world), said.from_words(words))
+        for each in changed:
+            self._world.numbers.happened("set", str(each.target))
         return [
             {
                 "target": str(each.target),

@@ -54,7 +54,7 @@ class Exporter:
             case "deltas":
                 self.ledger.add(element, message["deltas"])
             case "ended":
-                self.ledger.ended(element, message["for_good"])
+                self.ledger.ended(element, message["heir"])
             case "caught_up":
                 self.caught_up.set()
 

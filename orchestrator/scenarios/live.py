@@ -8,6 +8,7 @@ from typing import TypeVar
 from orchestrator.config.models import World as WorldConfig
 from orchestrator.faults.live import LiveFaults
 from orchestrator.journal.store import JournalStore
+from orchestrator.metrics.feed import OFF
 from orchestrator.operations import LAG
 from orchestrator.scenarios.scene import Scene
 from orchestrator.settling import settle, who_settles
@@ -56,11 +57,23 @@ class LiveScene(LiveFaults):
         return self._world.journal
 
 
-def play(config: WorldConfig, seed: int, story: Callable[[Scene], Awaitable[Result]]) -> Result:
-    """Bring the world up, run the story in it, take it down."""
+def play(
+    config: WorldConfig,
+    seed: int,
+    story: Callable[[Scene], Awaitable[Result]],
+    *,
+    scenario: str,
+    variant: str,
+    metrics: str | None,
+) -> Result:
+    """Bring the world up, run the story in it, take it down. Its metrics are served at `metrics`, and say what runs."""
 
     async def whole() -> Result:
-        async with World(config, seed=seed) as world:
+        world = World(config, seed=seed)
+        world.numbers.scenario(scenario, seed, variant)
+        async with world:
+            if metrics != OFF:
+                await world.export(metrics)
             with world.metrics.peaks(LAG) as lags_s:
                 return await story(LiveScene(world, lags_s))
 

@@ -32,8 +32,11 @@ def perform(
     on_virtual_clock: bool,
     seed: int | None = None,
     tell: Callable[[str], None] | None = None,
+    metrics: str | None = None,
 ) -> RunResult:
-    """Run it. Broken off by ^C it gives what was played until then. Raises what a run can fail by."""
+    """Run it. Broken off by ^C it gives what was played until then. Raises what a run can fail by.
+
+    In real time each world serves its metrics at `metrics`, as `World.export` says, or not at all if that is "off"."""
     scenario = loaded.scenario
     seed = scenario.seed if seed is None else seed
     began_s = time.monotonic()
@@ -44,7 +47,7 @@ def perform(
         if tell is not None:
             tell(f"running {scenario.name}{f', variant {name}' if name else ''}")
         try:
-            variants.append(_variant(loaded, name, seed, on_virtual_clock))
+            variants.append(_variant(loaded, name, seed, on_virtual_clock, metrics))
         except KeyboardInterrupt:
             interrupted = True
             break
@@ -63,7 +66,9 @@ def perform(
     )
 
 
-def _variant(loaded: Loaded, name: str, seed: int, on_virtual_clock: bool) -> VariantResult:
+def _variant(
+    loaded: Loaded, name: str, seed: int, on_virtual_clock: bool, metrics: str | None
+) -> VariantResult:
     scenario, world = loaded.scenario, loaded.worlds[name]
     variant = scenario.named_variants()[name]
 
@@ -73,6 +78,9 @@ def _variant(loaded: Loaded, name: str, seed: int, on_virtual_clock: bool) -> Va
         result.figures = judged(scenario, name, result.figures, run.seconds)
         return result
 
-    result = (virtual if on_virtual_clock else live).play(world, seed, story)
+    if on_virtual_clock:
+        result = virtual.play(world, seed, story)
+    else:
+        result = live.play(world, seed, story, scenario=scenario.name, variant=name, metrics=metrics)
     result.resolved = resolved(loaded, name, seed)
     return result

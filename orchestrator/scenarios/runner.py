@@ -12,7 +12,7 @@ from orchestrator.operations import laptop_named
 from orchestrator.reports.digest import budget
 from orchestrator.reports.result import VariantResult
 from orchestrator.reports.series import Seconds
-from orchestrator.scenarios.actions import act, prepare, until_over
+from orchestrator.scenarios.actions import Lasting, act, prepare, told_as, until_over
 from orchestrator.scenarios.assertions import facts_of
 from orchestrator.scenarios.evidence import access_log, kept, recorded, world_events
 from orchestrator.scenarios.facts import Facts
@@ -118,11 +118,18 @@ class Run:
             self._follow(action, event, began_s)
 
     def _follow(self, action: Action, event: dict[str, Any], began_s: float) -> None:
-        """Note when it is over."""
+        """Tell of it, and note when it is over. (Of faults the book tells.)"""
+        scene = self._scene
+        if not isinstance(action, Lasting):
+            if (told := told_as(action)) is not None:
+                scene.tell_event(*told, None)
+            return
 
         async def follow() -> None:
-            if await until_over(self._scene, action):
-                event["until_s"] = round(asyncio.get_running_loop().time() - began_s, 3)
+            scene.tell_event(action.do, action.target, True)
+            await until_over(scene, action)
+            event["until_s"] = round(asyncio.get_running_loop().time() - began_s, 3)
+            scene.tell_event(action.do, action.target, False)
 
         self._followed.add(asyncio.get_running_loop().create_task(follow()))
 

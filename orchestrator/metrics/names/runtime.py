@@ -27,6 +27,8 @@ RUNTIME: tuple[Metric, ...] = (
     gauge("journey_runtime_memory_bytes", "Memory that elements use: proportional set size, every ten seconds.",
           added=_KIND),
     counter("journey_runtime_malformed_messages_total", "ZeroMQ messages and envelopes that were junk.", added=_KIND),
+    counter("journey_runtime_refused_connections_total", "Peers that came without a key of this world, in containers.",
+            added=_KIND),
     counter("journey_runtime_malformed_control_total", "Control messages that were junk.", added=_KIND),
     counter("journey_runtime_element_errors_total", "Errors that an element raised where it must not.", added=_KIND),
     counter("journey_runtime_undelivered_frames_total", "Frames that a neighbour's full or closed socket did not "
