@@ -21,6 +21,9 @@ PERIOD_S = 60.0
 LCU = {"new_connections": 25.0, "active_connections": 3000.0, "bytes": 1e9 / 3600, "rule_evaluations": 1000.0}
 """What one load balancer capacity unit holds, each second (bytes: 1 GB an hour); the dearest dimension counts."""
 
+FREE_EVALUATIONS = 10
+"""Rules that each request may be held against for nothing."""
+
 Values = dict[Labels, float]
 Told = tuple[Statistic, Values]
 
@@ -93,11 +96,12 @@ class Period:
         def per_s(name: str) -> float:
             return sum(self._growth(name).values()) / seconds
 
+        evaluations_per_s = per_s("journey_alb_rule_evaluations_total")
         used = {
             "new_connections": per_s("journey_alb_new_connections_total"),
             "active_connections": active,
             "bytes": per_s("journey_alb_processed_bytes_total"),
-            "rule_evaluations": per_s("journey_alb_rule_evaluations_total"),
+            "rule_evaluations": max(evaluations_per_s - FREE_EVALUATIONS * per_s(names.REQUESTS), 0.0),
         }
         units = max(used[dimension] / LCU[dimension] for dimension in LCU)
         yield names.ACTIVE, {(): active} if active else {}

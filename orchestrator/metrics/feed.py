@@ -163,9 +163,9 @@ class Feed:
                 await self._launch()
 
     async def _end(self) -> None:
-        if self._pipe is not None:
+        if self._pipe is not None and not self._pipe.is_closing():  # asyncio fails to close one twice
             self._pipe.abort()
-            self._pipe = None
+        self._pipe = None
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 await asyncio.to_thread(self._process.wait, 2)

@@ -22,10 +22,10 @@ HOST:PORT` says where, `--metrics off` nowhere; `journey ps` shows the address).
 --live` do the same for as long as each of their worlds lasts. On the virtual clock nothing is served: a minute is over
 before Prometheus has come twice. [Dashboards](dashboards.md) show what is here.
 
-| page | what is on it |
-|---|---|
-| `/metrics` | `journey_*`: the emulated world, in its own time; `journey_runtime_*`: what emulating it costs this machine |
-| `/metrics/aws` | the same world under the names of CloudWatch (as YACE spells them), ipamd, CoreDNS, kube-state-metrics, the API server, the AWS Load Balancer Controller and Tempo's service graph |
+There are two pages. `/metrics` has `journey_*`, the emulated world in its own time, and `journey_runtime_*`, what
+emulating it costs this machine. `/metrics/aws` has the same world under the names of others: CloudWatch (as YACE spells
+them), ipamd, CoreDNS, kube-state-metrics, the API server, kube-proxy, cAdvisor, the AWS Load Balancer Controller and
+Tempo's service graph.
 
 - **Format**: Prometheus' text, or OpenMetrics for whoever asks for it (`Accept: application/openmetrics-text`), then
   with exemplars: the latest recorded request of a bucket, its journey id as `trace_id`. That id is the one of

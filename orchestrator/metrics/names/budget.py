@@ -1,7 +1,7 @@
 """How many series there may be: what bounds the values of each label.
 
-A label multiplies series, so none may be whatever clients send or elements come by: no request, trace, client, port of a
-client, connection or URL. Those that grow with pods are few, and never two of them on one metric of ours.
+A label multiplies series, so none may be whatever clients send or elements come by: no request, trace, client, port of
+a client, connection or URL. Those that grow with pods are few, and never two of them on one metric of ours.
 """
 
 from typing import NamedTuple

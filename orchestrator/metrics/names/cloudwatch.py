@@ -1,7 +1,7 @@
 """CloudWatch's metrics of load balancers: which statistics there are, and what they are made of.
 
-A name is CloudWatch's as YACE makes it Prometheus': a dot between a lower-case letter or digit and an upper-case letter,
-then dots to underscores and all to lower case, the statistic behind it. Hence `5_xx` and `un_healthy`.
+A name is CloudWatch's as YACE changes it: an underscore between a lower-case letter or digit and an upper-case letter,
+all in lower case, the statistic behind it. Hence `5_xx` and `un_healthy`.
 """
 
 import re
