@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import TypeVar
 
 from orchestrator.config.models import World as WorldConfig
@@ -71,9 +72,11 @@ def play(
     async def whole() -> Result:
         world = World(config, seed=seed)
         world.numbers.scenario(scenario, seed, variant)
-        async with world:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(world.stop)
             if metrics != OFF:
-                await world.export(metrics)
+                await world.export(metrics)  # first: a port that is taken is known at once
+            await world.start()
             with world.metrics.peaks(LAG) as lags_s:
                 return await story(LiveScene(world, lags_s))
 
