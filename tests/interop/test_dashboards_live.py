@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
 
@@ -17,6 +18,7 @@ from dashboards.model import Page, Panel, Query
 from dashboards.pages import PAGES
 from tests.dashboards.promql import all_queries, filled_in
 from tests.interop.prometheus import Prometheus
+from tests.promtool import complaints
 from tests.tools import needs
 
 JOURNEY = [sys.executable, "-m", "orchestrator.cli"]
@@ -30,6 +32,8 @@ class Watched(NamedTuple):
     """A world under load, and the Prometheus that watches it."""
 
     home: Path
+    exporter: str
+    """`HOST:PORT`"""
     prometheus: Prometheus
 
     def journey(self, *arguments: str) -> str:
@@ -62,7 +66,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
                 stderr=subprocess.DEVNULL,
                 env=environment(home),
             )
-            watched = Watched(home, prometheus)
+            watched = Watched(home, exporter, prometheus)
             watched.journey("scale", "nginx", "4")
             yield watched
     finally:
@@ -98,6 +102,13 @@ def test_queries_that_may_have_no_answer_are_still_queries(watched: Watched):
     for page, panel, query in all_queries():
         if panel.may_be_empty or query.may_be_empty:
             watched.prometheus.query(filled_in(query, panel, page))
+
+
+@needs("promtool")
+@pytest.mark.parametrize("page", ["/metrics", "/metrics/aws"])
+def test_promtool_finds_nothing_wrong_with_what_is_scraped(watched: Watched, page: str):
+    with urlopen(f"http://{watched.exporter}{page}", timeout=10) as answer:
+        assert complaints(answer.read()) == []
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.variables], ids=lambda page: page.uid)
