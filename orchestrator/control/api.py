@@ -25,7 +25,7 @@ from actors.protocols.kubernetes.status import ApiError
 log = logging.getLogger("orchestrator")
 
 API_SOCKET = "api.sock"
-LOAD_SOCKET = "load.sock"
+LOAD_SOCKET = "loads.sock"
 """Of a world that is for one command only: its load can be changed all the same."""
 MOST_BYTES = 1 << 24
 """Of a request: a trace of a million moments has so many."""
