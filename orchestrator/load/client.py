@@ -42,6 +42,11 @@ class LoadClient:
         self._changes: list[dict[str, Any]] = []
         self._latest: Status | None = None
 
+    @property
+    def duration_s(self) -> float:
+        """How long it is to last, without its warm-up."""
+        return self._shape.duration_s - self._shape.warm_up_s
+
     async def start(self) -> None:
         """Begin, or go on for the rest of the time; with no time left, nothing runs any more. Raises `CallFailed`."""
         self._latest = None

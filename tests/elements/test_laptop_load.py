@@ -1,4 +1,4 @@
-"""What a load asks for and how: mixes, new visitors, traces, users, changes while it runs, and a generator that is late."""
+"""What a load asks for and how: mixes, new visitors, traces, users, changes while it runs, a generator that is late."""
 
 from collections import Counter
 from pathlib import Path
@@ -59,11 +59,21 @@ def test_a_mix_is_asked_for_by_weight_with_methods_sizes_and_hosts(scene):
     get, cart = asked["GET", "/", site, "0"], asked["POST", "/cart?id=1", "shop.example", "100"]
     head = asked["HEAD", "/", site, "0"]
     assert get + cart + head == status["offered"] == status["requests"] == 300
-    assert (get, cart, head) == (pytest.approx(180, abs=25), pytest.approx(60, abs=18), pytest.approx(60, abs=18))
+    assert (get, cart, head) == (
+        pytest.approx(180, abs=25),
+        pytest.approx(60, abs=18),
+        pytest.approx(60, abs=18),
+    )
     told = status["per_request"]
-    assert {name: each["requests"] for name, each in told.items()} == {"GET /": get, "cart": cart, "HEAD /": head}
+    assert {name: each["requests"] for name, each in told.items()} == {
+        "GET /": get,
+        "cart": cart,
+        "HEAD /": head,
+    }
     assert all(each["failed"] == 0 and each["latency_ms"]["p50"] > 1 for each in told.values())
-    assert sum(status["connections"].values()) < 12, "an answer to HEAD has no content, and its connection stays"
+    assert sum(status["connections"].values()) < 12, (
+        "an answer to HEAD has no content, and its connection stays"
+    )
 
 
 def test_a_seed_asks_for_the_same_at_the_same_moments(directory: Path):
@@ -233,7 +243,9 @@ def test_a_closed_model_has_a_warm_up_a_mix_and_new_visitors_too(scene):
     async def story():
         asked = heard(scene)
         stages = [{"duration_s": 2, "users": 2}]
-        return await users(scene, stages, warm_up_s=1.0, think_s=0.05, requests=MIX, keepalive=0.5, seed=1), asked
+        return await users(
+            scene, stages, warm_up_s=1.0, think_s=0.05, requests=MIX, keepalive=0.5, seed=1
+        ), asked
 
     status, asked = scene.run(story)
     assert len(asked) > 1.8 * status["requests"] and status["elapsed_s"] == pytest.approx(1, abs=0.1)
@@ -266,7 +278,12 @@ def test_the_rate_is_set_and_the_load_paused_resumed_and_stopped_while_it_runs(s
 
     counts, words, status = scene.run(story)
     assert words == ["rate 20/s to 100/s", "load paused", "load resumed", "load stopped"]
-    assert counts == [pytest.approx(20, abs=1), pytest.approx(120, abs=2), counts[1], pytest.approx(220, abs=4)]
+    assert counts == [
+        pytest.approx(20, abs=1),
+        pytest.approx(120, abs=2),
+        counts[1],
+        pytest.approx(220, abs=4),
+    ]
     assert not status["running"] and status["elapsed_s"] == pytest.approx(4, abs=0.1)
     events = [record["what"] for record in scene.net.journal if record["kind"] == "load.changed"]
     assert events == words

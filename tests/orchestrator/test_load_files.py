@@ -29,7 +29,12 @@ def test_a_trace_of_requests():
     ]
     trace = trace_of(lines, "x")
     assert trace.which == (0, 1, 2, 0, 3)
-    assert [request["name"] for request in trace.requests] == ["GET /a", "GET (the URL)", "POST /a", "GET /a (2)"]
+    assert [request["name"] for request in trace.requests] == [
+        "GET /a",
+        "GET (the URL)",
+        "POST /a",
+        "GET /a (2)",
+    ]
     assert trace.shape({}).options["requests"] == trace.requests
 
 

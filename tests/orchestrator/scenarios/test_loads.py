@@ -1,4 +1,4 @@
-"""The load of a scenario: both executors, mixes, traces, changes on the timeline, and a run that is not to be believed."""
+"""The load of a scenario: both models, mixes, traces, changes on the timeline, and a run that is not to be believed."""
 
 import re
 from pathlib import Path
@@ -32,7 +32,9 @@ variants:
   closed: {load: {arrivals: null, stages: [{for: 3s, users: 2 to 6}], think: 100ms}}
   trace: {load: {arrivals: null, warm_up: null, stages: null, trace: arrivals.txt}}
 load:
-  requests: [{path: /, weight: 3, expect: {status: 200}}, {path: /, method: POST, body_bytes: 10, expect: {status: 405}}]
+  requests:
+    - {path: /, weight: 3, expect: {status: 200}}
+    - {path: /, method: POST, body_bytes: 10, expect: {status: 405}}
   keepalive: 70%
   arrivals: uniform
   warm_up: 1s
@@ -137,7 +139,9 @@ def test_doubts_say_what_and_how_much():
     assert doubts({**sound, "dropped": {"max_inflight": 7}}, Limits(max_dropped=5)) == [
         "7 of 1,000 requests were dropped, not sent (max_inflight), 5 may be"
     ]
-    assert doubts({**sound, "lost_clients": 1}) and not doubts({**sound, "lost_clients": 1, "executor": "closed"})
+    assert doubts({**sound, "lost_clients": 1}) and not doubts(
+        {**sound, "lost_clients": 1, "executor": "closed"}
+    )
     assert late({"isp": 400.0, "vpc": 20.0}) == late({}) == []
     assert late({"isp": 600.0, "vpc": 900.0}) == [
         "the emulator fell behind: vpc was 900 ms late at worst, 500 ms are believed, and 1 more elements, too"
