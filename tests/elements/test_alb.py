@@ -4,7 +4,6 @@ import re
 import pytest
 
 from actors.element import JOURNEY, CallFailed
-from orchestrator.pki import make_authority
 from tests.elements.alb_bed import (
     ARN,
     GET,
@@ -693,20 +692,6 @@ def test_rules_choose_by_path_and_host_and_the_default_answers_the_rest(tmp_path
 
 
 # ---- TLS, journeys, the log --------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("pki")
-    make_authority(directory, ["example.com", "other.org"])
-    return directory
-
-
-@pytest.fixture
-def directory(tmp_path, authority):
-    for name in ("ca.pem", "certs"):
-        (tmp_path / name).symlink_to(authority / name)
-    return tmp_path
 
 
 def test_a_recorded_journey_through_tls(directory):

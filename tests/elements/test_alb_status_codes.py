@@ -1,6 +1,6 @@
 """Every status that an ALB makes by itself, for each documented cause: what the client sees, and what is said of it.
 
-Those of authentication and JWT are in `test_alb_authentication.py`, those of AWS WAF in `test_alb_gates.py`.
+Those of authentication, JWT and AWS WAF are in `test_alb_authentication.py`.
 """
 
 import asyncio
