@@ -5,55 +5,39 @@ from random import Random
 
 from actors.protocols.balancing.anomalies import Anomaly, Judged
 from actors.protocols.balancing.attributes import Attributes
+from actors.protocols.balancing.census import Census
 from actors.protocols.balancing.health import Health
-from actors.protocols.balancing.routable import Algorithm
+from actors.protocols.balancing.routable import Routable
 from actors.protocols.balancing.target import ALL_ZONES, Changed, Choice, Reason, State, Target, TargetId
 
 Wanted = Iterable[TargetId] | Mapping[TargetId, str]
 """Targets, with their zones if they have some."""
 
 
-class TargetGroup:
+class TargetGroup(Routable):
     """Targets by address and port, their states, and the algorithm that chooses among the routable ones.
 
-    `zone` is the node's own. `choose` and `finished` are those of `Routable`, without a detour."""
+    `zone` is the node's own."""
 
     def __init__(self, attributes: Attributes = Attributes(), *, dice: Random, zone: str = ALL_ZONES) -> None:
+        census = Census()
+        super().__init__(attributes, census, dice)
         self.attributes = attributes
         self.zone = zone
         self.targets: dict[TargetId, Target] = {}
-        self._health = Health(self.targets, attributes, dice)
-        self._routable = self._health.routable
-        self.choose = self._routable.choose
-        self.finished = self._routable.finished
-        self.slow_start = self._routable.slow_start
-        self.anomalies = self._health.anomalies
-        self.counts = self._health.census.everywhere
+        self.counts = census.everywhere
         """Of all targets, in whatever zone."""
+        self._health = Health(self.targets, census, self, attributes)
+        self.anomalies = self._health.anomalies
         self.dns_healthy = self._health.dns_healthy
         self._draining_until: dict[Target, int] = {}
         self._registered = 0
-
-    @property
-    def algorithm(self) -> Algorithm:
-        """The one that chooses now."""
-        return self._routable.algorithm
-
-    @property
-    def fail_open(self) -> bool:
-        """Whether unhealthy targets get requests."""
-        return self._routable.fail_open
-
-    @property
-    def unhealthy_routing_requests(self) -> int:
-        """How many requests have been given out while fail-open was in effect."""
-        return self._routable.unhealthy_routing_requests
 
     def configure(self, attributes: Attributes, now_ns: int) -> None:
         """Other attributes from now on. Requests that are outstanding stay counted, delays that run stay as long."""
         self.attributes = attributes
         for target in self.targets.values():
-            self._health.census.reach(target, self._is_in_zone(target.zone))
+            self._census.reach(target, self._is_in_zone(target.zone))
         self._health.configure(attributes, now_ns)
 
     def _is_in_zone(self, zone: str) -> bool:
@@ -139,7 +123,7 @@ class TargetGroup:
         target = self.targets.get(target_id)
         if target is None or not target.routable:
             return None
-        choice = self._routable.give(target, explain, now_ns)
+        choice = self._chosen(target, explain, now_ns)
         return choice._replace(why="the client comes back to it (stickiness)")
 
 

@@ -1,7 +1,6 @@
 """How the targets are, and what follows: whether the group fails open, who may get requests, who is watched."""
 
 from collections.abc import Mapping
-from random import Random
 
 from actors.protocols.balancing.anomalies import AnomalyDetection
 from actors.protocols.balancing.attributes import Attributes
@@ -19,12 +18,14 @@ class Health:
     is never routable (AWS does not say; its controller's documents call that an outage).
     """
 
-    def __init__(self, targets: Mapping[TargetId, Target], attributes: Attributes, dice: Random) -> None:
+    def __init__(
+        self, targets: Mapping[TargetId, Target], census: Census, routable: Routable, attributes: Attributes
+    ) -> None:
         """`targets` are the group's, which come and go."""
-        self.census = Census()
         self.anomalies = AnomalyDetection()
-        self.routable = Routable(attributes, self.census, dice)
         self._targets = targets
+        self._census = census
+        self._routable = routable
         self._follow(attributes)
 
     def _follow(self, attributes: Attributes) -> None:
@@ -33,28 +34,28 @@ class Health:
 
     def configure(self, attributes: Attributes, now_ns: int) -> None:
         """Other attributes from now on."""
-        self.routable.configure(attributes, self._targets.values(), now_ns)
+        self._routable.choose_by(attributes, self._targets.values(), now_ns)
         self._follow(attributes)
         self._route_all()
 
     def reach(self, target: Target, in_zone: bool) -> None:
         """Whether a registered target is in a zone that the node sends requests to."""
-        self.census.reach(target, in_zone)
+        self._census.reach(target, in_zone)
         self._route_all()
 
     def move(self, target: Target, state: State, reason: Reason, now_ns: int = 0) -> Changed:
         """When it is matters only to those that become healthy."""
         previous = target.state
         target.state, target.reason = state, reason
-        self.census.moved(target, previous, state)
+        self._census.moved(target, previous, state)
         if state is not previous:
             if previous is State.HEALTHY:
-                self.routable.was_healthy(target)
+                self._routable.was_healthy(target)
                 self.anomalies.leave(target)
             if state is State.HEALTHY:
-                self.routable.becomes_healthy(target, now_ns)
+                self._routable.becomes_healthy(target, now_ns)
                 self.anomalies.join(target, now_ns)
-        if self.census.too_few_healthy(self._routing) != self.routable.fail_open:
+        if self._census.too_few_healthy(self._routing) != self._routable.fail_open:
             self._route_all()
         self._route(target)  # it may be gone, and not among all
         return Changed(target, previous, state, reason)
@@ -63,18 +64,18 @@ class Health:
         """Whether this node's zone may stay in DNS as far as this group goes (`dns_failover.*`).
 
         As long as no target has a verdict nothing speaks against it, unless all targets are in zones out of reach."""
-        healthy = self.census.healthy
-        checked = healthy + self.census.unhealthy
+        healthy = self._census.healthy
+        checked = healthy + self._census.unhealthy
         if checked:
             return not self._dns.missed(healthy, checked)
         return not self._targets or any(target.in_zone for target in self._targets.values())
 
     def _route_all(self) -> None:
-        self.routable.fail_open = self.census.too_few_healthy(self._routing)
+        self._routable.fail_open = self._census.too_few_healthy(self._routing)
         for target in self._targets.values():
             self._route(target)
 
     def _route(self, target: Target) -> None:
         state = target.state
-        fit = state is State.HEALTHY or (state is State.UNHEALTHY and self.routable.fail_open)
-        self.routable.route(target, target.in_zone and fit)
+        fit = state is State.HEALTHY or (state is State.UNHEALTHY and self._routable.fail_open)
+        self._routable.route(target, target.in_zone and fit)

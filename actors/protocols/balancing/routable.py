@@ -19,7 +19,9 @@ TOLD = 16
 
 
 class Routable:
-    """Tells the algorithm who may get requests, and with how much of a share, and asks it for each request."""
+    """Tells the algorithm who may get requests, and with how much of a share, and asks it for each request.
+
+    A target group is one itself: whoever has a request asks without a detour."""
 
     def __init__(self, attributes: Attributes, census: Census, dice: Random) -> None:
         self.fail_open = False
@@ -41,7 +43,7 @@ class Routable:
                 return WeightedRandom(self._dice)
         raise ValueError(f"there is no algorithm {name!r}; there are {', '.join(ALGORITHMS)}")
 
-    def configure(self, attributes: Attributes, targets: Iterable[Target], now_ns: int) -> None:
+    def choose_by(self, attributes: Attributes, targets: Iterable[Target], now_ns: int) -> None:
         """Choose among those of these targets that are routable in another way, maybe, from now on."""
         self._stop_ramps([] if attributes.slow_start_ns else list(self.slow_start))
         self.slow_start.last(attributes.slow_start_ns)
@@ -98,10 +100,9 @@ class Routable:
             self._stop_ramps(self.slow_start.over(now_ns))
         if not self.algorithm.size:
             return None
-        return self.give(self.algorithm.choose(now_ns), explain, now_ns)
+        return self._chosen(self.algorithm.choose(now_ns), explain, now_ns)
 
-    def give(self, target: Target, explain: bool, now_ns: int) -> Choice:
-        """One more request for this target."""
+    def _chosen(self, target: Target, explain: bool, now_ns: int) -> Choice:
         choice = self._explained(target, now_ns) if explain else Choice(target, "", [])
         before = target.outstanding
         target.outstanding = before + 1
