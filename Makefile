@@ -8,11 +8,11 @@ FIND_PYTHON := for python in $(PYTHON) python3.11 python3.12 python3.13 python3.
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && exit; done; \
 	echo "packet-journey needs Python 3.11 or newer; say where: make PYTHON=/path/to/python3.11" >&2; exit 1
 
-.PHONY: help run test lint format docs bench wheel clean
+.PHONY: help run test lint format docs dashboards bench wheel clean
 .DEFAULT_GOAL := help
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(INSTALLED) ## bring the world up, tell the first journey, send requests for ten seconds
 	@$(BIN)/journey up --tour
@@ -30,8 +30,11 @@ format: $(INSTALLED) ## put all files into the common style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-docs: $(INSTALLED) ## write docs/config.md anew from the code
+docs: $(INSTALLED) ## write docs/config.md and docs/summary.schema.json anew from the code
 	@$(BIN)/python docs/generate.py
+
+dashboards: $(INSTALLED) ## write dashboards/json anew from dashboards/pages
+	@$(BIN)/python -m dashboards build
 
 bench: $(INSTALLED) ## the figures of this machine, each beside its reference
 	@$(BIN)/journey bench

@@ -48,7 +48,7 @@ class CniAgent(Element):
         super().__init__(config, context)
         view = NodeView(context, config.node)
         actions = EniActions(context, config.vpc, config.aws_api, config.node)
-        self.ipamd = Ipamd(context, config.env, actions, self._wire, view.max_pods)
+        self.ipamd = Ipamd(context, config.env, actions, self._wire, view.max_pods, config.node)
         self.plugin = Plugin(context, config.env, self.ipamd, view)
         self.introspection = Introspection(config.env, self.ipamd, context.now_ns)
 
@@ -93,6 +93,7 @@ class CniAgent(Element):
     def inspect(self) -> dict[str, Any]:
         stats = self.ipamd.store.stats(self.context.now_ns())
         return {
+            "node": self.config.node,
             "ready": self.ipamd.ready,
             "total_ip_addresses": stats.total,
             "assigned_ip_addresses": stats.assigned,

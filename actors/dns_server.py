@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from actors.element import Claim, Context, Element, ElementConfig, ElementName, FileName
 from actors.parts.config_fields import Address, Cidr, Part, Uplink, fault
 from actors.parts.dns_hosted_zones import HostedZones
+from actors.parts.dns_metrics import follow_cache
 from actors.parts.dns_udp import DnsService, SharedResolve, ask
 from actors.protocols.dns import story
 from actors.protocols.dns.answer import respond
@@ -95,7 +96,7 @@ class DnsServer(Element):
             self.role = _Authoritative(config.authoritative, context)
 
     async def start(self) -> None:
-        service = partial(DnsService, self.context, self.role.name, self.role.respond)
+        service = partial(DnsService, self.context, self.role.resolver, self.role.respond)
         self.role.start()
         await self.stack.create_datagram_endpoint(service, local_port=dns.PORT)
 
@@ -117,6 +118,7 @@ class _Authoritative:
     def __init__(self, config: AuthoritativeConfig, context: Context) -> None:
         self._engine = Authoritative(read_zone(Path(file)) for file in config.zones)
         self._record = context.record
+        self.resolver = _rank(self._engine)
         self._hosted = None if config.aws_api is None else HostedZones(context, config.aws_api, self._engine)
 
     def start(self) -> None:
@@ -152,7 +154,7 @@ class _Authoritative:
 class _Recursive:
     """The role of a resolver."""
 
-    name = "recursive"
+    name = resolver = "recursive"
 
     def __init__(self, config: RecursiveConfig, context: Context, stack: Stack) -> None:
         self._context = context
@@ -167,6 +169,7 @@ class _Recursive:
             record=context.record,
         )
         self._resolve = SharedResolve(context, self._resolver.resolve)
+        follow_cache(context, self.resolver, self._cache)
 
     def start(self) -> None:
         """It knows nothing but the root until somebody asks."""
@@ -179,6 +182,12 @@ class _Recursive:
 
     def inspect(self) -> dict[str, Any]:
         return {"cache": self._cache.contents(self._context.now_ns())}
+
+
+def _rank(engine: Authoritative) -> str:
+    """What metrics call a name server: by the highest of its zones."""
+    labels = min((len(zone.origin.labels) - 1 for zone in engine.zones.values()), default=2)
+    return {0: "root", 1: "tld"}.get(labels, "authoritative")
 
 
 def _hints(root_hints: Mapping[str, str]) -> dict[dns.Name, str]:

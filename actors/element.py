@@ -9,6 +9,7 @@ import asyncio
 import importlib
 import importlib.util
 from abc import ABC, abstractmethod
+from bisect import bisect_left
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextvars import ContextVar
 from functools import cache
@@ -106,12 +107,79 @@ class Gauge:
         self.value: float = 0
 
 
+DURATIONS_S = (
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.2,
+    0.3,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+)
+"""Bounds for how long requests take: 0.1, 0.3 and 1 are usual objectives, 60 is an ALB's idle timeout."""
+
+QUEUEING_S = (
+    0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
+)  # fmt: skip
+"""Bounds for what waits behind others, or is late."""
+
+POD_START_S = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
+"""Bounds for how long a pod takes to come up."""
+
+
+class Histogram:
+    """How often values fell below each bound. Hot paths keep the object and `observe`."""
+
+    __slots__ = ("bounds", "counts", "exemplars", "sum")
+
+    def __init__(self, bounds: tuple[float, ...] = DURATIONS_S) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum: float = 0
+        self.exemplars: dict[int, tuple[str, float]] = {}
+        """By bucket: the trace (32 hex digits) of the latest observation that named one, and its value."""
+
+    def observe(self, value: float, exemplar: str | None = None) -> None:
+        """One more value; `exemplar` is the journey that it was measured on, if that is being recorded."""
+        bucket = bisect_left(self.bounds, value)
+        self.counts[bucket] += 1
+        self.sum += value
+        if exemplar is not None:
+            self.exemplars[bucket] = (exemplar, value)
+
+
 class Metrics(Protocol):
-    """Counters and gauges by name and labels; the same pair always gives the same object."""
+    """Counters, gauges and histograms by name and labels; the same pair always gives the same object."""
 
     def counter(self, name: str, /, **labels: str) -> Counter: ...
 
     def gauge(self, name: str, /, **labels: str) -> Gauge: ...
+
+    def histogram(
+        self, name: str, /, *, buckets: tuple[float, ...] = DURATIONS_S, **labels: str
+    ) -> Histogram:
+        """`buckets` are the upper bounds, rising; the same for all series of a name."""
+        ...
+
+    def remove(self, name: str | None = None, /, **labels: str) -> None:
+        """Forget every series (of this name) that carries these labels: what they named is gone.
+
+        Objects that somebody has kept count for nobody from then on."""
+        ...
+
+    def on_collect(self, collect: Callable[[], None]) -> None:
+        """Call this each time before the numbers are read: for what is dearer to follow than to look up."""
+        ...
 
 
 class CallFailed(Exception):

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 
 from pydantic import Field, model_validator
 
-from actors.element import JOURNEY, Claim, Context, Element, ElementConfig
+from actors.element import JOURNEY, Claim, Context, Counter, Element, ElementConfig
 from actors.parts.config_fields import fault
 from actors.parts.dhcp_service import DhcpService
+from actors.parts.dns_metrics import follow_cache
 from actors.parts.dns_udp import DnsService, SharedResolve, ask
 from actors.parts.home_router_config import DhcpConfig, DnsConfig, LanConfig, NatConfig, WanConfig, parse_pool
 from actors.parts.lan import Lan
@@ -40,6 +41,7 @@ from actors.wire.icmp import FRAGMENTATION_NEEDED
 from actors.wire.malformed import Malformed
 
 LAN, WAN = "lan", "wan"
+NAT_FAILURES = ("table_full", "port_exhausted", "timeout")
 DNS_TIMEOUT_S = 5.0
 """How long the forwarder waits for a resolver before it asks again (resolv.conf's own default)."""
 MAX_HEADS = 16_384
@@ -114,8 +116,11 @@ class HomeRouter(Element):
         self._reassembler = Reassembler()
         self._nat_alarm = Alarm(context, self.nat.deadline_ns, self._on_nat_deadline)
         self._fragment_alarm = Alarm(context, self._reassembler.deadline_ns, self._on_fragment_deadline)
-        self._sessions = context.metrics.gauge("journey_nat_sessions")
-        context.metrics.gauge("journey_nat_session_limit").value = config.nat.max_mappings
+        self._sessions = context.metrics.gauge("journey_nat_sessions", router=context.name)
+        limit = context.metrics.gauge("journey_nat_session_limit", router=context.name)
+        limit.value = config.nat.max_mappings
+        for reason in NAT_FAILURES:
+            self._nat_failures(reason)
 
     async def start(self) -> None:
         self.stack.add_interface(LAN, self.config.lan.address, mac=self.lan.mac, port=self.lan)
@@ -136,6 +141,7 @@ class HomeRouter(Element):
             record=self.context.record,
             servers=[ip_bytes(server) for server in self.config.dns.forward_to],
         )
+        follow_cache(self.context, "forwarder", self._dns_cache)
         resolve = SharedResolve(self.context, forwarder.resolve)
 
         async def answer(query: dns.Message, client: bytes) -> dns.Message:
@@ -282,7 +288,12 @@ class HomeRouter(Element):
         self.stack.icmp.complain(packet, message, self.stack.ip.interfaces[WAN])
 
     def _count_failure(self, reason: str) -> None:
-        self.context.metrics.counter("journey_nat_failures_total", reason=reason).value += 1
+        self._nat_failures(reason).value += 1
+
+    def _nat_failures(self, reason: str) -> Counter:
+        return self.context.metrics.counter(
+            "journey_nat_failures_total", router=self.context.name, reason=reason
+        )
 
     def _tell(self, session: Session, direction: str) -> None:
         """Tell a journey of the session, once in each direction."""
@@ -327,6 +338,7 @@ class HomeRouter(Element):
             "leases": leases,
             "dns_cache": self._dns_cache.contents(now_ns),
             "nat_sessions": [session.described() for session in self.nat.sessions()],
+            "nat_session_limit": self.config.nat.max_mappings,
             **self.stack.inspect(),
         }
 

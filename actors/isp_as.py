@@ -26,12 +26,18 @@ class BorderRouter(Element):
         super().__init__(config, context)
         self.stack = Stack(context)
         self.forwarder = Forwarder(context, self.stack, config.forwarding_delay)
+        self._no_route = context.metrics.counter("journey_router_no_route_packets_total", asn=str(config.asn))
+        context.metrics.on_collect(self._count_unroutable)
 
     def on_frame(self, port: str, frame: bytes) -> None:
         self.forwarder.on_frame(port, frame)
 
     def receiver(self) -> Callable[[str, bytes], None]:
         return self.forwarder.on_frame
+
+    def _count_unroutable(self) -> None:
+        counter = self.context.metrics.counter
+        self._no_route.value = counter("journey_ip_dropped_packets_total", reason="no_route").value
 
     async def start(self) -> None:
         self.config.bring_up(self.stack)

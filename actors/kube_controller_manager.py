@@ -19,6 +19,7 @@ from actors.parts.kubernetes.controllers.node_lifecycle import NodeLifecycleCont
 from actors.parts.kubernetes.controllers.pod_gc import PodGarbageCollector
 from actors.parts.kubernetes.controllers.replica_set import ReplicaSetController
 from actors.parts.kubernetes.controllers.taint_eviction import TaintEvictionController
+from actors.parts.kubernetes.state_metrics import DeploymentStates, follow_pods
 
 USER = "system:kube-controller-manager"
 
@@ -50,6 +51,8 @@ class KubeControllerManager(Element):
         super().__init__(config, context)
         self.cluster = Cluster(context, config.api, USER)
         self.controllers = [make(self.cluster) for make in CONTROLLERS]
+        follow_pods(context, self.cluster.watchers)
+        DeploymentStates(context, self.cluster.watchers)
 
     async def start(self) -> None:
         self.cluster.watchers.start()

@@ -11,11 +11,13 @@ from actors.element import JOURNEY, CallFailed, Context, Element, ElementConfig
 from actors.parts.browser import Browser, Fetched
 from actors.parts.config_fields import Part
 from actors.parts.dhcp_udp import DhcpInterface
+from actors.parts.dns_metrics import counted, follow_cache
 from actors.parts.dns_udp import SharedResolve, ask
 from actors.parts.load.closed import LoadRun
 from actors.parts.load.open_model import OpenRun
 from actors.parts.load.plan import BadPlan, plan_of
 from actors.parts.load.site import Site
+from actors.parts.load.told import ClientMetrics
 from actors.parts.names import BrowserDns
 from actors.parts.tools import ping
 from actors.protocols.dhcp.client import Lease
@@ -73,16 +75,19 @@ class Laptop(Element):
         self.dhcp = DhcpInterface(context, self.stack, PORT, config.hostname, self._on_lease)
         self.stub = StubResolver(
             OPERATING_SYSTEM,
-            partial(ask, self.stack, context.random, DNS_TIMEOUT_S),
+            counted(context, "stub", partial(ask, self.stack, context.random, DNS_TIMEOUT_S)),
             cache=Cache(OS_CACHE_SIZE),
             now_ns=context.now_ns,
             random=context.random,
             record=context.record,
         )
+        follow_cache(context, "stub", self.stub.cache)
         self._resolve = SharedResolve(context, self.stub.resolve)
         self.browser = Browser(
             context, self.stack, BrowserDns(context, self._resolve, config.browser.dns_cache_max_ttl)
         )
+        self._told = ClientMetrics(context)
+        context.metrics.on_collect(self._count_connections)
         self._online = asyncio.Event()
         self._load: LoadRun | OpenRun | None = None
 
@@ -131,8 +136,10 @@ class Laptop(Element):
         try:
             online = await self._wait_for_network()
             self.context.record("journey.start", url=url, method=method)
+            self._told.offered.value += 1
             fetched = await self._fetch(method, target, keep) if online else _NETWORK_DOWN
             self._record_end(fetched)
+            self._told.fetched(fetched.status, fetched.total_ms, fetched.phase, fetched.error, journey)
         finally:
             JOURNEY.reset(token)
         return fetched._asdict()
@@ -196,7 +203,8 @@ class Laptop(Element):
 
         A stage is `{"duration_s", "rate", "rate_at_end"?}` (requests a second); options are `arrivals` (poisson or
         uniform), `max_connections`, `max_inflight`, `timeout_s`, `seed`,
-        `warm_up_s` (of the stages' time; nothing is counted of it)."""
+        `warm_up_s` (of the stages' time; nothing is counted of it), `trace_every` (one of so many requests is a journey
+        that everybody records; 0: none) and `trace_ids` (what the journeys' ids are drawn from)."""
         self._check_idle()
         try:
             plan = plan_of(stages, options)
@@ -228,6 +236,10 @@ class Laptop(Element):
             raise CallFailed("there has been no load yet")
         self._load.stop()
         return self._load.status()
+
+    def _count_connections(self) -> None:
+        """Of the load; those of the browser are gone as soon as they have been used."""
+        self._told.tell_connections({} if self._load is None else self._load.connections())
 
     # ---- looking in ----------------------------------------------------------------------------------------
 

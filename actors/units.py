@@ -55,6 +55,21 @@ def parse_share(value: Any) -> float:
     raise ValueError(f"{value!r} is not a share; write it like 1%")
 
 
+def duration_text(value: int) -> str:
+    """Nanoseconds as people write them: `80ms`, `90s`; exact."""
+    return _largest(value, {unit: _TIME[unit] for unit in ("s", "ms", "us", "ns")})
+
+
+def rate_text(value: int) -> str:
+    """Bits per second as people write them: `2mbit`; exact."""
+    return _largest(value, _RATE)
+
+
+def _largest(value: int, units: dict[str, int]) -> str:
+    unit = max((unit for unit in units if value % units[unit] == 0), key=units.__getitem__)
+    return f"{value // units[unit]}{unit}"
+
+
 def _text_schema(example: str) -> WithJsonSchema:
     return WithJsonSchema({"type": ["string", "integer"], "examples": [example]})
 

@@ -1,13 +1,19 @@
-"""Writes `docs/config.md` from the models that read world files: `make docs`. A test says when it is stale."""
+"""Writes `docs/config.md` from the models that read world files, and the JSON Schemas of a run's `summary.json` and of
+scenario files: `make docs`. Tests say when they are stale.
+"""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from orchestrator.config.schema import world_schema
+from orchestrator.config.schema import scenario_schema, world_schema
+from orchestrator.reports.schema import summary_schema
 
 TARGET = Path(__file__).parent / "config.md"
+SUMMARY_TARGET = Path(__file__).parent / "summary.schema.json"
+SCENARIO_TARGET = Path(__file__).parent / "scenario.schema.json"
 
 _HEAD = """\
 # World files
@@ -52,6 +58,16 @@ def config_page() -> str:
     for kind in definitions["element"]["properties"]["kind"]["enum"]:
         parts += [f"### `{kind}`", definitions[kind]["description"], _table(definitions[kind], definitions)]
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def summary_text() -> str:
+    """The JSON Schema of `summary.json`."""
+    return json.dumps(summary_schema(), indent=1) + "\n"
+
+
+def scenario_text() -> str:
+    """What belongs into `docs/scenario.schema.json`."""
+    return json.dumps(scenario_schema(), indent=1) + "\n"
 
 
 def _table(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
@@ -160,3 +176,5 @@ def _cell(text: str) -> str:
 
 if __name__ == "__main__":
     TARGET.write_text(config_page(), encoding="utf-8")
+    SUMMARY_TARGET.write_text(summary_text(), encoding="utf-8")
+    SCENARIO_TARGET.write_text(scenario_text(), encoding="utf-8")

@@ -13,14 +13,20 @@ from orchestrator.commands import (
     capture,
     checks,
     cluster,
+    comparing,
     explaining,
+    faults,
     inspection,
     measure,
     nodes,
+    options,
     requests,
+    runs,
     scenarios,
     settings,
-    world,
+)
+from orchestrator.commands import (
+    world as worlds,
 )
 from orchestrator.commands.failure import INTERRUPTED, explain
 from orchestrator.commands.kubectl import Untouched, kubectl
@@ -67,6 +73,15 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def journey(
     no_color: Annotated[bool, typer.Option("--no-color", help="Plain text; so does NO_COLOR=1.")] = False,
+    world: Annotated[
+        str | None,
+        typer.Option(
+            "--world",
+            metavar="WHERE",
+            help="`compose`: ask the world that `docker compose up` has started; so does JOURNEY_WORLD=compose.",
+            show_default=False,
+        ),
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
@@ -81,12 +96,14 @@ def journey(
     """
     if no_color:
         os.environ["NO_COLOR"] = "1"
+    if world is not None:
+        os.environ[options.WORLD] = world
 
 
 for verb in (
-    world.up,
-    world.down,
-    world.ps,
+    worlds.up,
+    worlds.down,
+    worlds.ps,
     requests.trace,
     requests.load,
     inspection.inspect,
@@ -97,6 +114,8 @@ for verb in (
     nodes.uncordon,
     capture.capture,
     scenarios.run,
+    comparing.compare,
+    runs.report,
     measure.simulate,
     measure.bench,
     checks.validate,
@@ -106,7 +125,9 @@ for verb in (
     app.command()(verb)
 app.command("set")(settings.set_)
 app.add_typer(cluster.rollout, name="rollout")
+app.add_typer(faults.fault, name="fault")
 app.add_typer(explaining.explain, name="explain")
+app.add_typer(runs.runs, name="runs")
 app.command(cls=Untouched, add_help_option=False, options_metavar="ANYTHING...")(kubectl)
 app.command(cls=Untouched, add_help_option=False, options_metavar="ANYTHING...")(aws.aws)
 

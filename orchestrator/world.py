@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -19,25 +18,25 @@ from orchestrator.control.launching import Launcher
 from orchestrator.control.registry import Registry
 from orchestrator.control.supervision import Supervisor
 from orchestrator.control.taps import Frame, Taps
-from orchestrator.directory import WorldFailed, inbox, new_directory
+from orchestrator.directory import WorldFailed, new_directory
+from orchestrator.hosts.host import ElementHost
 from orchestrator.hosts.local import HostFailed, LocalHost, allow_many_files
 from orchestrator.journal.store import JournalStore
 from orchestrator.metrics.ledger import Ledger
+from orchestrator.metrics.world_metrics import WorldMetrics
 from orchestrator.settling import settle, who_settles
 
 log = logging.getLogger("orchestrator")
-
-START_S = 30.0
 
 
 class World:
     """Brings a world up, watches over it and takes it down. Lives in the running event loop."""
 
     def __init__(
-        self, config: WorldConfig, host: LocalHost | None = None, *, seed: int | None = None
+        self, config: WorldConfig, host: ElementHost | None = None, *, seed: int | None = None
     ) -> None:
         """`host` may have been launched already; its directory becomes the world's."""
-        self._host = host or LocalHost(new_directory())
+        self._host: ElementHost = host or LocalHost(new_directory())
         self.config = config
         self.seed = config.seed if seed is None else seed
         self.directory = self._host.directory
@@ -52,11 +51,12 @@ class World:
         self._zmq: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         allow_many_files()
         self._host.on_loss = self._lost_host
-        self._registry = Registry(self._zmq, f"ipc://{self.directory}/control.sock")
+        self._registry = Registry(self._zmq, self._host.control, self._host.keys)
         self._registry.on_records = self.journal.extend
         self._registry.on_address = self.addresses.__setitem__
-        self._registry.on_metrics = self.metrics.add
+        self.numbers = WorldMetrics(config, self._registry, self.metrics, self.directory)
         self._supervisor = Supervisor(self._host, self._registry, self.journal.extend)
+        self._host.attach(self._registry)
         self._taps = Taps(self._registry)
         self._end: asyncio.Task[None] | None = None
 
@@ -72,7 +72,7 @@ class World:
     async def start(self) -> None:
         """Start every element and wait until all are up. Raises `WorldFailed`, and leaves nothing behind then."""
         try:
-            async with asyncio.timeout(START_S):
+            async with asyncio.timeout(self._host.start_s):
                 await self._start()
         except (CallFailed, HostFailed, OSError, zmq.ZMQError, TimeoutError) as error:
             members = self._registry.members.values()
@@ -81,7 +81,7 @@ class World:
             )
             logs = self._last_words()
             await self.stop()
-            what = str(error) or f"not up within {START_S:g} s: {waiting}"
+            what = str(error) or f"not up within {self._host.start_s:g} s: {waiting}"
             raise WorldFailed(f"the world did not start: {what}{logs}") from error
         except BaseException:
             await self.stop()
@@ -96,6 +96,8 @@ class World:
             "directory": str(self.directory),
             "unix_offset_ns": time.time_ns() - time.monotonic_ns(),
         }
+        if self._host.doors:
+            common["doors"] = self._host.doors
         Launcher(self._registry, self._supervisor, common)
         for name, element in self.config.elements.items():
             welcome = {
@@ -103,7 +105,7 @@ class World:
                 "name": name,
                 "kind": element.kind,
                 "config": element.raw,
-                "bind": self._endpoint(name),
+                "bind": self._host.inbox(name),
                 "links": self._links_of(name),
             }
             self._registry.expect(name, element.kind, welcome)
@@ -122,9 +124,6 @@ class World:
         kinds = {element.kind for element in self.config.elements.values()}
         return sorted(kinds.union(*(load_kind(kind)[1].launches for kind in kinds)))
 
-    def _endpoint(self, element: str) -> str:
-        return inbox(self.directory, element)
-
     def _links_of(self, element: str) -> list[dict[str, Any]]:
         links = []
         for name, link in self.config.links.items():
@@ -137,7 +136,7 @@ class World:
                             "link": name,
                             "config": link.model_dump(),
                             "peer": list(peer),
-                            "endpoint": self._endpoint(peer[0]),
+                            "endpoint": "" if self._host.keys else self._host.inbox(peer[0]),
                         }
                     )
         return links
@@ -148,12 +147,19 @@ class World:
             return
         self._stopping = True
         self._supervisor.stop()
+        await self.numbers.stop()
         await self._host.close()
         self._registry.close()
         self._zmq.term()
         self.journal.close()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        self._host.abandon()
         self.ended.set()
+
+    async def export(self, address: str | None = None) -> None:
+        """Serve metrics to Prometheus at `HOST:PORT`; None is 127.0.0.1:9464, or the next free port with a warning.
+
+        The address is published as `metrics`. Raises `PortTaken`."""
+        self.addresses["metrics"] = await self.numbers.export(address)
 
     async def wait(self) -> None:
         """Until the world has ended."""
@@ -180,6 +186,10 @@ class World:
         """Ask an element. Raises `CallFailed`."""
         return await self._registry.call(element, verb, arguments)
 
+    def pod_of(self, element: str) -> str:
+        """The `namespace/name` of the pod that an element is. Raises `CallFailed` or KeyError if it is none."""
+        return str(self._registry.member(element).welcome["config"]["pod"])
+
     async def until_up(self, element: str) -> None:
         """Wait until this element is up, again if need be. Raises `CallFailed` for an unknown one."""
         member = self._registry.member(element)
@@ -191,6 +201,33 @@ class World:
         """Send an element's process a signal; returns its process id. Raises `CallFailed` if there is none."""
         return self._supervisor.kill(element, number)
 
+    def hold(self, element: str) -> None:
+        """End an element's process with SIGKILL, and start it again only when it is released. Raises `CallFailed`."""
+        member = self._registry.member(element)
+        if member.parent is not None:
+            raise CallFailed(
+                f"{element} was launched by {member.parent}, which starts another one when it likes"
+            )
+        member.held = True
+        if member.state != "down":
+            self._supervisor.kill(element, signal.SIGKILL)
+
+    def release(self, element: str) -> None:
+        """Start an element again that is held down."""
+        self._supervisor.release(element)
+
+    def link_ends(self) -> dict[str, list[str]]:
+        """The elements at the ends of each link."""
+        return self._registry.link_ends()
+
+    def note_fault(self, element: str, link: str, fault: str, fields: dict[str, Any] | None) -> None:
+        """Have an element begin with a fault of a link when it is started again, or no longer (None)."""
+        faults = self._registry.member(element).welcome.setdefault("faults", {})
+        if fields is None:
+            faults.pop(fault, None)
+        else:
+            faults[fault] = [link, fields]
+
     def ps(self) -> dict[str, Any]:
         """Every element with its process and state, the addresses that the world listens on, and its directory."""
         return {
@@ -199,7 +236,7 @@ class World:
                 {
                     "name": member.name,
                     "kind": member.kind,
-                    "pid": member.pid,
+                    **self._host.told(member.pid),
                     "state": member.shown_state,
                     "restarts": member.restarts,
                 }

@@ -4,15 +4,18 @@ A frame waits behind those before it (`queue`), takes its length over `rate` to 
 and up to `jitter` more or less; `loss` is the chance that it never arrives. Each direction of a link has its own.
 On a link with a rate frames leave one by one and none overtakes another, as with Linux's netem (and as on Wi-Fi, which
 delivers in order); without one, jitter reorders them.
-They may be changed while traffic flows. A `plain` link has nothing but a delay, which a port can add by itself.
+They may be changed while traffic flows: `suffer` makes a link worse than its config for a while, and well again. A
+`plain` link has nothing but a delay, which a port can add by itself.
 """
 
 from collections import deque
+from collections.abc import Iterable
 from random import Random
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from actors.element import DURATIONS_S, Histogram
 from actors.units import SECOND, Duration, Rate, Share
 
 
@@ -32,6 +35,24 @@ class LinkConfig(BaseModel):
     mtu: int = Field(default=1500, ge=68, le=65_535, description="largest IP packet in bytes")
 
 
+class LinkFault(BaseModel):
+    """What makes a link worse than it is, in each of its directions. Several at once add up."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    delay: Duration = Field(default=0, description="propagation delay on top of the link's own, each way")
+    jitter: Duration = Field(default=0, description="variation on top of the link's own")
+    loss: Share = Field(
+        default=0.0, description="share of frames that never arrive, of those that did before"
+    )
+    bandwidth: Rate | None = Field(default=None, description="no more than this, whatever the link has")
+    cut: bool = Field(default=False, description="nothing arrives; the carrier stays, so that nobody is told")
+
+    def is_any(self) -> bool:
+        """Whether it makes a difference."""
+        return bool(self.delay or self.jitter or self.loss or self.bandwidth or self.cut)
+
+
 class Lost(Exception):
     """The frame does not arrive; the argument says why: `loss`, `queue_full` or `cut`."""
 
@@ -41,6 +62,7 @@ class Impairments:
 
     __slots__ = (
         "_busy_until_ns",
+        "_config",
         "_dice",
         "_last_arrival_ns",
         "_leaving_ns",
@@ -51,6 +73,7 @@ class Impairments:
         "plain",
         "queue",
         "rate",
+        "waits",
     )
 
     def __init__(self, config: LinkConfig, dice: Random) -> None:
@@ -61,9 +84,12 @@ class Impairments:
         self.queue = config.queue
         self.cut = False
         self.plain = False
+        self._config = config
         self._dice = dice
         self._busy_until_ns = self._last_arrival_ns = 0
         self._leaving_ns: deque[int] = deque()
+        self.waits = Histogram(DURATIONS_S)
+        """How long frames have waited for those before them, in seconds; those that did not wait are not among them."""
         self.change()
 
     def change(self, **fields: Any) -> None:
@@ -71,6 +97,27 @@ class Impairments:
         for name, value in fields.items():
             setattr(self, name, value)
         self.plain = not (self.cut or self.loss or self.jitter_ns) and self.rate is None
+
+    def suffer(self, faults: Iterable[LinkFault]) -> None:
+        """Be as the config says, made worse by these; by none: well again."""
+        config = self._config
+        delay_ns, jitter_ns, arrives, rate, cut = (
+            config.delay,
+            config.jitter,
+            1 - config.loss,
+            config.rate,
+            False,
+        )
+        for fault in faults:
+            delay_ns += fault.delay
+            jitter_ns += fault.jitter
+            arrives *= 1 - fault.loss
+            cut = cut or fault.cut
+            if fault.bandwidth is not None:
+                rate = fault.bandwidth if rate is None else min(rate, fault.bandwidth)
+        self.change(
+            delay_ns=delay_ns, jitter_ns=min(jitter_ns, delay_ns), loss=1 - arrives, rate=rate, cut=cut
+        )
 
     def arrival_ns(self, depart_ns: int, octets: int) -> int:
         """When the last bit of a frame sent now arrives; raises `Lost`."""
@@ -91,6 +138,13 @@ class Impairments:
         """How long a frame that wants to leave now waits for those before it."""
         return max(0, self._busy_until_ns - depart_ns)
 
+    def waiting(self, now_ns: int) -> int:
+        """How many frames are in the queue now, the one that is being sent among them."""
+        leaving = self._leaving_ns
+        while leaving and leaving[0] <= now_ns:
+            leaving.popleft()
+        return len(leaving)
+
     def _serialise(self, depart_ns: int, octets: int, rate: int) -> int:
         leaving = self._leaving_ns
         start_ns = self._busy_until_ns
@@ -102,6 +156,7 @@ class Impairments:
                 leaving.popleft()
             if len(leaving) >= self.queue:
                 raise Lost("queue_full")
+            self.waits.observe((start_ns - depart_ns) / SECOND)
         self._busy_until_ns = end_ns = start_ns + octets * 8 * SECOND // rate
         leaving.append(end_ns)
         return end_ns

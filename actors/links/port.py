@@ -44,7 +44,7 @@ class LinkPort:
 
     __slots__ = (
         "_longest", "_now_ns", "_special", "_tap", "_up", "_way", "_witness", "drops", "element",
-        "impairments", "link", "mtu", "name", "octets", "packets", "peer", "peer_port",
+        "impairments", "link", "mtu", "name", "octets", "packets", "peer", "peer_port", "spent_ns",
     )  # fmt: skip
 
     def __init__(
@@ -64,7 +64,7 @@ class LinkPort:
         self._up = True
         self._tap: Tap | None = None
         self._special = False
-        self.packets = self.octets = 0
+        self.packets = self.octets = self.spent_ns = 0
         self.drops: dict[str, int] = {}
         self._witness = witness
         self._now_ns = witness.now_ns
@@ -93,7 +93,10 @@ class LinkPort:
 
     def send(self, frame: bytes, after_ns: int = 0) -> None:
         """Put a frame on the wire `after_ns` from now (the model time that the element spends on it)."""
-        depart_ns = (self._witness.frame_ns or self._now_ns()) + after_ns
+        depart_ns = self._witness.frame_ns or self._now_ns()
+        if after_ns:
+            depart_ns += after_ns
+            self.spent_ns += after_ns
         octets = len(frame)
         if self._special or octets > self._longest or JOURNEY.get() is not None:
             self._send_watched(depart_ns, frame)

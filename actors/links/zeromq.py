@@ -12,6 +12,7 @@ that is gone, or that does not keep up, are dropped and counted; and it finds it
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import zmq
@@ -43,10 +44,18 @@ class DrainedSocket:
     """A ZeroMQ socket whose messages are handed to a function from the running event loop."""
 
     def __init__(
-        self, socket: "zmq.Socket[bytes]", on_message: Callable[[Any], None], *, multipart: bool = False
+        self,
+        socket: "zmq.Socket[bytes]",
+        on_message: Callable[[Any], None],
+        *,
+        multipart: bool = False,
+        frames: bool = False,
     ) -> None:
+        """`multipart` hands over lists; of `zmq.Frame`s, which know who sent them, with `frames`."""
         self.socket = socket
         self._receive: Callable[[int], Any] = socket.recv_multipart if multipart else socket.recv
+        if frames:
+            self._receive = partial(socket.recv_multipart, copy=False)
         self._on_message = on_message
         self.after_drain: Callable[[], None] = lambda: None
         self._loop = asyncio.get_running_loop()
@@ -86,10 +95,11 @@ class DrainedSocket:
 class Neighbour:
     """What waits to be sent to one other element, and the socket that it leaves by."""
 
-    __slots__ = ("lost", "socket", "waiting")
+    __slots__ = ("endpoint", "lost", "socket", "waiting")
 
     def __init__(self, socket: "zmq.Socket[bytes]") -> None:
         self.socket = socket
+        self.endpoint = ""
         self.waiting: list[bytes] = []
         self.lost = 0
 
@@ -105,22 +115,41 @@ class Neighbour:
 class ZeroMQCarrier:
     """Carries the frames of one element's ports to its neighbours."""
 
-    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        context: "zmq.Context[zmq.Socket[bytes]]",
+        loop: asyncio.AbstractEventLoop,
+        secure: Callable[["zmq.Socket[bytes]", str], None] | None = None,
+    ) -> None:
+        """`secure` prepares a socket for the endpoint that it is about to connect to."""
         self._context, self._loop = context, loop
+        self._secure = secure
         self._neighbours: dict[str, Neighbour] = {}
         self._pending: list[Neighbour] = []
         self._scheduled = False
         self.draining = False
 
     def connect(self, element: str, endpoint: str) -> None:
-        """Open the way to a neighbour."""
-        if element in self._neighbours:
+        """Open the way to a neighbour; to another place if it has moved. Where it is may be unknown yet (""): what is
+        sent until then is lost, as on a cable that is not plugged in."""
+        neighbour = self._neighbours.get(element)
+        if neighbour is None:
+            neighbour = self._neighbours[element] = Neighbour(self._socket())
+        if not endpoint or endpoint == neighbour.endpoint:
             return
+        if neighbour.endpoint:
+            neighbour.socket.close(linger=0)
+            neighbour.socket = self._socket()
+        if self._secure is not None:
+            self._secure(neighbour.socket, endpoint)
+        neighbour.socket.connect(endpoint)
+        neighbour.endpoint = endpoint
+
+    def _socket(self) -> "zmq.Socket[bytes]":
         socket = self._context.socket(zmq.PUSH)
         socket.set(zmq.IMMEDIATE, 1)
         socket.set(zmq.RECONNECT_IVL, 10)
-        socket.connect(endpoint)
-        self._neighbours[element] = Neighbour(socket)
+        return socket
 
     def disconnect(self, element: str) -> None:
         """Close the way to a neighbour that will not come back; what waits for it is lost."""

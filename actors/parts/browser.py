@@ -14,12 +14,15 @@ from aiohttp import BaseConnector, ClientError, ClientResponse, ClientSession, C
 from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
-from actors.element import Context
+from actors.element import JOURNEY, Context
 from actors.parts.names import BrowserDns, addresses
 from actors.stack import Stack
+from actors.units import SECOND
 from actors.wire.malformed import Malformed
 
 PHASES = ("dns", "tcp", "tls", "first_byte", "download")
+SHOWN_PHASES = ("dns", "tcp_connect", "tls", "first_byte", "download")
+"""The phases as metrics call them."""
 
 CONNECT_TIMEOUT_S = 10.0
 """For one address, before the next one of the name is tried."""
@@ -39,12 +42,12 @@ class Stopwatch:
         self._now_ns = context.now_ns
         self._since_ns = self._now_ns()
         self.phase = PHASES[0]
-        self._spent_ns = dict.fromkeys(PHASES, 0)
+        self.spent_ns = dict.fromkeys(PHASES, 0)
 
     def enter(self, phase: str) -> None:
         """The current phase is over, this one begins."""
         now_ns = self._now_ns()
-        self._spent_ns[self.phase] += now_ns - self._since_ns
+        self.spent_ns[self.phase] += now_ns - self._since_ns
         self._since_ns = now_ns
         self.phase = phase
 
@@ -53,11 +56,11 @@ class Stopwatch:
 
     @property
     def phases_ms(self) -> dict[str, float]:
-        return {phase: spent_ns / 1e6 for phase, spent_ns in self._spent_ns.items()}
+        return {phase: spent_ns / 1e6 for phase, spent_ns in self.spent_ns.items()}
 
     @property
     def total_ms(self) -> float:
-        return sum(self._spent_ns.values()) / 1e6
+        return sum(self.spent_ns.values()) / 1e6
 
 
 _STOPWATCH: ContextVar[Stopwatch] = ContextVar("stopwatch")
@@ -84,6 +87,10 @@ class Browser:
         self.context = context
         self.stack = stack
         self._kept: ClientSession | None = None
+        self._phases = {
+            phase: context.metrics.histogram("journey_client_phase_duration_seconds", phase=shown)
+            for phase, shown in zip(PHASES, SHOWN_PHASES, strict=True)
+        }
 
     @cached_property
     def tls(self) -> ssl.SSLContext:
@@ -112,15 +119,24 @@ class Browser:
                 stopwatch.enter("download")
                 body = await response.read()
             stopwatch.stop()
+            self._observe(stopwatch)
             return _fetched(response, body, stopwatch)
         except (ClientError, OSError, Malformed) as error:
             stopwatch.stop()
+            self._observe(stopwatch)
             phases, total_ms = stopwatch.phases_ms, stopwatch.total_ms
             return Fetched(0, {}, 0, total_ms, phases, _describe(error), stopwatch.phase)
         finally:
             _STOPWATCH.reset(token)
             if not keep:
                 await session.close()
+
+    def _observe(self, stopwatch: Stopwatch) -> None:
+        """Tell how long the phases took that there were: a connection that was kept has only the last two."""
+        journey = JOURNEY.get()
+        for phase, spent_ns in stopwatch.spent_ns.items():
+            if spent_ns:
+                self._phases[phase].observe(spent_ns / SECOND, journey)
 
     async def close(self) -> None:
         """Close the connections that were kept."""

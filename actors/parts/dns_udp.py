@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 from actors.element import Context
+from actors.parts.dns_metrics import Answers
 from actors.protocols.dns.answer import Answer, Resolve
 from actors.protocols.dns.cache import rotated
 from actors.protocols.dns.story import question
@@ -80,11 +81,11 @@ class DnsService(asyncio.DatagramProtocol):
 
     def __init__(self, context: Context, role: str, respond: Respond) -> None:
         self._context = context
-        self._role = role
         self._respond = respond
         self._in_hand = 0
         self._junk = context.metrics.counter("journey_dns_malformed_messages_total", resolver=role)
         self._overflow = context.metrics.counter("journey_dns_dropped_queries_total", resolver=role)
+        self._answers = Answers(context, role)
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -104,14 +105,12 @@ class DnsService(asyncio.DatagramProtocol):
         self._context.spawn(self._answer(query, addr), "dns query")
 
     async def _answer(self, query: dns.Message, addr: tuple[str, int]) -> None:
+        began_ns = self._context.now_ns()
         try:
             response = await self._respond(query, ip_bytes(addr[0]))
         finally:
             self._in_hand -= 1
-        rcode = response.rcode().name
-        self._context.metrics.counter(
-            "journey_dns_queries_total", resolver=self._role, rcode=rcode
-        ).value += 1
+        self._answers.count(response.rcode().name, began_ns)
         assert self._transport is not None
         self._transport.sendto(dns.encode(response), addr)
 

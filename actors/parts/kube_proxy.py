@@ -20,23 +20,38 @@ class KubeProxy:
         self, context: Context, client: KubeClient, node: str, write: Callable[[ServiceTable], None]
     ) -> None:
         self._context, self._node, self._write = context, node, write
-        self._services = Informer(context, client, "Service", self._changed)
-        self._slices = Informer(context, client, "EndpointSlice", self._changed)
+        self._services = Informer(context, client, "Service", self._services_changed)
+        self._slices = Informer(context, client, "EndpointSlice", self._endpoints_changed)
         self._table = ServiceTable()
         self._written_ns = -MIN_SYNC_NS
         self._waits = False
+        self._endpoints_since_ns: int | None = None
+        metrics = context.metrics
+        self._took = (
+            metrics.histogram("journey_kube_endpoint_propagation_seconds", consumer="kube_proxy"),
+            metrics.histogram("kubeproxy_network_programming_duration_seconds"),
+        )
 
     def start(self) -> None:
         self._services.start()
         self._slices.start()
 
-    def _changed(self, before: Object | None, now: Object | None) -> None:
+    def _services_changed(self, before: Object | None, now: Object | None) -> None:
+        self._changed(before, now)
+
+    def _endpoints_changed(self, before: Object | None, now: Object | None) -> None:
+        if self._changed(before, now) and self._endpoints_since_ns is None:
+            self._endpoints_since_ns = self._context.now_ns()
+
+    def _changed(self, before: Object | None, now: Object | None) -> bool:
+        """Whether there is something new to write."""
         if before is not None and now is not None and _content(before) == _content(now):
-            return
+            return False
         if not self._waits:
             self._waits = True
             when_ns = max(self._written_ns + MIN_SYNC_NS, self._context.now_ns())
             self._context.call_at(when_ns, self._sync)
+        return True
 
     def _sync(self) -> None:
         self._waits = False
@@ -48,6 +63,10 @@ class KubeProxy:
         table = proxied(self._services.all(), self._slices.all(), self._node)
         self._table = table.take_over(self._table)
         self._write(self._table)
+        since_ns, self._endpoints_since_ns = self._endpoints_since_ns, None
+        if since_ns is not None:
+            for histogram in self._took:
+                histogram.observe((self._context.now_ns() - since_ns) / SECOND)
 
 
 def _content(value: Object) -> tuple[object, ...]:

@@ -8,10 +8,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from pydantic import ValidationError
+
 from actors.element import JOURNEY, CallFailed, Context, Element, TimerHandle
-from actors.links.impairments import Impairments, LinkConfig
+from actors.links.impairments import Impairments, LinkConfig, LinkFault
 from actors.links.port import Carrier, LinkPort
 from actors.runtime.metrics import MetricStore
+from actors.runtime.port_metrics import PortMetrics
 from actors.wire.summary import summary
 
 log = logging.getLogger("actors")
@@ -38,8 +41,10 @@ class Host(Context):
         self.element: Element | None = None
         self.ready = False
         self._seed = seed
+        self._faults: dict[str, dict[str, LinkFault]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._errors = self.metrics.counter("journey_runtime_element_errors_total")
+        self._port_metrics = PortMetrics(self.metrics)
         self.metrics.on_collect(self._collect_ports)
 
     # ---- what the two kinds of host do differently --------------------------------------------------------
@@ -66,6 +71,26 @@ class Host(Context):
             self.name, port, link, peer, config.mtu, impairments, self.carrier, self
         )  # fmt: skip
         return self.ports[port]
+
+    def suffer(self, link: str, fault: str, fields: dict[str, Any] | None) -> None:
+        """Make a link worse (`fields` as `LinkFault` has them), or end that fault (None). Raises `CallFailed`.
+
+        What is sent from here is affected; the element at the other end is told the same."""
+        ports = [port for port in self.ports.values() if port.link == link]
+        if not ports:
+            raise CallFailed(f"{self.name} has no link {link!r}")
+        faults = self._faults.setdefault(link, {})
+        if fields is None:
+            faults.pop(fault, None)
+        else:
+            try:
+                faults[fault] = LinkFault.model_validate(fields)
+            except ValidationError as error:
+                raise CallFailed(
+                    f"{self.name}: {link}: {error.errors(include_url=False)[0]['msg']}"
+                ) from None
+        for port in ports:
+            port.impairments.suffer(faults.values())
 
     def make(self, make: Callable[["Host"], Element]) -> None:
         """Make the element. From now on it takes frames."""
@@ -107,7 +132,9 @@ class Host(Context):
             self.trouble(f"on_frame({port!r}, {len(frame)} bytes)", error)
 
     async def answer(self, verb: str, arguments: dict[str, Any]) -> Any:
-        """Carry out a management call; `inspect` and `metrics` are every element's. Raises `CallFailed`."""
+        """Carry out a management call; `inspect`, `metrics`, `link_fault` are every element's. Raises `CallFailed`."""
+        if verb == "link_fault":
+            return self.suffer(**arguments)
         if not self.ready or self.element is None:
             raise CallFailed(f"{self.name} is not up yet")
         if verb == "inspect":
@@ -172,14 +199,4 @@ class Host(Context):
         self.record("link.drop", link=port.link, reason=reason, packet=summary(frame))
 
     def _collect_ports(self) -> None:
-        counter = self.metrics.counter
-        for port in self.ports.values():
-            direction = f"{port.element}>{port.peer}"
-            counter(
-                "journey_link_transmit_packets_total", link=port.link, direction=direction
-            ).value = port.packets
-            counter(
-                "journey_link_transmit_bytes_total", link=port.link, direction=direction
-            ).value = port.octets
-            for reason, drops in port.drops.items():
-                counter("journey_link_dropped_packets_total", link=port.link, reason=reason).value = drops
+        self._port_metrics.collect(self.ports.values(), self.now_ns())

@@ -3,13 +3,14 @@
     element                          orchestrator
     hello(name, pid)            ->
                                 <-   welcome(kind, config, seed, links, endpoints, directory, ...)
-    bound                       ->                                        (its inbox is open)
-                                <-   start                                (all inboxes are open)
+    bound(endpoint)             ->                                        (its inbox is open)
+                                <-   start(endpoints)                     (all inboxes are open; where, if over tcp)
     listening                   ->                                        (the element takes frames)
                                 <-   carrier(port, up) for each neighbour that listens, and to each neighbour
     ready | failed(why)         ->
     call launch, signal         ->                    (with no element named: the orchestrator answers)
                                 <-   plug(port, link, ...) as its inbox opens, exited(name, status)
+                                <-   moved(peer, endpoint)                (a neighbour's inbox is elsewhere now)
     address(name, url)          ->                    (it serves real programs there)
     beat(metrics) each second, records, frames, call, result  <->  call, result, carrier, tap, flush, stop
 
@@ -31,11 +32,12 @@ import msgpack
 import zmq
 
 from actors.element import CallFailed, load_kind
+from actors.links.curve import Keys, keys_for
 from actors.links.impairments import LinkConfig
 from actors.links.port import LinkPort
 from actors.links.zeromq import DrainedSocket, log_junk
 from actors.runtime.open_calls import OpenCalls
-from actors.runtime.process import ProcessHost
+from actors.runtime.process import Doors, ProcessHost
 
 log = logging.getLogger("actors")
 
@@ -60,7 +62,7 @@ HELLO_S = 0.5
 def unpacked(data: bytes) -> list[Any]:
     """The messages in one ZeroMQ message; what is none is one message that nobody understands."""
     try:
-        messages = msgpack.unpackb(data)
+        messages = msgpack.unpackb(data, strict_map_key=False)  # exemplars are by the number of their bucket
     except Exception as error:
         return [error]
     return messages if isinstance(messages, list) and messages else [messages]
@@ -69,18 +71,22 @@ def unpacked(data: bytes) -> list[Any]:
 class Member:
     """This process's membership in a world: one element, and its line to the orchestrator."""
 
-    def __init__(self, name: str, control: str) -> None:
+    def __init__(self, name: str, control: str, keys: Keys | None = None) -> None:
+        """Raises `NoKeys` for a control address that needs some."""
         self.name = name
+        self._keys = keys_for(control, keys)
         self._loop = asyncio.get_running_loop()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._link_context = self._context
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.set(zmq.LINGER, 200)
+        if self._keys is not None:
+            self._keys.call(self._socket, self._keys.orchestrator)
         self._socket.connect(control)
         self._line = DrainedSocket(self._socket, self._on_message)
         self._host: ProcessHost | None = None
         self._welcome: asyncio.Future[dict[str, Any]] = self._loop.create_future()
-        self._started: asyncio.Future[None] = self._loop.create_future()
+        self._started: asyncio.Future[dict[str, str]] = self._loop.create_future()
         self._over = asyncio.Event()
         self._calls = OpenCalls()
         self._outbox: list[dict[str, Any]] = []
@@ -104,6 +110,8 @@ class Member:
             try:
                 host = self._settle_in(welcome)
                 await self._first_of(self._started)
+                for neighbour, endpoint in self._started.result().items() if self._started.done() else ():
+                    host.connect(neighbour, endpoint)
                 await host.meet(CONNECT_S)
                 config_class, element_class = load_kind(welcome["kind"])
                 config = config_class.model_validate(welcome["config"])
@@ -153,13 +161,16 @@ class Member:
             welcome["unix_offset_ns"],
             self._link_context,
             self,
+            Doors(self._keys, **welcome.get("doors", {})),
         )
-        host.bind(welcome["bind"])
+        bound = host.bind(welcome["bind"])
         for link in welcome["links"]:
             config = LinkConfig.model_construct(**link["config"])
             host.attach(link["port"], link["link"], config, tuple(link["peer"]), link["endpoint"])
+        for fault, (link, fields) in welcome.get("faults", {}).items():
+            host.suffer(link, fault, fields)
         self._host = host
-        self._send({"t": "bound"})
+        self._send({"t": "bound", "endpoint": bound})
         return host
 
     async def _leave(self, code: int) -> int:
@@ -178,7 +189,10 @@ class Member:
     async def _beat(self) -> None:
         while True:
             self._beat_now()
+            due_s = self._loop.time() + BEAT_S
             await asyncio.sleep(BEAT_S)
+            assert self._host is not None
+            self._host.note_loop_lag(self._loop.time() - due_s)
 
     def _beat_now(self) -> None:
         assert self._host is not None
@@ -256,7 +270,7 @@ class Member:
 
     def _on_start(self, message: dict[str, Any]) -> None:
         if not self._started.done():
-            self._started.set_result(None)
+            self._started.set_result(message.get("endpoints", {}))
 
     def _on_stop(self, message: dict[str, Any]) -> None:
         self._over.set()
@@ -299,6 +313,11 @@ class Member:
         port = host.attach(message["port"], message["link"], config, peer, message["endpoint"])
         self._set_tap(port)
 
+    def _on_moved(self, message: dict[str, Any]) -> None:
+        """A neighbour was started again, in a container that has another address."""
+        if self._host is not None:
+            self._host.connect(message["peer"], message["endpoint"])
+
     def _on_exited(self, message: dict[str, Any]) -> None:
         """An element that was launched from here has ended."""
         if self._host is not None:
@@ -325,12 +344,12 @@ class Member:
             self._taps = []
 
 
-def run_element(name: str, control: str) -> int:
+def run_element(name: str, control: str, keys: Keys | None = None) -> int:
     """Be the element of this name in the world behind the control address, until told to stop."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     with asyncio.Runner() as runner:
-        return runner.run(_member(name, control))
+        return runner.run(_member(name, control, keys))
 
 
-async def _member(name: str, control: str) -> int:
-    return await Member(name, control).run()
+async def _member(name: str, control: str, keys: Keys | None) -> int:
+    return await Member(name, control, keys).run()

@@ -1,4 +1,6 @@
-"""The doors that an element opens to real programs: management interfaces, on this machine's loopback address only."""
+"""The doors that an element opens to real programs: management interfaces, on this machine's loopback address only.
+
+In a container they are open on its own network, and the engine publishes them on the machine's loopback address."""
 
 import ssl
 from pathlib import Path
@@ -12,8 +14,9 @@ LOOPBACK = "127.0.0.1"
 class ManagementListeners:
     """What one element serves over HTTP or HTTPS, in real time."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, address: str = LOOPBACK) -> None:
+        """`address` is where to listen; in a container every address, of which this machine sees its loopback one."""
+        self._directory, self._address = directory, address
         self._runners: list[web.AppRunner] = []
 
     async def listen(self, app: Any, certificate: str | None, port: int) -> str:
@@ -21,15 +24,14 @@ class ManagementListeners:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
         context = None if certificate is None else self._tls(certificate)
-        site = web.TCPSite(runner, LOOPBACK, port, ssl_context=context, reuse_address=True)
+        site = web.TCPSite(runner, self._address, port, ssl_context=context, reuse_address=True)
         try:
             await site.start()
         except OSError:
             await runner.cleanup()
             raise
         self._runners.append(runner)
-        host, bound = runner.addresses[0][:2]
-        return f"{host}:{bound}"
+        return f"{LOOPBACK}:{runner.addresses[0][1]}"
 
     def _tls(self, certificate: str) -> ssl.SSLContext:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

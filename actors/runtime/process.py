@@ -13,16 +13,19 @@ import heapq
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import zmq
 
-from actors.element import JOURNEY, TimerHandle
+from actors.element import JOURNEY, QUEUEING_S, TimerHandle
+from actors.links.curve import Gatekeeper, Keys, keys_for
 from actors.links.port import LinkPort
 from actors.links.zeromq import DrainedSocket, ZeroMQCarrier
+from actors.runtime.costs import Costs
 from actors.runtime.host import Host
-from actors.runtime.management import ManagementListeners
+from actors.runtime.management import LOOPBACK, ManagementListeners
 from actors.units import MILLISECOND, SECOND
 from actors.wire.envelope import decode_batch
 from actors.wire.malformed import Malformed
@@ -38,6 +41,19 @@ SLACK_NS = MILLISECOND
 
 FARTHEST_NS = 3600 * SECOND
 """No link is so long that a frame is due later than this; such an envelope is junk."""
+
+
+@dataclass(frozen=True)
+class Doors:
+    """What this process opens beside its inbox, and with which keys."""
+
+    keys: Keys | None = None
+    """For links over tcp."""
+    address: str = LOOPBACK
+    """Where real programs are served; in a container, whose network is its own, on every address."""
+    ports: dict[str, int] = field(default_factory=dict)
+    """Ports for what is served under a name, unless the element's config says one."""
+
 
 Held = tuple[int, int, str, str | None, bytes]
 
@@ -69,10 +85,13 @@ class ProcessHost(Host):
         unix_offset_ns: int,
         zmq_context: "zmq.Context[zmq.Socket[bytes]]",
         management: Management,
+        doors: Doors = Doors(),
     ) -> None:
         super().__init__(name, seed, directory)
         self._loop = asyncio.get_running_loop()
-        self._carrier = ZeroMQCarrier(zmq_context, self._loop)
+        self._doors = doors
+        self._gate: Gatekeeper | None = None
+        self._carrier = ZeroMQCarrier(zmq_context, self._loop, self._secure)
         self._zmq_context = zmq_context
         self._management = management
         self._listeners: ManagementListeners | None = None
@@ -88,7 +107,12 @@ class ProcessHost(Host):
         self.malformed = 0
         self.frames = self.batches = 0
         self.worst_lag_ns = 0
+        histogram = self.metrics.histogram
+        self._dispatch_lag = histogram("journey_runtime_dispatch_lag_seconds", buckets=QUEUEING_S)
+        self._loop_lag = histogram("journey_runtime_loop_lag_seconds", buckets=QUEUEING_S)
+        self._mailbox_wait = histogram("journey_runtime_mailbox_wait_seconds", buckets=QUEUEING_S)
         self.metrics.on_collect(self._collect)
+        Costs(self.metrics)
 
     @property
     def carrier(self) -> ZeroMQCarrier:
@@ -107,6 +131,8 @@ class ProcessHost(Host):
         return self._loop.call_at((when_ns - SLACK_NS // 2) / 1e9, self._ring, when_ns, callback, args)
 
     def _ring(self, when_ns: int, callback: Callable[..., None], args: tuple[Any, ...]) -> None:
+        lag_ns = time.monotonic_ns() - when_ns
+        self._loop_lag.observe(lag_ns / 1e9 if lag_ns > 0 else 0.0)
         self.frame_ns = when_ns
         try:
             callback(*args)
@@ -119,11 +145,23 @@ class ProcessHost(Host):
 
     # ---- frames ---------------------------------------------------------------------------------------------
 
-    def bind(self, endpoint: str) -> None:
-        """Open the socket that neighbours send to. Nothing is handled before `listen`."""
+    def bind(self, endpoint: str) -> str:
+        """Open the socket that neighbours send to; where it is in the end. Nothing is handled before `listen`."""
         self._socket = self._zmq_context.socket(zmq.PULL)
+        if (keys := keys_for(endpoint, self._doors.keys)) is not None:
+            self._gate = Gatekeeper(self._zmq_context, [keys.elements])
+            keys.serve(self._socket)
         self._visitors = self._socket.get_monitor_socket(zmq.Event.HANDSHAKE_SUCCEEDED)
         self._socket.bind(endpoint)
+        return self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+
+    def _secure(self, socket: "zmq.Socket[bytes]", endpoint: str) -> None:
+        if (keys := keys_for(endpoint, self._doors.keys)) is not None:
+            keys.call(socket, keys.elements)
+
+    def connect(self, neighbour: str, endpoint: str) -> None:
+        """A neighbour's inbox is there now."""
+        self._carrier.connect(neighbour, endpoint)
 
     async def meet(self, timeout_s: float) -> None:
         """Wait until the ways to and from all neighbours are open, but not for long: some may be away."""
@@ -163,6 +201,7 @@ class ProcessHost(Host):
         apart; it is counted, and the rest follows."""
         horizon_ns = time.monotonic_ns() + SLACK_NS
         ports, on_frame, latest_ns = self._ports_by_link, self._receiver(), 0
+        self._note_wait(batch, horizon_ns - SLACK_NS)
         rest = iter(batch)
         while True:
             try:
@@ -188,7 +227,22 @@ class ProcessHost(Host):
         self._floor_ns = max(self._floor_ns, latest_ns)
         self.frames += len(batch)
         self.batches += 1
-        self.worst_lag_ns = max(self.worst_lag_ns, horizon_ns - SLACK_NS - latest_ns if latest_ns else 0)
+        if latest_ns:
+            lag_ns = horizon_ns - SLACK_NS - latest_ns
+            if lag_ns > self.worst_lag_ns:
+                self.worst_lag_ns = lag_ns
+            self._dispatch_lag.observe(lag_ns / 1e9 if lag_ns > 0 else 0.0)
+
+    def _note_wait(self, batch: Sequence[Any], now_ns: int) -> None:
+        """How long the first frame of a batch has waited here since it was due; junk is left to whoever handles it."""
+        first = batch[0] if batch else None
+        if type(first) is tuple and len(first) == 4 and type(first[1]) is int and first[1] > 0:
+            wait_ns = now_ns - first[1]
+            self._mailbox_wait.observe(wait_ns / 1e9 if wait_ns > 0 else 0.0)
+
+    def note_loop_lag(self, lag_s: float) -> None:
+        """Something that was set for a moment ran so much later."""
+        self._loop_lag.observe(max(lag_s, 0.0))
 
     def _deliver_marked(self, port: str, journey: Any, frame: bytes) -> None:
         if type(journey) is not str:
@@ -254,8 +308,8 @@ class ProcessHost(Host):
         self, name: str, app: "Application", *, certificate: str | None = None, port: int = 0
     ) -> str | None:
         if self._listeners is None:
-            self._listeners = ManagementListeners(self.directory)
-        address = await self._listeners.listen(app, certificate, port)
+            self._listeners = ManagementListeners(self.directory, self._doors.address)
+        address = await self._listeners.listen(app, certificate, port or self._doors.ports.get(name, 0))
         self._management.publish(name, f"http{'' if certificate is None else 's'}://{address}")
         return address
 
@@ -280,6 +334,7 @@ class ProcessHost(Host):
             del self.ports[port.name]
             self._ports_by_link.pop(port.link, None)
         self._carrier.disconnect(name)
+        self._port_metrics.forget_container(name)
         if self.element is not None:
             self.element.on_exit(name, status)
 
@@ -293,6 +348,8 @@ class ProcessHost(Host):
         if self._inbox is not None:
             self._inbox.close()
         self._carrier.close()
+        if self._gate is not None:
+            self._gate.close()
 
     def _collect(self) -> None:
         counter, gauge = self.metrics.counter, self.metrics.gauge
@@ -302,6 +359,8 @@ class ProcessHost(Host):
         gauge("journey_runtime_mailbox_items").value = len(self._held)
         gauge("journey_runtime_dispatch_lag_seconds_max").value = self.worst_lag_ns / 1e9
         self.worst_lag_ns = 0
+        if self._gate is not None:
+            counter("journey_runtime_refused_connections_total").value = self._gate.refused
         for peer, lost in self._carrier.lost().items():
             if lost:
                 counter("journey_runtime_undelivered_frames_total", peer=peer).value = lost

@@ -346,6 +346,7 @@ class VirtualNetwork:
                 if port.peer == parent.name and port.peer_port in parent.ports:
                     parent.set_carrier(port.peer_port, False)
             self.forget(host.name)
+            parent._port_metrics.forget_container(host.name)
             if parent.element is not None:
                 parent.element.on_exit(host.name, 0 if number != signal.SIGKILL else -number)
         else:

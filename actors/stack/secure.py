@@ -140,6 +140,7 @@ class TlsConnection(asyncio.Protocol):
     def _tell(self, error: BaseException) -> None:
         if self._ready is not None and not self._ready.done():
             self._ready.set_exception(error)
+            self._ready.exception()  # whoever wanted to know may have given up: that is no error of ours
         elif self._ready is None and (tell := getattr(self.application, "handshake_failed", None)):
             tell(error)
 

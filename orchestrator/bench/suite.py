@@ -14,6 +14,7 @@ from orchestrator.bench import (
     recovery,
     rules,
     scale,
+    scrape,
     startup,
 )
 from orchestrator.bench.figures import Figure
@@ -32,6 +33,7 @@ def run(config: WorldConfig, domain: str, *, rounds: int = 3, seconds: float = 4
     yield choice.measure(requests=50_000, rounds=rounds)
     yield rules.measure(requests=20_000, rounds=rounds)
     yield hops.measure(seconds / 2, rounds)
+    yield scrape.measure(rounds)
     yield from asyncio.run(_in_a_world(config, domain, rounds, seconds))
     yield asyncio.run(_with_many_targets(config, domain, rounds, seconds))
 

@@ -41,19 +41,21 @@ def validate(
 
 
 def schema(
-    what: Annotated[str, typer.Argument(metavar="[world|scenario]", help="Which files.")] = "world",
+    what: Annotated[str, typer.Argument(metavar="[world|scenario|summary]", help="Which files.")] = "world",
 ) -> None:
-    """Print the JSON Schema of world or scenario files, for editors.
+    """Print the JSON Schema of world or scenario files, for editors, or of a run's summary.json.
 
     [bold]Examples[/bold]
 
       journey schema > world.schema.json
       journey schema scenario > scenario.schema.json
+      journey schema summary > summary.schema.json
     """
     from orchestrator.config.errors import suggestion
     from orchestrator.config.schema import scenario_schema, world_schema
+    from orchestrator.reports.schema import summary_schema
 
-    makers = {"world": world_schema, "scenario": scenario_schema}
+    makers = {"world": world_schema, "scenario": scenario_schema, "summary": summary_schema}
     if what not in makers:
         usage(f"there is no schema of {what!r}{suggestion(what, makers, otherwise='there are')}")
     print_json(makers[what]())

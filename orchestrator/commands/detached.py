@@ -16,9 +16,9 @@ from orchestrator.directory import home
 LOG = "up.log"
 
 
-def start_detached(file: Path | None) -> int:
+def start_detached(file: Path | None, metrics: str | None = None) -> int:
     """Start the world, tell its first journey and leave it running; gives the exit code. Raises `Failure`."""
-    process, ready = _launch(file)
+    process, ready = _launch(file, metrics)
     from orchestrator.journal.journey import Journey
     from orchestrator.journal.story import tell_story
 
@@ -40,10 +40,12 @@ def start_detached(file: Path | None) -> int:
     return 0 if succeeded else THRESHOLD
 
 
-def _launch(file: Path | None) -> tuple[subprocess.Popen[bytes], TextIO]:
+def _launch(file: Path | None, metrics: str | None) -> tuple[subprocess.Popen[bytes], TextIO]:
     """The process, and where it says that it is ready: its end without a word means that it is not."""
     read_fd, write_fd = os.pipe()
     command = [sys.executable, "-m", "orchestrator.cli", "up", "--ready-fd", str(write_fd)]
+    if metrics is not None:
+        command += ["--metrics", metrics]
     if file is not None:
         command.append(str(file))
     with (home() / LOG).open("wb") as log:

@@ -15,8 +15,10 @@ from orchestrator.config import World as WorldConfig
 from orchestrator.control.service import Service
 from orchestrator.hosts.local import LocalHost
 from orchestrator.journal.story import tell_story
+from orchestrator.metrics.feed import PortTaken
 from orchestrator.world import World
 
+OFF = "off"
 TOUR_S = 10.0
 TOUR_CONCURRENCY = 16
 
@@ -24,8 +26,12 @@ TOUR_CONCURRENCY = 16
 class Foreground:
     """Runs a world in this process until it is told to stop."""
 
-    def __init__(self, config: WorldConfig, host: LocalHost, *, tour: bool, ready_fd: int | None) -> None:
+    def __init__(
+        self, config: WorldConfig, host: LocalHost, *, tour: bool, ready_fd: int | None, metrics: str | None
+    ) -> None:
+        """`metrics` is where Prometheus may come: `HOST:PORT`, "off", or None for the usual port or the next free."""
         self._config, self._host = config, host
+        self._metrics = metrics
         self._tour = tour
         self._ready_fd = ready_fd
         self._stays = not tour or sys.stdout.isatty()
@@ -56,6 +62,7 @@ class Foreground:
             service = Service(world)
             server = service.server()
             await server.start()
+            await self._export(world)
             try:
                 if self._ready_fd is None:
                     await self._show(world)
@@ -66,6 +73,14 @@ class Foreground:
             finally:
                 await server.close()
         return self._code
+
+    async def _export(self, world: World) -> None:
+        if self._metrics == OFF:
+            return
+        try:
+            await world.export(self._metrics)
+        except PortTaken as error:
+            raise Failure(str(error), ENVIRONMENT) from None
 
     def _tell_ready(self, world: World) -> None:
         assert self._ready_fd is not None

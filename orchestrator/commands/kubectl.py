@@ -41,8 +41,13 @@ def kubectl(ctx: typer.Context) -> None:
 
 def run_kubectl(arguments: list[str]) -> NoReturn:
     """Become kubectl. Raises `Failure` where that cannot be."""
-    directory = the_world().path.parent
-    config = directory / KUBECONFIG
+    client = the_world()
+    if client.directory is None:
+        from orchestrator.compose.client import kubeconfig_of
+
+        config = kubeconfig_of(client)
+    else:
+        config = client.directory / KUBECONFIG
     if not config.exists():
         environment(f"this world has no Kubernetes API server that kubectl could ask ({config} is missing)")
     program = shutil.which("kubectl")

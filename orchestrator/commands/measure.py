@@ -8,7 +8,7 @@ import typer
 
 from orchestrator.commands.failure import THRESHOLD, usage
 from orchestrator.commands.options import FileOption, Json, read_config, seconds
-from orchestrator.commands.scenarios import play_scenario
+from orchestrator.commands.scenarios import Out, play_scenario
 from orchestrator.commands.terminal import out, print_json, say
 
 Seed = Annotated[
@@ -50,6 +50,7 @@ def simulate(
     concurrency: Concurrency = None,
     duration: Duration = None,
     output: Output = None,
+    home: Out = None,
     as_json: Json = False,
 ) -> None:
     """Run a world under load, or a scenario, on the virtual clock: equal seeds give equal runs, byte for byte.
@@ -61,15 +62,17 @@ def simulate(
       journey simulate --seed 7 --json | jq -r .journal_hash
       journey simulate configs/scenarios/lor-vs-round-robin.yaml --seed 1
 
-    With a scenario it ends as `journey run` does.
+    With a scenario it ends, and keeps what came of it, as `journey run` does.
     """
     if file is not None and _is_scenario(file):
         if (concurrency, duration, output) != (None, None, None):
             usage(
                 "a scenario says itself what its load is: --concurrency, --duration and --output are for worlds"
             )
-        play_scenario(file, seed, on_virtual_clock=True, as_json=as_json)
+        play_scenario(file, seed, on_virtual_clock=True, out=home, as_json=as_json)
         return
+    if home is not None:
+        usage("only a scenario's run is kept: --out is not for worlds")
     duration, concurrency = duration or "5s", concurrency or 8
     config, duration_s = read_config(file), seconds(duration)
     from orchestrator.simulation import simulate as run

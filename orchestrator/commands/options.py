@@ -1,5 +1,6 @@
 """Options that several verbs share, and how a verb comes by its world."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from orchestrator.config import World
     from orchestrator.control.api import Client
     from orchestrator.kubernetes.cluster import Cluster
+
+WORLD = "JOURNEY_WORLD"
+"""Says that the world is elsewhere: `compose`."""
 
 File = Annotated[
     Path | None,
@@ -61,7 +65,11 @@ def read_config(file: Path | None) -> "World":
 
 
 def running_world() -> "Client | None":
-    """The world that runs on this machine, if one does."""
+    """The world that runs on this machine, if one does; the one in containers after `--world compose`."""
+    if (where := os.environ.get(WORLD)) is not None:
+        from orchestrator.compose.client import find
+
+        return find(where)
     from orchestrator.control.api import Client
     from orchestrator.directory import home
 

@@ -1,13 +1,16 @@
 """`journey run`: a scenario, live; and how `journey simulate` plays one."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.commands.failure import INVALID, THRESHOLD, environment
+from orchestrator.commands.failure import INTERRUPTED, INVALID, THRESHOLD, environment
 from orchestrator.commands.options import Json
 from orchestrator.commands.terminal import pages, print_json, say
+
+if TYPE_CHECKING:
+    from orchestrator.reports.result import RunResult
 
 Scenario = Annotated[Path, typer.Argument(metavar="SCENARIO", help="Scenario file.")]
 Seed = Annotated[
@@ -21,10 +24,19 @@ Seed = Annotated[
 ]
 
 
-def run(scenario: Scenario, seed: Seed = None, as_json: Json = False) -> None:
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", metavar="DIR", help="Where the run's directory is made; ./runs.", show_default=False
+    ),
+]
+
+
+def run(scenario: Scenario, seed: Seed = None, out: Out = None, as_json: Json = False) -> None:
     """Run a scenario as processes, in real time: load, what happens meanwhile, and a verdict.
 
-    Each variant gets a world of its own, with the same seed and arrivals; a world that runs already is left alone.
+    Each variant gets a world of its own, with the same seed and arrivals; a world that runs already is left alone. What
+    came of it is kept in runs/, a directory for each run, with a report.html; runs/latest is the newest.
 
     [bold]Examples[/bold]
 
@@ -34,26 +46,49 @@ def run(scenario: Scenario, seed: Seed = None, as_json: Json = False) -> None:
     Ends with 4 when a threshold does not hold (or one that is meant to fail does), with 5 when the figures cannot be
     believed because the generator could not keep up.
     """
-    play_scenario(scenario, seed, on_virtual_clock=False, as_json=as_json)
+    play_scenario(scenario, seed, on_virtual_clock=False, out=out, as_json=as_json)
 
 
-def play_scenario(path: Path, seed: int | None, *, on_virtual_clock: bool, as_json: bool) -> None:
-    """Play it, show how it came out, and exit accordingly."""
+def play_scenario(
+    path: Path, seed: int | None, *, on_virtual_clock: bool, out: Path | None, as_json: bool
+) -> None:
+    """Play it, keep and show how it came out, and exit accordingly."""
     from orchestrator.scenarios.actions import NotReady
     from orchestrator.scenarios.loader import load_scenario
-    from orchestrator.scenarios.play import play
+    from orchestrator.scenarios.play import perform
 
     loaded = load_scenario(path)
     try:
-        summary: dict[str, Any] = play(loaded, on_virtual_clock=on_virtual_clock, seed=seed, tell=say)
+        result = perform(loaded, on_virtual_clock=on_virtual_clock, seed=seed, tell=say)
     except NotReady as error:
         environment(str(error))
+    directory = keep(result, out, html=loaded.scenario.report.html)
     if as_json:
-        print_json(summary)
+        print_json(result.plain())
+        say(f"kept in {directory}")
     else:
         from orchestrator.commands.scenario_report import show
 
-        show(pages(), summary)
-    code = {"invalid": INVALID, "fail": THRESHOLD}.get(summary["verdict"])
+        show(pages(), result, directory=directory, path=path)
+    if result.interrupted:
+        say("interrupted: what had been played until then is kept")
+        raise typer.Exit(INTERRUPTED)
+    code = {"invalid": INVALID, "fail": THRESHOLD}.get(result.verdict)
     if code is not None:
         raise typer.Exit(code)
+
+
+def keep(result: "RunResult", out: Path | None, *, html: bool) -> Path:
+    """Write the run's directory; where that is."""
+    from datetime import datetime
+
+    from orchestrator.reports.directory import HOME, new_run
+    from orchestrator.reports.files import write_run
+
+    try:
+        began = datetime.fromisoformat(result.wall.started)
+        directory = new_run(out or HOME, result.scenario, result.seed, began)
+        write_run(result, directory, html=html)
+    except OSError as error:
+        environment(f"the run cannot be kept: {error}; --out says where to")
+    return directory

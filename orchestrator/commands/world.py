@@ -1,16 +1,20 @@
 """`journey up`, `down` and `ps`: a world's life."""
 
 import os
+import re
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.commands.failure import environment
+from orchestrator.commands.failure import environment, usage
 from orchestrator.commands.listing import show_elements
 from orchestrator.commands.options import File, Json, read_config, running_world
 from orchestrator.commands.terminal import out, print_json, say
+
+if TYPE_CHECKING:
+    from orchestrator.control.api import Client
 
 DOWN_S = 15.0
 
@@ -22,10 +26,25 @@ Tour = Annotated[
         help="Show what it can do: the first journey, then ten seconds of load. Without a terminal, end then.",
     ),
 ]
+Metrics = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics",
+        metavar="HOST:PORT",
+        envvar="JOURNEY_METRICS",
+        help="Where Prometheus may come; `off` for nowhere. [127.0.0.1:9464, or the next port that is free]",
+    ),
+]
 ReadyFd = Annotated[int | None, typer.Option("--ready-fd", hidden=True)]
 
 
-def up(file: File = None, detach: Detach = False, tour: Tour = False, ready_fd: ReadyFd = None) -> None:
+def up(
+    file: File = None,
+    detach: Detach = False,
+    tour: Tour = False,
+    metrics: Metrics = None,
+    ready_fd: ReadyFd = None,
+) -> None:
     """Start a world, tell its first journey, and keep it until Ctrl-C or `journey down`.
 
     [bold]Examples[/bold]
@@ -36,21 +55,22 @@ def up(file: File = None, detach: Detach = False, tour: Tour = False, ready_fd: 
 
     Ends with 4 when the first journey of a --detach or --tour was not answered with a 2xx status.
     """
+    if metrics not in (None, "off") and not re.fullmatch(r"\S+:\d{1,5}", metrics):
+        raise typer.BadParameter(f"{metrics!r} is not HOST:PORT or off", param_hint="--metrics")
     if (client := running_world()) is not None:
-        environment(f"a world is running already, in {client.path.parent}; `journey down` stops it")
+        environment(f"a world is running already, {where_of(client)}")
     if detach:
         from orchestrator.commands.detached import start_detached
 
-        code = start_detached(
-            file
-        )  # which reads the file itself: the command should not be twice as slow for it
+        # which reads the file itself: the command should not be twice as slow for it
+        code = start_detached(file, metrics)
     else:
-        code = _in_foreground(file, tour, ready_fd)
+        code = _in_foreground(file, tour, ready_fd, metrics)
     if code:
         raise typer.Exit(code)
 
 
-def _in_foreground(file: Path | None, tour: bool, ready_fd: int | None) -> int:
+def _in_foreground(file: Path | None, tour: bool, ready_fd: int | None, metrics: str | None) -> int:
     """The fork server loads its code while this process reads the world's file and loads its own."""
     from orchestrator.directory import new_directory
     from orchestrator.hosts.local import LocalHost
@@ -65,7 +85,7 @@ def _in_foreground(file: Path | None, tour: bool, ready_fd: int | None) -> int:
         if host is not None:
             host.abandon()
         raise
-    return Foreground(config, host, tour=tour, ready_fd=ready_fd).run()
+    return Foreground(config, host, tour=tour, ready_fd=ready_fd, metrics=metrics).run()
 
 
 def down() -> None:
@@ -79,6 +99,8 @@ def down() -> None:
     if client is None:
         say("no world is running")
         return
+    if client.directory is None:
+        usage("a world in containers is stopped with `docker compose down`")
     told = client.request("down")
     deadline = time.monotonic() + DOWN_S
     while Path(told["directory"]).exists() or _runs(told["pid"]):
@@ -86,6 +108,13 @@ def down() -> None:
             environment(f"the world in {told['directory']} does not end; its process is {told['pid']}")
         time.sleep(0.02)
     say("the world is down")
+
+
+def where_of(client: "Client") -> str:
+    """Where the world is, and how it is stopped."""
+    if client.directory is None:
+        return "in containers; `docker compose down` stops it"
+    return f"in {client.directory}; `journey down` stops it"
 
 
 def _runs(pid: int) -> bool:

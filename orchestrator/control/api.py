@@ -5,17 +5,19 @@
     {"error": ..., "exit": 3}            instead, or in the middle of a stream: what went wrong, and its exit code
     {"end": true}                        always the last line
 
-The socket lies in the run directory, mode 0700: who can reach it is the user who started the world.
+The socket lies in the run directory, mode 0700: who can reach it is the user who started the world. A world in
+containers is asked over tcp instead, and every request carries a `token` that was made at its first start.
 """
 
 import asyncio
 import contextlib
+import hmac
 import json
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from actors.element import CallFailed
 from actors.protocols.kubernetes.status import ApiError
@@ -24,6 +26,7 @@ log = logging.getLogger("orchestrator")
 
 API_SOCKET = "api.sock"
 ENVIRONMENT, USAGE = 3, 2
+BAD_TOKEN = "this world wants its token: the file api.token of its orchestrator's state"
 
 Answer = Callable[..., Awaitable[Any]]
 Stream = Callable[..., AsyncIterator[Any]]
@@ -37,24 +40,46 @@ class RequestFailed(Exception):
         self.code = code
 
 
+class Remote(NamedTuple):
+    """Where a world is asked over tcp, and what lets one ask."""
+
+    host: str
+    port: int
+    token: str
+
+    def admits(self, token: Any) -> bool:
+        return isinstance(token, str) and hmac.compare_digest(token.encode(), self.token.encode())
+
+
 class ApiServer:
     """Serves verbs to commands in other processes: `answers` return a value, `streams` yield several."""
 
-    def __init__(self, path: Path, answers: Mapping[str, Answer], streams: Mapping[str, Stream]) -> None:
-        self._path, self._answers, self._streams = path, answers, streams
+    def __init__(
+        self,
+        where: "Path | Remote",
+        answers: Mapping[str, Answer],
+        streams: Mapping[str, Stream],
+    ) -> None:
+        self._where, self._answers, self._streams = where, answers, streams
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> None:
-        self._server = await asyncio.start_unix_server(self._serve, str(self._path), limit=1 << 20)
-        self._path.chmod(0o600)
+        if isinstance(self._where, Remote):
+            self._server = await asyncio.start_server(
+                self._serve, self._where.host, self._where.port, limit=1 << 20
+            )
+            return
+        self._server = await asyncio.start_unix_server(self._serve, str(self._where), limit=1 << 20)
+        self._where.chmod(0o600)
 
     async def close(self) -> None:
         if self._server is not None:
             self._server.close()
             for task in self._connections:
                 task.cancel()
-            self._path.unlink(missing_ok=True)
+            if isinstance(self._where, Path):
+                self._where.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -76,7 +101,9 @@ class ApiServer:
         try:
             request = json.loads(await reader.readline())
             verb, arguments = request["verb"], request["arguments"]
-            if verb in self._streams:
+            if isinstance(self._where, Remote) and not self._where.admits(request.get("token")):
+                await say(error=BAD_TOKEN, exit=ENVIRONMENT)
+            elif verb in self._streams:
                 await self._stream(reader, self._streams[verb](**arguments), say)
             elif verb in self._answers:
                 await say(value=await self._answers[verb](**arguments))
@@ -121,8 +148,13 @@ class ApiServer:
 class Client:
     """A command's end of the line. Blocking, and light to import."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, where: Path | Remote) -> None:
+        self.where = where
+
+    @property
+    def directory(self) -> Path | None:
+        """The world's run directory, if it runs on this machine and not in containers."""
+        return self.where.parent if isinstance(self.where, Path) else None
 
     @classmethod
     def find(cls, home: Path) -> "Client | None":
@@ -135,10 +167,12 @@ class Client:
         return None
 
     @staticmethod
-    def _connect(path: Path) -> socket.socket:
+    def _connect(where: Path | Remote) -> socket.socket:
+        if isinstance(where, Remote):
+            return socket.create_connection((where.host, where.port), timeout=None)
         connection = socket.socket(socket.AF_UNIX)
         try:
-            connection.connect(str(path))
+            connection.connect(str(where))
         except BaseException:
             connection.close()
             raise
@@ -152,8 +186,11 @@ class Client:
     def stream(self, verb: str, /, **arguments: Any) -> Iterator[Any]:
         """The values that a verb yields, as they come. Raises `RequestFailed`."""
         try:
-            with self._connect(self.path) as connection, connection.makefile("rwb") as file:
-                file.write(json.dumps({"verb": verb, "arguments": arguments}).encode() + b"\n")
+            request = {"verb": verb, "arguments": arguments}
+            if isinstance(self.where, Remote):
+                request["token"] = self.where.token
+            with self._connect(self.where) as connection, connection.makefile("rwb") as file:
+                file.write(json.dumps(request).encode() + b"\n")
                 file.flush()
                 for line in file:
                     message = json.loads(line)

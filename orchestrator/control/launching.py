@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,7 +11,6 @@ from actors.element import CallFailed
 from actors.links.impairments import LinkConfig
 from orchestrator.control.registry import Member, Registry
 from orchestrator.control.supervision import Supervisor
-from orchestrator.directory import inbox
 
 AT_ONCE = 4
 """Launches under way at once for each CPU. With hundreds that fight for it, what runs already would lag behind."""
@@ -54,7 +52,11 @@ class Launcher:
         member.parent = parent.name
         member.plug = self._plug(name, port, member.welcome)
         async with self._turns:
-            await self._supervisor.spawn(member)
+            try:
+                await self._supervisor.spawn(member)
+            except CallFailed:  # there is no place for it
+                self._registry.forget(member)
+                raise
             if parent.pid != life:
                 self._supervisor.doom(member)
             await self._until_up(member)
@@ -95,9 +97,9 @@ class Launcher:
             "link": f"{parent.name}.{name}",
             "config": self._link_config(parent, name, port, link),
             "peer": [parent.name, port],
-            "endpoint": parent.welcome["bind"],
+            "endpoint": parent.endpoint,
         }
-        bind = inbox(Path(self._common["directory"]), name)
+        bind = self._supervisor.host.inbox(name)
         return {**self._common, "name": name, "kind": kind, "config": config, "bind": bind, "links": [end]}
 
     def _link_config(self, parent: Member, name: str, port: str, link: dict[str, Any]) -> dict[str, Any]:
@@ -114,5 +116,4 @@ class Launcher:
     def _plug(name: str, port: str, welcome: dict[str, Any]) -> dict[str, Any]:
         """What the parent is told when its new neighbour's inbox is open."""
         end = welcome["links"][0]
-        same = {"link": end["link"], "config": end["config"], "endpoint": welcome["bind"]}
-        return {**same, "port": port, "peer": [name, PORT]}
+        return {"link": end["link"], "config": end["config"], "port": port, "peer": [name, PORT]}

@@ -16,9 +16,11 @@ import msgpack
 import zmq
 
 from actors.element import CallFailed
+from actors.links.curve import Gatekeeper, Keys, keys_for, needs_keys
 from actors.links.zeromq import DrainedSocket, log_junk
 from actors.runtime.join import ORCHESTRATOR, unpacked
 from actors.runtime.open_calls import OpenCalls
+from orchestrator.control.callers import Callers
 
 log = logging.getLogger("orchestrator")
 
@@ -43,8 +45,12 @@ class Member:
     why: str = ""
     parent: str | None = None
     """The element that launched it; None for those of the world file."""
+    endpoint: str = ""
+    """Where its inbox is; over tcp that is known when it is open."""
     plug: dict[str, Any] | None = None
     """What its parent is told, once its inbox is open, of the link between them."""
+    held: bool = False
+    """It is not to be started again for now: a fault has crashed it for a time."""
     doomed: bool = False
     """Its end has been decided; `gone` tells when it has come."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -64,7 +70,10 @@ class Member:
 class Registry:
     """The orchestrator's end of every element's control line."""
 
-    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", address: str) -> None:
+    def __init__(
+        self, context: "zmq.Context[zmq.Socket[bytes]]", address: str, keys: Keys | None = None
+    ) -> None:
+        """Raises `NoKeys` for an address that needs some."""
         self.address = address
         self.members: dict[str, Member] = {}
         self.malformed = 0
@@ -73,7 +82,10 @@ class Registry:
         self.on_metrics: Callable[[str, dict[str, Any]], None] = lambda element, deltas: None
         self.on_address: Callable[[str, str], None] = lambda name, url: None
         self.on_join: Callable[[Member], None] = lambda member: None
+        self.on_gone: Callable[[Member], None] = lambda member: None
         self.on_request: Callable[[Member, str, dict[str, Any]], Awaitable[Any]] = _nothing_to_ask
+        self.on_outpost: Callable[[bytes, dict[str, Any]], None] = lambda identity, message: None
+        self.on_lost: Callable[[bytes], None] = lambda identity: None
         self._by_identity: dict[bytes, Member] = {}
         self._go = False
         self._calls = OpenCalls()
@@ -83,19 +95,38 @@ class Registry:
         socket.set(zmq.ROUTER_MANDATORY, 0)
         socket.set(zmq.SNDHWM, 0)
         socket.set(zmq.RCVHWM, 0)
+        self._gate: Gatekeeper | None = None
+        self._callers: Callers | None = None
+        if (known := keys_for(address, keys)) is not None:
+            self._gate = Gatekeeper(context, [known.elements])
+            known.serve(socket)
+            self._callers = Callers(socket)
+            self._callers.on_lost = self._lost
         socket.bind(address)
-        self._line = DrainedSocket(socket, self._on_message, multipart=True)
+        take = self._on_message if self._callers is None else self._on_call_from
+        self._line = DrainedSocket(socket, take, multipart=True, frames=self._callers is not None)
 
     # ---- who is here ------------------------------------------------------------------------------------------
 
     def expect(self, name: str, kind: str, welcome: dict[str, Any]) -> Member:
         """Let an element of this name join; `welcome` is what it will be told."""
-        self.members[name] = Member(name, kind, welcome)
-        return self.members[name]
+        member = self.members[name] = Member(name, kind, welcome)
+        if not needs_keys(welcome["bind"]):
+            member.endpoint = welcome["bind"]
+        return member
 
     def links(self) -> list[str]:
         """The names of all links that somebody is joined by."""
         return sorted({link["link"] for member in self.members.values() for link in member.welcome["links"]})
+
+    def link_ends(self) -> dict[str, list[str]]:
+        """The elements at the ends of each link, as far as they are there."""
+        ends: dict[str, list[str]] = {}
+        for member in self.members.values():
+            for link in member.welcome["links"]:
+                known = ends.setdefault(link["link"], [])
+                known += [name for name in (member.name, link["peer"][0]) if name not in known]
+        return ends
 
     def forget(self, member: Member) -> None:
         """A launched element has ended: its name is free again."""
@@ -123,7 +154,17 @@ class Registry:
         """All inboxes are open: let the elements start, and those that join later at once."""
         self._go = True
         for member in self.members.values():
-            self.send(member, t="start")
+            self._start(member)
+
+    def _start(self, member: Member) -> None:
+        self.send(member, t="start", endpoints=self._endpoints(member))
+
+    def _endpoints(self, member: Member) -> dict[str, str]:
+        """Over tcp: where its neighbours' inboxes are, as far as they are open."""
+        if not needs_keys(member.welcome["bind"]):
+            return {}
+        peers = [self.members.get(link["peer"][0]) for link in member.welcome["links"]]
+        return {peer.name: peer.endpoint for peer in peers if peer is not None and peer.endpoint}
 
     def gone(self, member: Member, why: str) -> None:
         """The member's process has ended: fail what others asked of it and take the carrier off its links."""
@@ -131,6 +172,7 @@ class Registry:
         member.listening = False
         self._by_identity.pop(member.identity, None)
         self._calls.fail(member, f"{member.name} {why}")
+        self.on_gone(member)
         self._carrier(member, up=False)
 
     def _carrier(self, member: Member, up: bool) -> None:
@@ -143,11 +185,14 @@ class Registry:
 
     def send(self, member: Member, **message: Any) -> None:
         """Say something to an element, at the end of this turn of the event loop."""
-        if not member.identity:
-            return
+        if member.identity:
+            self.send_to(member.identity, **message)
+
+    def send_to(self, identity: bytes, **message: Any) -> None:
+        """Say something to whoever is at the other end of a line."""
         if not self._to_send:
             asyncio.get_running_loop().call_soon(self._send_all)
-        self._to_send.setdefault(member.identity, []).append(message)
+        self._to_send.setdefault(identity, []).append(message)
 
     def _send_all(self) -> None:
         to_send, self._to_send = self._to_send, {}
@@ -189,9 +234,23 @@ class Registry:
     def close(self) -> None:
         for task in self._tasks:
             task.cancel()
+        if self._callers is not None:
+            self._callers.close()
         self._line.close()
+        if self._gate is not None:
+            self._gate.close()
 
     # ---- what they say --------------------------------------------------------------------------------------------
+
+    def _on_call_from(self, frames: list[zmq.Frame]) -> None:
+        assert self._callers is not None
+        identity = bytes(frames[0].bytes)
+        self._callers.note(identity, frames[-1])
+        self._on_message([frame.bytes for frame in frames])
+
+    def _lost(self, identity: bytes) -> None:
+        self._to_send.pop(identity, None)
+        self.on_lost(identity)
 
     def _on_message(self, parts: list[bytes]) -> None:
         identity, *rest = parts
@@ -200,6 +259,10 @@ class Registry:
                 kind = message["t"]
                 if kind == "hello":
                     self._on_hello(identity, message)
+                elif kind.startswith("outpost."):
+                    self.on_outpost(identity, message)
+                elif kind == "beat" and identity not in self._by_identity and self._callers is not None:
+                    self.send_to(identity, t="stop")  # it is of a world that this orchestrator does not know
                 else:
                     getattr(self, f"_on_{kind}")(self._by_identity[identity], message)
             except Exception as error:
@@ -210,18 +273,31 @@ class Registry:
         member = self.members[message["name"]]
         if member.identity == identity and member.state != "starting":
             return
-        member.pid, member.identity = int(message["pid"]), identity
+        member.identity = identity
+        if self._callers is None:  # elsewhere processes have numbers of their own; the host says what ours is
+            member.pid = int(message["pid"])
         member.become("starting")
         self._by_identity[identity] = member
         self.send(member, t="welcome", **member.welcome)
 
     def _on_bound(self, member: Member, message: dict[str, Any]) -> None:
+        if self._callers is not None:
+            port = str(message["endpoint"]).rpartition(":")[2]
+            member.endpoint = f"tcp://{self._callers.address(member.identity)}:{int(port)}"
+            self._tell_where(member)
         member.become("bound")
         self.on_join(member)
         if member.plug is not None and (parent := self.members.get(member.parent or "")) is not None:
-            self.send(parent, t="plug", **member.plug)
+            self.send(parent, t="plug", **member.plug, endpoint=member.endpoint)
         if self._go:
-            self.send(member, t="start")
+            self._start(member)
+
+    def _tell_where(self, member: Member) -> None:
+        """Tell the neighbours in which other place it is now; those that launch elements are told when it is there."""
+        for link in member.welcome["links"] if member.parent is None else ():
+            peer = self.members.get(link["peer"][0])
+            if peer is not None and peer.state in ("bound", "up"):
+                self.send(peer, t="moved", peer=member.name, endpoint=member.endpoint)
 
     def _on_listening(self, member: Member, message: dict[str, Any]) -> None:
         member.listening = True

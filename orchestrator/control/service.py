@@ -4,13 +4,16 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator import operations
 from orchestrator.capture import capture
 from orchestrator.config import World as WorldConfig
-from orchestrator.control.api import API_SOCKET, Answer, ApiServer, Stream
+from orchestrator.control.api import API_SOCKET, ENVIRONMENT, Answer, ApiServer, RequestFailed, Stream
 from orchestrator.world import World
+
+if TYPE_CHECKING:
+    from orchestrator.faults.book import FaultBook
 
 
 class Service:
@@ -20,13 +23,19 @@ class Service:
         self.down = asyncio.Event()
         """Somebody wants the world to end."""
         self._world = world
+        self._faults: FaultBook | None = None
         self.answers: dict[str, Answer] = {
+            "hello": self.hello,
             "ps": self.ps,
+            "kubeconfig": self.kubeconfig,
             "call": self.call,
             "inspect": self.inspect,
             "trace": self.trace,
             "set": self.set,
             "get": self.get,
+            "fault_add": self.fault_add,
+            "fault_list": self.fault_list,
+            "fault_clear": self.fault_clear,
             "explain": self.explain,
             "errors": self.errors,
             "down": self.request_down,
@@ -40,6 +49,17 @@ class Service:
     def server(self) -> ApiServer:
         """These verbs for commands in other processes."""
         return ApiServer(self._world.directory / API_SOCKET, self.answers, self.streams)
+
+    async def hello(self) -> str:
+        """The world's name: whoever gets it may ask for more."""
+        return self._world.config.name
+
+    async def kubeconfig(self) -> str:
+        """What kubectl needs to find the API server, for those who do not see the run directory."""
+        path = self._world.directory / "kubeconfig"
+        if not path.exists():
+            raise RequestFailed("this world has no Kubernetes API server that kubectl could ask", ENVIRONMENT)
+        return path.read_text()
 
     async def ps(self) -> dict[str, Any]:
         return self._world.ps()
@@ -79,6 +99,28 @@ class Service:
         from orchestrator.settings import words as said
 
         return await verbs.read(operations.Asked(self._world), said.target_of(target))
+
+    async def fault_add(self, target: str, words: list[str]) -> dict[str, Any]:
+        """The fault, with its `id`."""
+        from orchestrator.faults.words import from_words
+
+        return await self._book().add(from_words(target, words))
+
+    async def fault_list(self) -> list[dict[str, Any]]:
+        """The faults that there are."""
+        return self._book().plain()
+
+    async def fault_clear(self, which: str | None = None) -> list[dict[str, Any]]:
+        """The faults that have ended: one by its id, those of a target, or all."""
+        return await self._book().clear(which)
+
+    def _book(self) -> "FaultBook":
+        if self._faults is None:
+            from orchestrator.faults.book import FaultBook
+            from orchestrator.faults.live import LiveFaults
+
+            self._faults = FaultBook(LiveFaults(self._world))
+        return self._faults
 
     async def explain(self, request_id: str) -> dict[str, Any]:
         """Why a request got its answer."""

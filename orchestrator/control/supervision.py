@@ -9,7 +9,7 @@ from typing import Any
 
 from actors.element import CallFailed
 from orchestrator.control.registry import Member, Registry
-from orchestrator.hosts.local import LocalHost
+from orchestrator.hosts.host import ElementHost
 
 LONGEST_PAUSE_S = 5.0
 """Between restarts of an element that does not even come up."""
@@ -19,9 +19,9 @@ class Supervisor:
     """Keeps every element of a registry running on a host."""
 
     def __init__(
-        self, host: LocalHost, registry: Registry, tell: Callable[[list[dict[str, Any]]], None]
+        self, host: ElementHost, registry: Registry, tell: Callable[[list[dict[str, Any]]], None]
     ) -> None:
-        self._host, self._registry, self._tell = host, registry, tell
+        self.host, self._registry, self._tell = host, registry, tell
         self._pids: dict[int, Member] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._over = False
@@ -38,8 +38,14 @@ class Supervisor:
         member = self._registry.member(element)
         if member.state == "down" or not member.pid:
             raise CallFailed(f"{element} is {member.state}")
-        self._host.kill(member.pid, number)
+        self.host.kill(member.pid, number)
         return member.pid
+
+    def release(self, element: str) -> None:
+        """Start an element again that was held down."""
+        member = self._registry.member(element)
+        member.held = False
+        member.changed.set()
 
     def stop(self) -> None:
         """Let processes end from now on."""
@@ -49,7 +55,8 @@ class Supervisor:
 
     async def spawn(self, member: Member) -> None:
         """Start an element's process."""
-        member.pid = await self._host.spawn(member.name, self._registry.address)
+        launched_kind = member.kind if member.parent is not None else None
+        member.pid = await self.host.spawn(member.name, self._registry.address, launched_kind)
         self._pids[member.pid] = member
         if member.doomed:
             self.doom(member)
@@ -59,7 +66,7 @@ class Supervisor:
         member.doomed = True
         if member.pid in self._pids:
             with contextlib.suppress(ProcessLookupError):
-                self._host.kill(member.pid, signal.SIGKILL)
+                self.host.kill(member.pid, signal.SIGKILL)
 
     def _exited(self, pid: int, status: int) -> None:
         member = self._pids.pop(pid, None)
@@ -86,6 +93,9 @@ class Supervisor:
 
     async def _restart(self, member: Member, pause_s: float) -> None:
         await asyncio.sleep(pause_s)
+        while member.held:
+            member.changed.clear()
+            await member.changed.wait()
         await self.spawn(member)
         self._tell([_event("element.restart", element=member.name, restarts=member.restarts)])
 

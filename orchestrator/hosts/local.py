@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from actors.links.curve import Keys
+from orchestrator.directory import inbox
+
 MOST_FILES = 65_536
 
 
@@ -30,6 +33,10 @@ class HostFailed(RuntimeError):
 
 class LocalHost:
     """Starts elements on this machine through a fork server, and tells at once when one ends."""
+
+    keys: Keys | None = None
+    start_s = 30.0
+    doors: dict[str, Any] = {}
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -91,7 +98,21 @@ class LocalHost:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
-    async def spawn(self, name: str, control: str) -> int:
+    @property
+    def control(self) -> str:
+        return f"ipc://{self.directory}/control.sock"
+
+    def inbox(self, element: str) -> str:
+        return inbox(self.directory, element)
+
+    def attach(self, registry: Any) -> None:
+        """Elements join by themselves, and a pid says all."""
+
+    def told(self, pid: int) -> dict[str, Any]:
+        """What `ps` shows of a process."""
+        return {"pid": pid}
+
+    async def spawn(self, name: str, control: str, launched_kind: str | None = None) -> int:
         """Start the element of this name; returns its process id."""
         future = self._spawned[name] = asyncio.get_running_loop().create_future()
         self._say(spawn=name, control=control, log=str(self.directory / "logs" / f"{name}.log"))

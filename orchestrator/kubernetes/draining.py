@@ -51,16 +51,20 @@ def plan(pods: list[Object], *, force: bool, delete_emptydir_data: bool) -> Plan
 
 def evict(cluster: Cluster, pod: Object, grace_period_s: int | None) -> None:
     """Ask for a pod to go. Raises `ApiError`: 404 when it has gone already, 429 when it may not go now."""
+    cluster.request("POST", *eviction(pod, grace_period_s))
+
+
+def eviction(pod: Object, grace_period_s: int | None) -> tuple[str, Object]:
+    """The path to post to, and the body."""
     metadata = pod["metadata"]
     grace = {} if grace_period_s is None else {"gracePeriodSeconds": grace_period_s}
-    eviction = {
+    body = {
         "apiVersion": "policy/v1",
         "kind": "Eviction",
         "metadata": {"name": metadata["name"], "namespace": metadata["namespace"]},
         "deleteOptions": {"preconditions": {"uid": metadata["uid"]}, **grace},
     }
-    path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}/eviction"
-    cluster.request("POST", path, eviction)
+    return f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}/eviction", body
 
 
 def full_name(pod: Object) -> str:

@@ -119,6 +119,12 @@ def is_ready(pod: Object) -> bool:
     )
 
 
+def shown_state(pod: Object) -> str:
+    """In one word: `Ready`, or else as `kubectl get pods` shows it."""
+    state = _state(pod)
+    return "Ready" if state == "Running" and is_ready(pod) else state
+
+
 def _owners(value: Object) -> set[str]:
     return {owner["uid"] for owner in value["metadata"].get("ownerReferences", ())}
 

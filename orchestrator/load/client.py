@@ -11,6 +11,7 @@ from actors.parts.latencies import new_histogram, percentiles_ms
 from orchestrator.load.shapes import Shape
 
 COUNTS = ("statuses", "errors", "per_pod", "connections")
+HISTOGRAMS = ("hdr", "service_hdr")
 OPEN_COUNTS = (*COUNTS, "dropped")
 """What an open model counts besides."""
 
@@ -55,8 +56,11 @@ class LoadClient:
         if self._began_s is None:
             self._began_s = asyncio.get_running_loop().time()
 
-    async def look(self) -> Status:
-        """What has been counted until now, in the words of `LoadRun.status` or `OpenRun.status`, and `lost_clients`."""
+    async def look(self, *, histograms: bool = False) -> Status:
+        """What has been counted until now, in the words of `LoadRun.status` or `OpenRun.status`, and `lost_clients`.
+
+        Latencies as histograms (`hdr`, `service_hdr`) are told at the end, and before that if `histograms` are wanted.
+        """
         killed = True
         with self._unless_killed():
             self._latest = await self._call("load_status")
@@ -65,7 +69,7 @@ class LoadClient:
             assert self._latest is not None
             self._lost.append(self._latest)
             await self.start()
-        return self._together()
+        return self._together(histograms)
 
     async def stop(self) -> None:
         """Break it off. A client that is gone needs no stopping."""
@@ -92,7 +96,7 @@ class LoadClient:
     def _elapsed_s(self) -> float:
         return 0.0 if self._began_s is None else asyncio.get_running_loop().time() - self._began_s
 
-    def _together(self) -> Status:
+    def _together(self, histograms: bool) -> Status:
         statuses = [*self._lost, self._latest] if self._latest else self._lost
         whole = {**statuses[-1], "lost_clients": len(self._lost)}
         if self._lost:
@@ -101,22 +105,29 @@ class LoadClient:
             whole["duration_s"] = self._shape.duration_s
             whole["elapsed_s"] = self._before_s + (self._latest["elapsed_s"] if self._latest else 0.0)
             whole["requests_per_s"] = whole["requests"] / whole["elapsed_s"]
-        if whole["running"]:
-            del whole["hdr"]
+        if whole["running"] and not histograms:
+            for name in HISTOGRAMS:
+                whole.pop(name, None)
         return whole
 
 
 def add_up(statuses: list[Status]) -> Status:
     """What several clients have counted together, latencies included."""
-    histogram = new_histogram()
-    for status in statuses:
-        histogram.decode_and_add(status["hdr"])
+    histogram = _added(statuses, "hdr")
     names = OPEN_COUNTS if "offered" in statuses[-1] else COUNTS
     counts: dict[str, Counter[str]] = {name: Counter() for name in names}
     for status in statuses:
         for name in names:
             counts[name].update(status[name])
-    offered = {"offered": sum(status["offered"] for status in statuses)} if names is OPEN_COUNTS else {}
+    offered: Status = {}
+    if names is OPEN_COUNTS:
+        service = _added(statuses, "service_hdr")
+        offered = {
+            "offered": sum(status["offered"] for status in statuses),
+            "retries": sum(status["retries"] for status in statuses),
+            "service_ms": percentiles_ms(service),
+            "service_hdr": service.encode().decode(),
+        }
     return {
         "requests": sum(status["requests"] for status in statuses),
         **offered,
@@ -124,3 +135,12 @@ def add_up(statuses: list[Status]) -> Status:
         "latency_ms": percentiles_ms(histogram),
         "hdr": histogram.encode().decode(),
     }
+
+
+def _added(statuses: list[Status], name: str) -> Any:
+    """Their histograms as one."""
+    histogram = new_histogram()
+    for status in statuses:
+        if name in status:
+            histogram.decode_and_add(status[name])
+    return histogram

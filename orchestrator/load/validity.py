@@ -8,6 +8,7 @@ class Limits(NamedTuple):
 
     max_dropped: int = 0
     max_dispatch_lag_p99_ms: float = 5.0
+    max_element_lag_ms: float = 500.0
 
 
 def doubts(status: dict[str, Any], limits: Limits = Limits()) -> list[str]:
@@ -28,3 +29,14 @@ def doubts(status: dict[str, Any], limits: Limits = Limits()) -> list[str]:
     if status.get("lost_clients"):
         found.append("the laptop was killed on the way, and what was due meanwhile was not sent")
     return found
+
+
+def late(lags_ms: dict[str, float], limits: Limits = Limits()) -> list[str]:
+    """Why the emulator itself makes the run invalid: elements that handled what was due that much too late."""
+    element = max(sorted(lags_ms), key=lags_ms.__getitem__, default=None)
+    if element is None or lags_ms[element] <= limits.max_element_lag_ms:
+        return []
+    others = sum(lag > limits.max_element_lag_ms for lag in lags_ms.values()) - 1
+    more = f", and {others} more elements, too" if others else ""
+    most = limits.max_element_lag_ms
+    return [f"{element} was {lags_ms[element]:,.0f} ms behind at worst, {most:g} ms are believed{more}"]

@@ -5,18 +5,30 @@ from datetime import UTC, datetime
 from typing import Any
 
 from actors.element import CallFailed
+from actors.units import SECOND, duration_text, rate_text
 from orchestrator.control.api import RequestFailed
+from orchestrator.faults.book import FaultBook
+from orchestrator.faults.words import Fault, fault_of
 from orchestrator.kubernetes.workloads import is_scaled, progress
+from orchestrator.scenarios.cluster_actions import apply, delete, drain, is_over, patch, shown, uncordon
 from orchestrator.scenarios.models import (
     Action,
+    ApplyAction,
+    AwsAction,
+    ClearAction,
+    DeleteAction,
+    DrainAction,
+    FaultAction,
     KillAction,
+    PatchAction,
     RestartAction,
     ScaleAction,
     SetAction,
+    UncordonAction,
     Values,
 )
 from orchestrator.scenarios.scene import Scene
-from orchestrator.settings import deployments, pods, verbs
+from orchestrator.settings import balancers, deployments, pods, verbs
 from orchestrator.settings.words import DEPLOYMENT, POD, as_text, from_mapping, target_of
 
 POLL_S = 0.1
@@ -64,29 +76,91 @@ async def _in_service(scene: Scene, replicas: int) -> bool:
     return True
 
 
-async def act(scene: Scene, action: Action) -> dict[str, Any]:
-    """Do it; what was done, in words, and what became of it. Raises `RequestFailed`."""
+async def act(scene: Scene, action: Action, faults: FaultBook) -> dict[str, Any]:
+    """Do it; `what` was done, in words, and `until_s`: when it will be over, if that is known. Raises `RequestFailed`.
+
+    A fault has its id as `fault`; what ends faults has theirs as `ended`."""
     match action:
         case SetAction():
             settings = {key: as_text(value) for key, value in action.to.items()}
             await verbs.apply(scene, {target_of(action.target): settings})
-            what = f"set {action.target} {' '.join(f'{key}={value}' for key, value in settings.items())}"
+            return {
+                "what": f"set {action.target} {' '.join(f'{key}={value}' for key, value in settings.items())}"
+            }
         case ScaleAction():
             target = target_of(action.target)
             await verbs.apply(scene, {target: {"replicas": str(action.replicas)}})
-            what = f"scale {action.target} to {action.replicas}"
+            return {"what": f"scale {action.target} to {action.replicas}"}
         case RestartAction():
             stamp = datetime.fromtimestamp(scene.unix_s(), UTC).isoformat(timespec="seconds")
             await deployments.restart(scene, target_of(action.target).name, stamp)
-            what = f"rollout restart of {action.target}"
+            return {"what": f"rollout restart of {action.target}"}
+        case DrainAction():
+            await drain(deployments.cluster_of(scene), _node(action.target))
+            return {"what": f"drain of {action.target}"}
+        case UncordonAction():
+            await uncordon(deployments.cluster_of(scene), _node(action.target))
+            return {"what": f"uncordon of {action.target}"}
+        case PatchAction():
+            await patch(deployments.cluster_of(scene), action.target, action.with_)
+            return {"what": f"patch of {action.target}"}
+        case ApplyAction():
+            await apply(deployments.cluster_of(scene), action.object)
+            return {"what": f"apply of {shown(action.object)}"}
+        case DeleteAction():
+            await delete(deployments.cluster_of(scene), action.target)
+            return {"what": f"delete of {action.target}"}
+        case AwsAction():
+            await balancers.ask(scene, action.operation, service=action.service, **action.parameters)
+            return {"what": f"aws {action.service} {action.operation}"}
         case KillAction():
             element = await _element(scene, action.target)
             try:
                 await scene.kill(element)
             except CallFailed as error:
                 raise RequestFailed(str(error), 3) from None
-            what = f"kill -9 of {action.target}"
-    return {"what": what}
+            return {"what": f"kill -9 of {action.target}"}
+        case FaultAction():
+            fault = fault_in(action)
+            made = await faults.add(fault)
+            lasts = {} if fault.for_ns is None else {"until_s": (action.at + fault.for_ns) / SECOND}
+            return {"what": f"{fault.place}: {fault.told()}", "fault": made["id"], **lasts}
+        case ClearAction():
+            ended = await faults.clear(action.target)
+            names = ", ".join(each["target"] for each in ended) or "there were none"
+            return {"what": f"faults end: {names}", "ended": [each["id"] for each in ended]}
+
+
+async def until_over(scene: Scene, action: Action) -> bool:
+    """Wait until what an action began has come to its end; False if it has none that can be seen."""
+    if not isinstance(action, ScaleAction | RestartAction | DrainAction):
+        return False
+    cluster = deployments.cluster_of(scene)
+    while True:
+        await asyncio.sleep(POLL_S)
+        try:
+            if await is_over(cluster, action.target):
+                return True
+        except CallFailed:
+            continue  # the API server is being started again
+
+
+def fault_in(action: FaultAction) -> Fault:
+    """What an action makes go wrong. Raises `RequestFailed`."""
+    fields = {
+        "delay": duration_text(action.delay) if action.delay else None,
+        "jitter": duration_text(action.jitter) if action.jitter else None,
+        "loss": f"{action.loss * 100:g}%" if action.loss else None,
+        "bandwidth": rate_text(action.bandwidth) if action.bandwidth else None,
+        "cut": action.cut,
+        "crash": action.crash,
+        "for": duration_text(action.for_) if action.for_ else None,
+    }
+    return fault_of(action.target, fields)
+
+
+def _node(target: str) -> str:
+    return target.removeprefix("node/")
 
 
 async def _element(scene: Scene, target: str) -> str:

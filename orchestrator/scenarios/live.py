@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from orchestrator.config.models import World as WorldConfig
-from orchestrator.operations import kinds_of
+from orchestrator.faults.live import LiveFaults
+from orchestrator.journal.store import JournalStore
+from orchestrator.operations import LAG
 from orchestrator.scenarios.scene import Scene
 from orchestrator.settling import settle, who_settles
 from orchestrator.world import World
@@ -14,19 +16,18 @@ from orchestrator.world import World
 Result = TypeVar("Result")
 
 
-class LiveScene:
+class LiveScene(LiveFaults):
     """A running world."""
 
     clock = "real"
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self.call = world.call
+    def __init__(self, world: World, lags_s: dict[str, float]) -> None:
+        """`lags_s` is where the world's ledger keeps by how much each element was late at worst."""
+        super().__init__(world)
+        self._lags_s = lags_s
         self.ps = world.ps
         self.until_up = world.until_up
-
-    def kinds(self) -> dict[str, str]:
-        return kinds_of(self._world)
+        self.directory = world.directory
 
     async def settled(self) -> list[str]:
         async def ask(name: str) -> bool:
@@ -38,8 +39,21 @@ class LiveScene:
     async def kill(self, element: str) -> None:
         self._world.kill(element)
 
+    def lags_ms(self) -> dict[str, float]:
+        """By element, since this was asked last."""
+        lags_ms = {element: lag_s * 1000 for element, lag_s in self._lags_s.items()}
+        self._lags_s.clear()
+        return lags_ms
+
     def unix_s(self) -> float:
         return time.time()
+
+    def now_ns(self) -> int:
+        return time.monotonic_ns()
+
+    async def journal(self) -> JournalStore:
+        await self._world.settle()
+        return self._world.journal
 
 
 def play(config: WorldConfig, seed: int, story: Callable[[Scene], Awaitable[Result]]) -> Result:
@@ -47,6 +61,7 @@ def play(config: WorldConfig, seed: int, story: Callable[[Scene], Awaitable[Resu
 
     async def whole() -> Result:
         async with World(config, seed=seed) as world:
-            return await story(LiveScene(world))
+            with world.metrics.peaks(LAG) as lags_s:
+                return await story(LiveScene(world, lags_s))
 
     return asyncio.run(whole())

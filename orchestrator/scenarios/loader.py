@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from actors.parts.pod.modes import BadMode, Modes
 from orchestrator.config.errors import ConfigError, ConfigErrors, Position, path_text, suggestion
@@ -19,10 +19,29 @@ from orchestrator.config.loader import load_world, read_text, read_world
 from orchestrator.config.models import World
 from orchestrator.config.tree import Entry, NotYaml, read_tree
 from orchestrator.control.api import RequestFailed
-from orchestrator.scenarios.models import Scenario, Threshold
+from orchestrator.faults.places import zones_of
+from orchestrator.faults.words import ELEMENT, LINK, ZONE, place_of
+from orchestrator.scenarios.actions import fault_in
+from orchestrator.scenarios.cluster_actions import object_in, object_of
+from orchestrator.scenarios.models import (
+    Action,
+    ApplyAction,
+    DeleteAction,
+    DrainAction,
+    FaultAction,
+    KillAction,
+    Load,
+    PatchAction,
+    Scenario,
+    Threshold,
+    UncordonAction,
+)
 from orchestrator.scenarios.thresholds import complaints
+from orchestrator.scenarios.windows import WINDOWED
 from orchestrator.settings import deployments
-from orchestrator.settings.words import DEPLOYMENT, POD, Target, as_text, from_mapping, target_of
+from orchestrator.settings.words import DEPLOYMENT, POD, Target, as_text, from_mapping, refuse, target_of
+
+_ACTIONS: TypeAdapter[Action] = TypeAdapter(Action)
 
 Fault = tuple[ConfigPath, bool, str]
 """Where, whether the key is at fault, and what."""
@@ -34,6 +53,8 @@ class Loaded(NamedTuple):
     path: Path
     scenario: Scenario
     worlds: dict[str, World]
+    """By variant."""
+    loads: dict[str, Load]
     """By variant."""
 
 
@@ -49,9 +70,14 @@ def is_scenario(path: Path) -> bool:
 def load_scenario(path: Path | str) -> Loaded:
     """Read and check a scenario file; raises `ConfigErrors` with every fault that it has."""
     path = Path(path)
+    return load_text(read_text(path), path)
+
+
+def load_text(text: str, path: Path) -> Loaded:
+    """As `load_scenario`, of what such a file could say. Raises `ConfigErrors`."""
     file = str(path)
     try:
-        tree, unreadable = read_tree(read_text(path))
+        tree, unreadable = read_tree(text)
     except NotYaml as error:
         raise ConfigErrors([ConfigError(file, error.position, (), error.what)]) from None
     errors = [ConfigError(file, position, where, what) for position, where, what in unreadable]
@@ -72,9 +98,12 @@ def load_scenario(path: Path | str) -> Loaded:
     worlds: dict[str, World] = {}
     if isinstance(tree.value, dict):
         add(_load_worlds(tree.value, path.parent, scenario, worlds))
+    loads: dict[str, Load] = {}
+    if scenario is not None:
+        add(_load_loads(tree.value, scenario, loads))
     if scenario is None or errors:
         raise ConfigErrors(errors)
-    return Loaded(path, scenario, worlds)
+    return Loaded(path, scenario, worlds, loads)
 
 
 # ---- parts against each other --------------------------------------------------------------------------------------
@@ -94,10 +123,9 @@ def _disagreements(tree: Entry) -> Iterator[Fault]:
         if variants and name not in variants:
             hint = suggestion(str(name), variants, otherwise="variants are")
             yield ("expect", name), True, f"there is no variant {name!r}{hint}"
-    timeline = value.get("timeline")
-    for number, action in enumerate(timeline if isinstance(timeline, list) else ()):
-        if isinstance(action, dict):
-            yield from _action_faults(action, ("timeline", number))
+    yield from _name_faults(value)
+    for where, action in _actions(value):
+        yield from _action_faults(action, where)
     thresholds = value.get("thresholds")
     for number, threshold in enumerate(thresholds if isinstance(thresholds, list) else ()):
         yield from _threshold_faults(threshold, ("thresholds", number))
@@ -133,9 +161,46 @@ def _target_faults(target: Target, values: dict[str, str]) -> Iterator[tuple[str
                 yield key, fault.startswith("unknown key"), fault
 
 
+def _actions(value: dict[str, Any]) -> Iterator[tuple[ConfigPath, dict[str, Any]]]:
+    """All that happens, in whichever variant, with its place."""
+    variants = value.get("variants")
+    of_variants = [
+        (("variants", name, "timeline"), variant.get("timeline"))
+        for name, variant in (variants.items() if isinstance(variants, dict) else ())
+        if isinstance(variant, dict)
+    ]
+    timelines: list[tuple[ConfigPath, Any]] = [(("timeline",), value.get("timeline")), *of_variants]
+    for where, timeline in timelines:
+        for number, action in enumerate(timeline if isinstance(timeline, list) else ()):
+            if isinstance(action, dict):
+                yield (*where, number), action
+
+
+def _name_faults(value: dict[str, Any]) -> Iterator[Fault]:
+    """Names of the timeline's entries, and thresholds that are about them."""
+    thresholds = value.get("thresholds")
+    names: list[str] = []
+    for where, action in _actions(value):
+        name = action.get("name")
+        if isinstance(name, str):
+            if name in names and where[0] == "timeline":
+                yield (*where, "name"), False, f"there is an entry {name!r} already"
+            names.append(name)
+    for number, threshold in enumerate(thresholds if isinstance(thresholds, list) else ()):
+        during = threshold.get("during") if isinstance(threshold, dict) else None
+        if isinstance(during, str) and during not in names:
+            hint = suggestion(during, names, otherwise="names are") if names else ": none has a name"
+            yield ("thresholds", number, "during"), False, f"the timeline has no entry {during!r}{hint}"
+
+
 def _action_faults(action: dict[str, Any], path: ConfigPath) -> Iterator[Fault]:
     name, kind = action.get("target"), action.get("do")
-    if not isinstance(name, str) or kind == "kill":
+    if kind == "apply" or (
+        kind in ("fault.add", "patch", "delete", "drain", "uncordon") and isinstance(name, str)
+    ):
+        yield from _refused(action, path)
+        return
+    if not isinstance(name, str) or kind in ("kill", "fault.clear"):
         return
     try:
         target = target_of(name)
@@ -154,6 +219,26 @@ def _action_faults(action: dict[str, Any], path: ConfigPath) -> Iterator[Fault]:
             yield (*path, "to", bad), of_key, what
 
 
+def _refused(action: dict[str, Any], path: ConfigPath) -> Iterator[Fault]:
+    """What the verbs themselves would refuse."""
+    try:
+        checked = _ACTIONS.validate_python(action)
+    except ValidationError:
+        return  # pydantic has said why
+    try:
+        match checked:
+            case FaultAction():
+                fault_in(checked)
+            case PatchAction() | DeleteAction():
+                object_of(checked.target)
+            case ApplyAction():
+                object_in(checked.object)
+            case DrainAction() | UncordonAction() if not checked.target.startswith("node/"):
+                raise refuse(f"only nodes can do that, such as node/node-1, not {checked.target!r}")
+    except RequestFailed as error:
+        yield (*path, "object" if checked.do == "apply" else "target"), False, str(error)
+
+
 def _threshold_faults(value: Any, path: ConfigPath) -> Iterator[Fault]:
     try:
         threshold = Threshold.model_validate(value)
@@ -161,6 +246,15 @@ def _threshold_faults(value: Any, path: ConfigPath) -> Iterator[Fault]:
         return
     for key, what in complaints(threshold.metric, threshold.is_, threshold.where):
         yield (*path, key), False, what
+    part = "during" if threshold.during is not None else "after" if threshold.after else None
+    if part and (threshold.metric not in WINDOWED or (threshold.metric == "latency" and threshold.where)):
+        known = ", ".join(WINDOWED)
+        yield (
+            (*path, part),
+            True,
+            f"{threshold.metric}{' of a pod' if threshold.where else ''} is known of the whole run only; "
+            f"by the second there are {known}",
+        )
 
 
 # ---- worlds --------------------------------------------------------------------------------------------------------
@@ -180,9 +274,9 @@ def _load_worlds(
         return
     if scenario is None:
         return
-    yield from _element_faults(scenario, plain)
     raw = read_tree(read_text(path))[0].value
     base = merged(raw, scenario.overrides)
+    seen: set[ConfigPath] = set()
     for name, variant in scenario.named_variants().items():
         whole = merged(base, variant.overrides)
         where: ConfigPath = ("variants", name, "overrides") if variant.overrides else ("overrides",)
@@ -191,24 +285,87 @@ def _load_worlds(
         except ConfigErrors as error:
             what = "; ".join(f"{_place(each)}{each.what}" for each in error.errors)
             yield where, False, f"with this the world is wrong: {what}"
+            worlds[name] = plain
+        for fault in _element_faults(scenario, name, worlds[name]):
+            if fault[0] not in seen:
+                seen.add(fault[0])
+                yield fault
 
 
-def _element_faults(scenario: Scenario, world: World) -> Iterator[Fault]:
-    for number, action in enumerate(scenario.timeline):
-        if (
-            action.do == "kill"
-            and not action.target.startswith(f"{POD}/")
-            and action.target not in world.elements
-        ):
-            hint = suggestion(action.target, world.elements, otherwise="elements are")
-            yield ("timeline", number, "target"), False, f"there is no element {action.target!r}{hint}"
+def _load_loads(value: dict[str, Any], scenario: Scenario, loads: dict[str, Load]) -> Iterator[Fault]:
+    """Make each variant's own load of the scenario's."""
+    for name, variant in scenario.named_variants().items():
+        loads[name] = scenario.load
+        if not variant.load:
+            continue
+        whole = merged(value["load"], variant.load)
+        try:
+            loads[name] = Load.model_validate(whole)
+        except ValidationError as error:
+            tree, _ = read_tree(_yaml(whole))
+            for where, of_key, what in explain(error, tree, lambda where: keys_at(Load, where)):
+                inside = where if len(where) == 1 and where[0] in variant.load else ()
+                yield ("variants", name, "load", *inside), of_key and bool(inside), what
+
+
+def _element_faults(scenario: Scenario, variant: str, world: World) -> Iterator[Fault]:
+    """Names that a variant's world does not have."""
+    own = scenario.named_variants()[variant].timeline
+    timelines: list[tuple[ConfigPath, list[Action]]] = [
+        (("timeline",), scenario.timeline),
+        (("variants", variant, "timeline"), own),
+    ]
+    for where, timeline in timelines:
+        for number, action in enumerate(timeline):
+            if (what := _unknown(action, world)) is not None:
+                yield (*where, number, "target"), False, what
+    yield from _node_faults(scenario, world)
+
+
+def _unknown(action: Action, world: World) -> str | None:
+    """What is wrong with the name of what an action is done to."""
+    elements = list(world.elements)
+    match action:
+        case KillAction() if not action.target.startswith(f"{POD}/"):
+            kind, name, known = ELEMENT, action.target, elements
+        case FaultAction():
+            try:
+                kind, name = place_of(action.target)
+            except RequestFailed:
+                return None  # that has been said already
+            places = {LINK: list(world.links), ELEMENT: elements, ZONE: list(zones_of(world))}
+            if kind not in places:
+                return None
+            known = places[kind]
+        case DrainAction() | UncordonAction():
+            kind, name = "node", action.target.removeprefix("node/")
+            known = [each for each, spec in world.elements.items() if spec.kind == "eks_node"]
+        case _:
+            return None
+    return (
+        None
+        if name in known
+        else f"there is no {kind} {name!r}{suggestion(name, known, otherwise=f'{kind}s are')}"
+    )
+
+
+def _node_faults(scenario: Scenario, world: World) -> Iterator[Fault]:
+    """Load balancer nodes that thresholds are about."""
+    balancers = [name for name, spec in world.elements.items() if spec.kind == "alb"]
+    for number, threshold in enumerate(scenario.thresholds):
+        named = threshold.where.get("node")
+        if named is not None and balancers and named not in balancers:
+            hint = suggestion(named, balancers, otherwise="nodes are")
+            yield ("thresholds", number, "where"), False, f"there is no load balancer node {named!r}{hint}"
 
 
 def merged(base: Any, change: Any) -> Any:
-    """A change merged into values: mappings key by key, all else replaced."""
-    if not isinstance(base, dict) or not isinstance(change, dict):
+    """A change merged into values: mappings key by key, all else replaced, and null takes a key away (RFC 7396)."""
+    if not isinstance(change, dict):
         return change
-    return {**base, **{key: merged(base.get(key), value) for key, value in change.items()}}
+    before = base if isinstance(base, dict) else {}
+    whole = {**before, **{key: merged(before.get(key), value) for key, value in change.items()}}
+    return {key: value for key, value in whole.items() if value is not None or key not in change}
 
 
 def _yaml(value: Any) -> str:

@@ -3,11 +3,12 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from actors.units import MILLISECOND, SECOND, Duration
+from actors.units import MILLISECOND, SECOND, Duration, Rate, Share
 from orchestrator.config.models import Name, Url
 from orchestrator.load.shapes import Open
+from orchestrator.scenarios.assertions import ALWAYS, EVENTUALLY, MOODS, NEVER, Claim, Watched, parse_claim
 from orchestrator.scenarios.thresholds import METRICS, Condition, parse
 
 Values = dict[str, Any]
@@ -74,10 +75,19 @@ class Load(Part):
         default=2000, ge=1, description="requests under way at most; beyond it they are dropped and counted"
     )
     timeout: Annotated[Duration, Field(gt=0)] = Field(
-        default=10 * SECOND, description="a request is given up this long after it was due"
+        default=10 * SECOND, description="a request (each try of it) is given up after this long"
+    )
+    retries: int = Field(
+        default=0,
+        ge=0,
+        le=10,
+        description="how often a client asks again after a 5xx, a timeout or a lost connection",
+    )
+    retry_wait: Duration = Field(
+        default=0, description="what it waits before it asks again, doubled each time after the first"
     )
 
-    def shape(self, seed: int) -> Open:
+    def shape(self, seed: int, *, trace_every: int = 0, trace_ids: str | None = None) -> Open:
         """As the laptop is told; equal seeds give equal arrivals, in all variants."""
         stages = [stage.plain() for stage in self.stages]
         if self.warm_up:
@@ -90,6 +100,10 @@ class Load(Part):
             "timeout_s": self.timeout / SECOND,
             "seed": seed,
             "warm_up_s": self.warm_up / SECOND,
+            "trace_every": trace_every,
+            "trace_ids": trace_ids,
+            "retries": self.retries,
+            "retry_wait_s": self.retry_wait / SECOND,
         }
         return Open(tuple(stages), options)
 
@@ -99,6 +113,7 @@ class Load(Part):
 
 class _At(Part):
     at: Duration = Field(description="when, counted from the beginning of the load (after the warm-up)")
+    name: Name | None = Field(default=None, description="what thresholds call it by: `during: NAME`")
 
 
 class SetAction(_At):
@@ -131,7 +146,112 @@ class KillAction(_At):
     target: str = Field(description="an element, or pod/nginx-0")
 
 
-Action = Annotated[SetAction | ScaleAction | RestartAction | KillAction, Field(discriminator="do")]
+class DrainAction(_At):
+    """As `journey drain` does: the node takes no new pods, and those that it has are evicted."""
+
+    do: Literal["drain"]
+    target: str = Field(description="node/NAME")
+
+
+class UncordonAction(_At):
+    """As `journey uncordon` does: the node takes pods again."""
+
+    do: Literal["uncordon"]
+    target: str = Field(description="node/NAME")
+
+
+class PatchAction(_At):
+    """A merge patch of a Kubernetes object, as `kubectl patch --type=merge` sends it."""
+
+    do: Literal["patch"]
+    target: str = Field(description="KIND/NAME: ingress/nginx, or in a namespace ingress/NAMESPACE/NAME")
+    with_: Values = Field(alias="with", min_length=1, description="what is merged into the object")
+
+
+class ApplyAction(_At):
+    """Makes a Kubernetes object, or merges this into the one that there is, as `kubectl apply` does."""
+
+    do: Literal["apply"]
+    object: Values = Field(min_length=1, description="a manifest: apiVersion, kind, metadata, spec ...")
+
+
+class DeleteAction(_At):
+    """As `kubectl delete` does, without waiting."""
+
+    do: Literal["delete"]
+    target: str = Field(description="KIND/NAME: ingress/nginx, or in a namespace ingress/NAMESPACE/NAME")
+
+
+class AwsAction(_At):
+    """A request to the AWS API, as `journey aws` sends it."""
+
+    do: Literal["aws"]
+    service: str = Field(description="as boto3 calls it: route53, elbv2, ec2, acm")
+    operation: str = Field(description="as AWS calls it: ChangeResourceRecordSets")
+    parameters: Values = Field(default={}, description="of the operation, in AWS's spelling")
+
+
+class FaultAction(_At):
+    """As `journey fault add` does: something goes wrong, for a time or until it is cleared."""
+
+    do: Literal["fault.add"]
+    target: str = Field(description="link/NAME, element/NAME, pod/NAME or zone/NAME")
+    delay: Duration = Field(default=0, description="propagation delay on top of the links' own, each way")
+    jitter: Duration = Field(default=0, description="variation on top of the links' own")
+    loss: Share = Field(default=0.0, description="share of frames that never arrive")
+    bandwidth: Rate | None = Field(default=None, description="no more than this")
+    cut: bool = Field(default=False, description="nothing arrives, and nobody is told")
+    crash: bool = Field(
+        default=False, description="elements end at once, and stay down for as long as `for` says"
+    )
+    for_: Annotated[Duration, Field(gt=0)] | None = Field(
+        default=None, alias="for", description="how long; until `fault.clear` if not given"
+    )
+
+
+class ClearAction(_At):
+    """As `journey fault clear` does."""
+
+    do: Literal["fault.clear"]
+    target: str | None = Field(default=None, description="of what faults end; all if not given")
+
+
+Action = Annotated[
+    SetAction
+    | ScaleAction
+    | RestartAction
+    | KillAction
+    | DrainAction
+    | UncordonAction
+    | PatchAction
+    | ApplyAction
+    | DeleteAction
+    | AwsAction
+    | FaultAction
+    | ClearAction,
+    Field(discriminator="do"),
+]
+
+
+class Journeys(Part):
+    """Which requests of the load are recorded hop by hop."""
+
+    sample: Share = Field(default=0.01, description="how many are recorded; 0% records none")
+    keep: list[Literal["errors", "slowest", "all"]] = Field(
+        default=["errors", "slowest"], description="which of the recorded ones are kept"
+    )
+    slowest: int = Field(default=50, ge=1, le=1000, description="how many of the slowest are kept")
+
+
+class Report(Part):
+    """What is written about a run."""
+
+    journeys: Journeys = Field(default=Journeys(), description="requests that are recorded hop by hop")
+    html: bool = Field(default=True, description="whether report.html is made")
+
+    def trace_every(self) -> int:
+        """One of so many requests is recorded; 0: none."""
+        return round(1 / self.journeys.sample) if self.journeys.sample else 0
 
 
 class Variant(Part):
@@ -139,6 +259,8 @@ class Variant(Part):
 
     set_: Values = Field(default={}, alias="set", description="merged into the scenario's own `set`")
     overrides: Values = Field(default={}, description="merged into the scenario's own `overrides`")
+    load: Values = Field(default={}, description="merged into the scenario's own `load`")
+    timeline: list[Action] = Field(default=[], description="happens besides the scenario's own `timeline`")
 
 
 # ---- what must come out --------------------------------------------------------------------------------------------
@@ -158,6 +280,46 @@ class Threshold(Part):
         WithJsonSchema({"type": "string", "examples": ["p(99) < 400ms", "rate < 0.1%", "count == 0"]}),
     ] = Field(alias="is", description="`p(99) < 400ms`, `rate < 0.1%`, `max <= 20`")
     where: dict[str, str] = Field(default={}, description="of which pod, node or code")
+    after: Duration = Field(default=0, description="of the load after this time only")
+    during: str | None = Field(
+        default=None, description="of the load while this entry of the timeline lasted only, by its name"
+    )
+
+
+def _claim(value: Any) -> Claim:
+    return value if isinstance(value, Claim) else parse_claim(value)
+
+
+ClaimText = Annotated[
+    Claim,
+    BeforeValidator(_claim),
+    WithJsonSchema(
+        {"type": "string", "examples": ["alb.targets.healthy < 4", "nat.sessions < nat.session_limit"]}
+    ),
+]
+
+
+class Assertion(Part):
+    """What must hold of the world's state while the load runs: one of `never`, `always` and `eventually`."""
+
+    never: ClaimText | None = Field(default=None, description="must not be so at any look")
+    always: ClaimText | None = Field(default=None, description="must be so at every look")
+    eventually: ClaimText | None = Field(default=None, description="must be so at some look")
+    within: Annotated[Duration, Field(gt=0)] | None = Field(
+        default=None, description="how long it is watched, counted from `after`; to the end if not given"
+    )
+    after: Duration = Field(default=0, description="from when on, counted from the beginning of the load")
+
+    @model_validator(mode="after")
+    def _one_mood(self) -> "Assertion":
+        if len([mood for mood in MOODS if getattr(self, mood) is not None]) != 1:
+            raise ValueError(f"say one of {NEVER}, {ALWAYS} and {EVENTUALLY}")
+        return self
+
+    def watched(self) -> Watched:
+        """To be looked at."""
+        mood = next(mood for mood in MOODS if getattr(self, mood) is not None)
+        return Watched(mood, getattr(self, mood), self.after, self.within)
 
 
 class Validity(Part):
@@ -166,6 +328,10 @@ class Validity(Part):
     max_dropped: int = Field(default=0, ge=0, description="requests that could not be sent, at most")
     max_dispatch_lag_p99: Duration = Field(
         default=5 * MILLISECOND, description="how late the generator may be, for 99 of 100 requests"
+    )
+    max_element_lag: Duration = Field(
+        default=500 * MILLISECOND,
+        description="how late any element may be at any time, on the machine's clock; none is on the virtual one",
     )
 
 
@@ -179,7 +345,8 @@ class Scenario(Part):
     seed: int = Field(default=1, ge=0, description="all dice are thrown from this, and arrivals are drawn")
     world: str = Field(min_length=1, description="the world file, relative to this one")
     overrides: Values = Field(
-        default={}, description="merged into the world file: mappings key by key, all else replaced"
+        default={},
+        description="merged into the world file: mappings key by key, all else replaced; null takes a key away",
     )
     set_: Values = Field(
         default={},
@@ -193,10 +360,14 @@ class Scenario(Part):
     load: Load = Field(description="requests")
     timeline: list[Action] = Field(default=[], description="what happens while the load runs")
     thresholds: list[Threshold] = Field(default=[], description="what must come out, of each variant")
+    assertions: list[Assertion] = Field(
+        default=[], description="what must hold of the world's state meanwhile, in each variant"
+    )
     expect: dict[Name, Verdict] = Field(
         default={}, description="variants that are meant to fail (or pass); pass if nothing is said"
     )
     validity: Validity = Field(default=Validity(), description="what a run must keep to")
+    report: Report = Field(default=Report(), description="what is written about a run")
     sample: Annotated[Duration, Field(ge=10 * MILLISECOND)] = Field(
         default=100 * MILLISECOND, description="how often outstanding requests are looked at"
     )
@@ -204,6 +375,11 @@ class Scenario(Part):
     def named_variants(self) -> dict[str, Variant]:
         """At least one: a scenario without variants has a nameless one."""
         return dict(self.variants) or {"": Variant()}
+
+    def timeline_of(self, variant: str) -> list[Action]:
+        """What happens in a variant, in its order."""
+        own = self.named_variants()[variant].timeline
+        return sorted([*self.timeline, *own], key=lambda action: action.at)
 
     def expected(self, variant: str) -> str:
         return self.expect.get(variant, "pass")

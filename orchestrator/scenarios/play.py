@@ -1,15 +1,18 @@
 """A whole scenario: every variant in a world of its own, one after the other, with the same seed and arrivals."""
 
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
+from orchestrator.reports.environment import environment
+from orchestrator.reports.result import RunResult, VariantResult, Wall
 from orchestrator.scenarios import live, virtual
 from orchestrator.scenarios.loader import Loaded
+from orchestrator.scenarios.resolving import resolved
 from orchestrator.scenarios.runner import Run
 from orchestrator.scenarios.scene import Scene
-from orchestrator.scenarios.summary import judged, verdict_of
-
-FORMAT = 1
+from orchestrator.scenarios.summary import INVALID, judged, verdict_of
 
 
 def play(
@@ -20,25 +23,56 @@ def play(
     tell: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Run it: the summary, as `--json` prints it. Raises what a run can fail by."""
+    return perform(loaded, on_virtual_clock=on_virtual_clock, seed=seed, tell=tell).plain()
+
+
+def perform(
+    loaded: Loaded,
+    *,
+    on_virtual_clock: bool,
+    seed: int | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> RunResult:
+    """Run it. Broken off by ^C it gives what was played until then. Raises what a run can fail by."""
     scenario = loaded.scenario
     seed = scenario.seed if seed is None else seed
-    stage = virtual.play if on_virtual_clock else live.play
-    variants: dict[str, dict[str, Any]] = {}
-    for name, variant in scenario.named_variants().items():
-        world = loaded.worlds[name]
+    began_s = time.monotonic()
+    wall = Wall(started=datetime.now(UTC).isoformat(timespec="seconds"))
+    variants: list[VariantResult] = []
+    interrupted = False
+    for name in scenario.named_variants():
         if tell is not None:
             tell(f"running {scenario.name}{f', variant {name}' if name else ''}")
+        try:
+            variants.append(_variant(loaded, name, seed, on_virtual_clock))
+        except KeyboardInterrupt:
+            interrupted = True
+            break
+    wall.took_s = round(time.monotonic() - began_s, 3)
+    wall.environment = environment()
+    return RunResult(
+        scenario=scenario.name,
+        title=scenario.title,
+        description=scenario.description.strip(),
+        clock="virtual" if on_virtual_clock else "real",
+        seed=seed,
+        verdict=INVALID if interrupted else verdict_of({each.name: each.figures for each in variants}),
+        variants=variants,
+        wall=wall,
+        interrupted=interrupted,
+    )
 
-        async def story(scene: Scene) -> dict[str, Any]:
-            return await Run(scene, scenario, variant, world.url or "", seed).run()  # noqa: B023 (awaited at once)
 
-        variants[name] = judged(scenario, name, stage(world, seed, story))
-    return {
-        "format": FORMAT,
-        "scenario": scenario.name,
-        "title": scenario.title,
-        "clock": "virtual" if on_virtual_clock else "real",
-        "seed": seed,
-        "verdict": verdict_of(variants),
-        "variants": variants,
-    }
+def _variant(loaded: Loaded, name: str, seed: int, on_virtual_clock: bool) -> VariantResult:
+    scenario, world = loaded.scenario, loaded.worlds[name]
+    variant = scenario.named_variants()[name]
+
+    async def story(scene: Scene) -> VariantResult:
+        run = Run(scene, scenario, name, variant, loaded.loads[name], world.url or "", seed)
+        result = await run.run()
+        result.figures = judged(scenario, name, result.figures, run.seconds)
+        return result
+
+    result = (virtual if on_virtual_clock else live).play(world, seed, story)
+    result.resolved = resolved(loaded, name, seed)
+    return result

@@ -4,18 +4,28 @@ import asyncio
 from typing import Any
 
 from actors.units import MILLISECOND, SECOND
+from orchestrator.faults.book import FaultBook
+from orchestrator.journal.journey import Journey
 from orchestrator.load.client import LoadClient
-from orchestrator.load.validity import Limits, doubts
+from orchestrator.load.validity import Limits, doubts, late
 from orchestrator.operations import laptop_named
-from orchestrator.scenarios.actions import act, prepare
+from orchestrator.reports.digest import budget
+from orchestrator.reports.result import VariantResult
+from orchestrator.reports.series import Seconds
+from orchestrator.scenarios.actions import act, prepare, until_over
+from orchestrator.scenarios.assertions import facts_of
+from orchestrator.scenarios.evidence import access_log, kept, recorded, world_events
+from orchestrator.scenarios.facts import Facts
 from orchestrator.scenarios.loader import merged
-from orchestrator.scenarios.models import Scenario, Variant
+from orchestrator.scenarios.models import Action, Load, Scenario, Variant
 from orchestrator.scenarios.sampling import Outstanding
 from orchestrator.scenarios.scene import Scene
 from orchestrator.scenarios.summary import alb_errors, pod_rows
 
 LOOK_EVERY = 5
 """Samples between two looks at the load, which cost more."""
+FACTS_EVERY = 2
+"""Samples between two looks at what assertions are about."""
 NAMES_EVERY = 10
 """And between two looks at which pod has which address."""
 
@@ -23,20 +33,41 @@ NAMES_EVERY = 10
 class Run:
     """A scenario's variant in its world."""
 
-    def __init__(self, scene: Scene, scenario: Scenario, variant: Variant, url: str, seed: int) -> None:
-        self._scene, self._scenario, self._variant = scene, scenario, variant
-        load = scenario.load
-        self._client = LoadClient(scene, laptop_named(scene.kinds()), load.url or url, load.shape(seed))
+    def __init__(
+        self,
+        scene: Scene,
+        scenario: Scenario,
+        name: str,
+        variant: Variant,
+        load: Load,
+        url: str,
+        seed: int,
+    ) -> None:
+        self._scene, self._scenario, self._name, self._variant = scene, scenario, name, variant
+        self._load = load
+        shape = load.shape(seed, trace_every=scenario.report.trace_every(), trace_ids=f"{seed} {name}")
+        self._client = LoadClient(scene, laptop_named(scene.kinds()), load.url or url, shape)
         self._outstanding = Outstanding(scene)
+        self.seconds = Seconds()
         self._events: list[dict[str, Any]] = []
+        self._faults = FaultBook(scene)
+        self._watched = [each.watched() for each in scenario.assertions]
+        self._facts = Facts(scene, self._outstanding, facts_of(self._watched))
+        self._followed: set[asyncio.Task[None]] = set()
+        self._began_ns = 0
+        self._kinds: dict[str, str] = {}
+        """Of all elements that there have been."""
 
-    async def run(self) -> dict[str, Any]:
-        """The variant's figures, not judged yet."""
+    async def run(self) -> VariantResult:
+        """The variant, not judged yet."""
         scene, scenario = self._scene, self._scenario
         unsettled = await scene.settled()
         await prepare(scene, merged(scenario.set_, self._variant.set_))
         await self._client.start()
-        await asyncio.sleep(scenario.load.warm_up / SECOND)
+        await asyncio.sleep(self._load.warm_up / SECOND)
+        self._began_ns = scene.now_ns()
+        scene.lags_ms()  # what was late before does not count
+        began_unix_ns = round(scene.unix_s() * SECOND)
         timeline = asyncio.get_running_loop().create_task(self._follow_timeline())
         try:
             status = await self._watch(timeline)
@@ -44,15 +75,56 @@ class Run:
             await self._client.stop()
             raise
         finally:
-            timeline.cancel()
-        return await self._figures(status, unsettled)
+            for task in (timeline, *self._followed):
+                task.cancel()
+        figures = await self._figures(status, unsettled)
+        return await self._result(figures, status, began_unix_ns)
+
+    async def _result(
+        self, figures: dict[str, Any], status: dict[str, Any], began_unix_ns: int
+    ) -> VariantResult:
+        scene, keep = self._scene, self._scenario.report.journeys
+        lines = await access_log(scene, self._outstanding.nodes)
+        store = await scene.journal()
+        journeys: list[Journey] = recorded(store, self._kinds)
+        return VariantResult(
+            name=self._name,
+            figures=figures,
+            resolved={},
+            series=self.seconds.series(),
+            latency_hdr=status["hdr"],
+            service_hdr=status.get("service_hdr", ""),
+            seconds_hdr=self.seconds.histograms,
+            journeys=kept(journeys, keep.keep, keep.slowest),
+            traced=len(journeys),
+            budget=budget(journeys),
+            world_events=world_events(store, self._began_ns),
+            access_log=lines,
+            began_unix_ns=began_unix_ns,
+            began_ns=self._began_ns,
+        )
 
     async def _follow_timeline(self) -> None:
         began_s = asyncio.get_running_loop().time()
-        for action in sorted(self._scenario.timeline, key=lambda each: each.at):
+        for action in self._scenario.timeline_of(self._name):
             at_s = action.at / SECOND
             await asyncio.sleep(max(began_s + at_s - asyncio.get_running_loop().time(), 0))
-            self._events.append({"at_s": at_s, **await act(self._scene, action)})
+            event: dict[str, Any] = {"at_s": at_s, **({"name": action.name} if action.name else {})}
+            self._events.append(event)
+            event |= await act(self._scene, action, self._faults)
+            for other in self._events:
+                if other.get("fault") in event.get("ended", ()):
+                    other["until_s"] = at_s
+            self._follow(action, event, began_s)
+
+    def _follow(self, action: Action, event: dict[str, Any], began_s: float) -> None:
+        """Note when it is over."""
+
+        async def follow() -> None:
+            if await until_over(self._scene, action):
+                event["until_s"] = round(asyncio.get_running_loop().time() - began_s, 3)
+
+        self._followed.add(asyncio.get_running_loop().create_task(follow()))
 
     async def _watch(self, timeline: "asyncio.Task[None]") -> dict[str, Any]:
         """Look at the targets, and now and then at the load, until it is over."""
@@ -65,22 +137,44 @@ class Run:
             await self._outstanding.look()
             if timeline.done():
                 timeline.result()  # an action that could not be done ends the run
+            if rounds % FACTS_EVERY == 0 and self._watched:
+                await self._look_at_facts(loop.time() - began_s)
             rounds += 1
-            if rounds % LOOK_EVERY == 0 and not (status := await self._client.look())["running"]:
+            if rounds % LOOK_EVERY == 0 and not (status := await self._look())["running"]:
                 return status
             await asyncio.sleep(max(began_s + rounds * every_s - loop.time(), 0))
 
+    async def _look_at_facts(self, at_s: float) -> None:
+        await self._facts.look()
+        for each in self._watched:
+            each.look(at_s, self._facts)
+
+    async def _look(self) -> dict[str, Any]:
+        self._kinds.update(self._scene.kinds())
+        status, seen = await self._client.look(histograms=True), self._outstanding
+        self._facts.load = status
+        if self.seconds.due(status):
+            self.seconds.take(
+                status, outstanding=seen.second(), targets=seen.target_states(), pods=seen.pod_states
+            )
+        return status
+
     async def _figures(self, status: dict[str, Any], unsettled: list[str]) -> dict[str, Any]:
         validity = self._scenario.validity
-        limits = Limits(validity.max_dropped, validity.max_dispatch_lag_p99 / MILLISECOND)
+        limits = Limits(
+            validity.max_dropped,
+            validity.max_dispatch_lag_p99 / MILLISECOND,
+            validity.max_element_lag / MILLISECOND,
+        )
         await self._outstanding.learn_names()
-        left = ("running", "url", "inflight", "open_connections", "per_pod", "per_pod_ms")
+        left = ("running", "url", "inflight", "open_connections", "per_pod", "per_pod_ms", "service_hdr")
         return {
             "load": {key: value for key, value in status.items() if key not in left},
             "pods": await pod_rows(self._scene, status, self._outstanding),
             "nodes": self._outstanding.nodes,
             "alb_errors": await alb_errors(self._scene, self._outstanding.nodes),
             "events": self._events,
+            "assertions": [each.row() for each in self._watched],
             "unsettled": unsettled,
-            "invalid": doubts(status, limits),
+            "invalid": [*doubts(status, limits), *late(self._scene.lags_ms(), limits)],
         }

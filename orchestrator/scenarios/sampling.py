@@ -7,6 +7,7 @@ what CloudWatch does not show.
 from typing import Any
 
 from actors.element import CallFailed
+from orchestrator.kubernetes.workloads import shown_state
 from orchestrator.scenarios.scene import Scene
 from orchestrator.settings.cluster import AsyncCluster, server_of
 
@@ -40,10 +41,15 @@ class Outstanding:
         self._per_node: dict[str, dict[str, Tally]] = {}
         self._altogether: dict[str, Tally] = {}
         self.states: dict[str, dict[str, str]] = {}
+        self.latest: dict[str, dict[str, str]] = {}
+        """By target and node: the states at the last look, of those that are still targets."""
+        self.pod_states: dict[str, str] = {}
+        self._second: dict[str, dict[str, Tally]] = {}
 
     async def look(self) -> None:
         """One sample of every node; one that is away is left out."""
         sums: dict[str, int] = {}
+        self.latest = {}
         for node in self.nodes:
             try:
                 state = await self._scene.call(node, "inspect")
@@ -54,7 +60,9 @@ class Outstanding:
             for target, found in targets.items():
                 name = self.pod_of(target)
                 self._per_node.setdefault(name, {}).setdefault(node, Tally()).add(found["outstanding"])
+                self._second.setdefault(node, {}).setdefault(name, Tally()).add(found["outstanding"])
                 self.states.setdefault(name, {})[node] = found["state"]
+                self.latest.setdefault(name, {})[node] = found["state"]
                 sums[name] = sums.get(name, 0) + found["outstanding"]
         for name, value in sums.items():
             self._altogether.setdefault(name, Tally()).add(value)
@@ -75,6 +83,7 @@ class Outstanding:
             pods = await AsyncCluster(self._scene, server).every("Pod")
         except CallFailed:
             return  # it is being started again
+        self.pod_states = {pod["metadata"]["name"]: shown_state(pod) for pod in pods}
         for pod in pods:
             if (address := pod.get("status", {}).get("podIP")) is not None:
                 self.pods[address] = pod["metadata"]["name"]
@@ -82,6 +91,18 @@ class Outstanding:
     def pod_of(self, target: str) -> str:
         """The pod that a target `10.0.10.20:80` is, or the target itself."""
         return self.pods.get(target.partition(":")[0], target)
+
+    def second(self) -> dict[str, dict[str, float]]:
+        """By node and target: the mean of what was seen since this was asked last."""
+        seen, self._second = self._second, {}
+        return {
+            node: {name: tally.plain()["mean"] for name, tally in targets.items()}
+            for node, targets in seen.items()
+        }
+
+    def target_states(self) -> dict[str, str]:
+        """The worst that any node says of each target."""
+        return {name: min(states.values(), key=_severity) for name, states in sorted(self.latest.items())}
 
     def names(self) -> list[str]:
         return sorted(self._altogether)
@@ -93,6 +114,13 @@ class Outstanding:
             "outstanding": self._altogether.get(pod, Tally()).plain(),
             "per_node": {node: nodes[node].plain() for node in self.nodes if node in nodes},
         }
+
+
+WORST_FIRST = ("unused", "unhealthy", "draining", "initial", "healthy")
+
+
+def _severity(state: str) -> int:
+    return WORST_FIRST.index(state) if state in WORST_FIRST else 0
 
 
 def _targets(state: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -4,11 +4,14 @@ from collections import Counter
 from typing import Any
 
 from actors.element import CallFailed, load_kind
+from actors.units import SECOND
 from orchestrator.control.api import RequestFailed
-from orchestrator.scenarios.models import Scenario
+from orchestrator.reports.series import Seconds
+from orchestrator.scenarios.models import Scenario, Threshold
 from orchestrator.scenarios.sampling import ALB, Outstanding
 from orchestrator.scenarios.scene import Scene
 from orchestrator.scenarios.thresholds import NoValue, value_of
+from orchestrator.scenarios.windows import figures_within, window_of
 from orchestrator.settings.cluster import AsyncCluster, server_of
 from orchestrator.settings.pods import KIND as POD_KIND
 
@@ -86,25 +89,30 @@ async def alb_errors(scene: Scene, nodes: list[str]) -> list[dict[str, Any]]:
     ]
 
 
-def judged(scenario: Scenario, name: str, figures: dict[str, Any]) -> dict[str, Any]:
-    """A variant's figures with the thresholds' values and the verdict."""
-    rows = []
-    for threshold in scenario.thresholds:
-        row: dict[str, Any] = {"metric": threshold.metric, "is": threshold.is_.text, "where": threshold.where}
-        try:
-            value = value_of(threshold.metric, threshold.is_, threshold.where, figures)
-            row |= {
-                "value": value,
-                "told": threshold.is_.told(value),
-                "ok": threshold.is_.holds(value),
-            }
-        except NoValue as error:
-            row |= {"value": None, "told": str(error), "ok": False}
-        rows.append(row)
-    outcome = PASS if all(row["ok"] for row in rows) else FAIL
+def judged(scenario: Scenario, name: str, figures: dict[str, Any], seconds: Seconds) -> dict[str, Any]:
+    """A variant's figures with the thresholds' values and the verdict; assertions have been decided already."""
+    rows = [_checked(threshold, figures, seconds) for threshold in scenario.thresholds]
+    ok = all(row["ok"] for row in (*rows, *figures["assertions"]))
+    outcome = PASS if ok else FAIL
     expected = scenario.expected(name)
     verdict = INVALID if figures["invalid"] else PASS if outcome == expected else FAIL
     return {"verdict": verdict, "outcome": outcome, "expected": expected, "thresholds": rows, **figures}
+
+
+def _checked(threshold: Threshold, figures: dict[str, Any], seconds: Seconds) -> dict[str, Any]:
+    row: dict[str, Any] = {"metric": threshold.metric, "is": threshold.is_.text, "where": threshold.where}
+    if threshold.during is not None:
+        row["during"] = threshold.during
+    if threshold.after:
+        row["after_s"] = threshold.after / SECOND
+    try:
+        ends_s = seconds.rows[-1]["t_s"] if seconds.rows else 0.0
+        window = window_of(threshold, figures["events"], ends_s)
+        within = figures if window is None else figures_within(seconds, figures, *window)
+        value = value_of(threshold.metric, threshold.is_, threshold.where, within)
+    except NoValue as error:
+        return {**row, "value": None, "told": str(error), "ok": False}
+    return {**row, "value": value, "told": threshold.is_.told(value), "ok": threshold.is_.holds(value)}
 
 
 def verdict_of(variants: dict[str, dict[str, Any]]) -> str:

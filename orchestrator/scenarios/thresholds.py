@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
+from actors.parts.load.counts import CLIENT_ERRORS
+from actors.protocols.alb_causes import Cause
 from actors.units import MILLISECOND, parse_duration
 from orchestrator.config.errors import suggestion
 
@@ -40,6 +42,8 @@ METRICS = {
     "outstanding": Metric({"avg": NUMBER, "max": NUMBER}, ("pod", "node"), "pod"),
     "alb_errors": Metric({"count": NUMBER}, ("cause", "code")),
 }
+LABELS = {"kind": CLIENT_ERRORS, "cause": tuple(str(cause) for cause in Cause)}
+"""Labels whose values are known before a run."""
 CODE = re.compile(r"[1-5]xx|[1-5][0-9][0-9]")
 
 
@@ -121,6 +125,9 @@ def complaints(metric: str, condition: Condition, where: dict[str, str]) -> Iter
             yield "where", f"{metric} cannot be of a {key}{hint}"
         elif key == "code" and not CODE.fullmatch(value):
             yield "where", f"{value!r} is not a code such as 502 or 5xx"
+        elif key in LABELS and value not in LABELS[key]:
+            hint = suggestion(value, LABELS[key], otherwise="there are")
+            yield "where", f"there is no {key} {value!r}{hint}"
     if known.needs and known.needs not in where:
         yield "where", f"{metric} is always of a {known.needs}: say which"
 

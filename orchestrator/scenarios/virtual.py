@@ -10,6 +10,8 @@ from actors.element import CallFailed
 from actors.runtime.virtual import EPOCH_NS, VirtualNetwork
 from actors.units import SECOND
 from orchestrator.config.models import World
+from orchestrator.faults.places import zones_of
+from orchestrator.journal.store import JournalStore
 from orchestrator.scenarios.scene import Scene
 from orchestrator.simulation import build, furnish, settled
 
@@ -28,6 +30,7 @@ class VirtualScene:
         self._network, self._config = network, config
         self._asks = network.hosts[next(iter(config.elements))]
         self._restarts: dict[str, int] = {}
+        self.directory = network.directory
 
     async def call(self, element: str, verb: str, /, **arguments: Any) -> Any:
         return await self._asks.call(element, verb, **arguments)
@@ -50,23 +53,59 @@ class VirtualScene:
         while not self._network.host(element).ready:
             await asyncio.sleep(DOWN_S / 10)
 
+    def zones(self) -> dict[str, list[str]]:
+        return zones_of(self._config)
+
+    def link_ends(self) -> dict[str, list[str]]:
+        ends: dict[str, list[str]] = {}
+        for name, host in self._network.hosts.items():
+            for port in host.ports.values():
+                ends.setdefault(port.link, []).append(name)
+        return ends
+
+    def note_fault(self, element: str, link: str, fault: str, fields: dict[str, Any] | None) -> None:
+        """Nothing to be noted: a host keeps its links, and how they are, while its element is away."""
+
     async def settled(self) -> list[str]:
         return await settled(self._network, self._config)
 
     async def kill(self, element: str) -> None:
+        await self.crash(element, hold=False)
+
+    async def crash(self, element: str, *, hold: bool) -> None:
         host = self._network.hosts.get(element)
         if host is None:
             raise CallFailed(f"there is no element {element!r}")
         if host.parent is not None:
+            if hold:
+                raise CallFailed(f"{element} was launched by {host.parent.name}, which starts another one")
             await self._network.end(host)
             return
+        if host.element is None:
+            raise CallFailed(f"{element} is down")
         await host.die()
         self._restarts[element] = self._restarts.get(element, 0) + 1
-        await asyncio.sleep(DOWN_S)
-        await self._network.bring_up(host)
+        if not hold:
+            await asyncio.sleep(DOWN_S)
+            await self.release(element)
+
+    async def release(self, element: str) -> None:
+        await self._network.bring_up(self._network.hosts[element])
+
+    def lags_ms(self) -> dict[str, float]:
+        """Nobody is late on a clock that waits for all."""
+        return {}
 
     def unix_s(self) -> float:
         return (EPOCH_NS + self._network.loop.now_ns) / SECOND
+
+    def now_ns(self) -> int:
+        return self._network.loop.now_ns
+
+    async def journal(self) -> JournalStore:
+        store = JournalStore()
+        store.extend({**record} for record in self._network.journal)
+        return store
 
 
 def play(config: World, seed: int, story: Callable[[Scene], Awaitable[Result]]) -> Result:

@@ -84,21 +84,21 @@ def _owner(resources: list[Resource], name: str, said: str) -> Resource:
 async def _resources(world: Calls, target: Target) -> list[Resource]:
     """What a target stands for: one target group, or a load balancer with its target groups."""
     if target.kind == TARGET_GROUP:
-        groups = (await _ask(world, "DescribeTargetGroups"))["TargetGroups"]
+        groups = (await ask(world, "DescribeTargetGroups"))["TargetGroups"]
         group = _named(groups, "TargetGroupName", target, "target group")
         return [await _group(world, group)]
-    balancers = (await _ask(world, "DescribeLoadBalancers"))["LoadBalancers"]
+    balancers = (await ask(world, "DescribeLoadBalancers"))["LoadBalancers"]
     balancer = _named(balancers, "LoadBalancerName", target, "load balancer")
     arn = balancer["LoadBalancerArn"]
-    groups = (await _ask(world, "DescribeTargetGroups", LoadBalancerArn=arn))["TargetGroups"]
-    attributes = await _ask(world, "DescribeLoadBalancerAttributes", LoadBalancerArn=arn)
+    groups = (await ask(world, "DescribeTargetGroups", LoadBalancerArn=arn))["TargetGroups"]
+    attributes = await ask(world, "DescribeLoadBalancerAttributes", LoadBalancerArn=arn)
     own = Resource(ALB, balancer["LoadBalancerName"], arn, _plain(attributes))
     return [own, *[await _group(world, each) for each in groups]]
 
 
 async def _group(world: Calls, group: dict[str, Any]) -> Resource:
     arn = group["TargetGroupArn"]
-    attributes = await _ask(world, "DescribeTargetGroupAttributes", TargetGroupArn=arn)
+    attributes = await ask(world, "DescribeTargetGroupAttributes", TargetGroupArn=arn)
     return Resource(TARGET_GROUP, group["TargetGroupName"], arn, _plain(attributes))
 
 
@@ -122,20 +122,21 @@ def _named(found: list[dict[str, Any]], key: str, target: Target, what: str) -> 
 async def _modify(world: Calls, resource: Resource, values: dict[str, str]) -> None:
     what = "TargetGroup" if resource.kind == TARGET_GROUP else "LoadBalancer"
     attributes = [{"Key": key, "Value": value} for key, value in values.items()]
-    arguments = {f"{what}Arn": resource.arn, "Attributes": attributes}
-    await _ask(world, f"Modify{what}Attributes", **arguments)
+    arguments: dict[str, Any] = {f"{what}Arn": resource.arn, "Attributes": attributes}
+    await ask(world, f"Modify{what}Attributes", **arguments)
 
 
 def _plain(answer: dict[str, Any]) -> dict[str, str]:
     return {each["Key"]: each["Value"] for each in answer["Attributes"]}
 
 
-async def _ask(world: Calls, operation: str, **parameters: Any) -> dict[str, Any]:
+async def ask(world: Calls, operation: str, *, service: str = "elbv2", **parameters: Any) -> dict[str, Any]:
+    """A request to the AWS API. Raises `RequestFailed`, with AWS's words if it refuses."""
     element = next((name for name, kind in world.kinds().items() if kind == AWS_API), None)
     if element is None:
         raise refuse("this world has no AWS API (an element of kind aws_api)")
     answer: dict[str, Any] = await world.call(
-        element, "request", service="elbv2", operation=operation, parameters=parameters, caller=CALLER
+        element, "request", service=service, operation=operation, parameters=parameters, caller=CALLER
     )
     if (error := answer.get("error")) is not None:
         words = (

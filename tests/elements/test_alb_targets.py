@@ -269,6 +269,33 @@ def test_a_zone_is_healthy_as_long_as_one_of_its_groups_is(tmp_path):
 # ---- what is told ------------------------------------------------------------------------------------------
 
 
+def test_it_tells_until_when_a_target_drains_and_no_longer(tmp_path):
+    bed = Bed(tmp_path, targets=2, group_attributes={"deregistration_delay.timeout_seconds": "30"})
+    context = bed.net.host("alb")
+
+    def ends() -> dict[str, float]:
+        name = "journey_alb_target_deregistration_end_timestamp_seconds"
+        return {series: end for series, end in context.metrics.values().items() if series.startswith(name)}
+
+    async def story():
+        assert ends() == {}
+        bed.deregister("10.0.0.20:80")
+        await asyncio.sleep(0.1)
+        began_s = context.unix_ns() / 1e9
+        [(series, end)] = ends().items()
+        assert 'target="10.0.0.20:80"' in series and end == pytest.approx(began_s + 30, abs=0.5)
+        bed.register("10.0.0.20:80")
+        await asyncio.sleep(0.1)
+        assert ends() == {}
+        bed.deregister("10.0.0.21:80")
+        await asyncio.sleep(29)
+        assert len(ends()) == 1
+        await asyncio.sleep(2)
+        assert ends() == {}
+
+    bed.run(story())
+
+
 def test_all_initial_is_a_503_until_the_first_check_passes(tmp_path):
     bed = Bed(tmp_path)
     passing = bed.target

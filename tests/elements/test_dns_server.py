@@ -149,9 +149,7 @@ def test_equal_questions_at_the_same_time_cost_one_walk():
         return [str((await task).rcode()) for task in tasks]
 
     assert net.run(story()) == ["0"] * 20
-    root = net.context("root").metrics.counter(
-        "journey_dns_queries_total", resolver="authoritative", rcode="NOERROR"
-    )
+    root = net.context("root").metrics.counter("journey_dns_queries_total", resolver="root", rcode="NOERROR")
     assert root.value == 1
 
 

@@ -19,7 +19,7 @@ from tests.orchestrator.fake_world import CONFIG, FakeWorld, load_status
 from tests.orchestrator.synthetic import EXPECTED_HOPS, first_journey
 
 VERBS = [
-    "up", "down", "ps", "trace", "load", "inspect", "set", "get", "explain", "aws", "run",
+    "up", "down", "ps", "trace", "load", "inspect", "set", "get", "explain", "aws", "run", "report", "runs",
     "scale", "rollout", "drain", "cordon", "uncordon", "kubectl",
     "capture", "simulate", "bench", "validate", "schema", "doctor",
 ]  # fmt: skip
@@ -28,7 +28,7 @@ VERBS = [
 class FakeClient:
     """A running world, as a command in another terminal sees it."""
 
-    path = Path("/run/abc/api.sock")
+    directory = Path("/run/abc")
 
     def __init__(self, **answers) -> None:
         self.answers = answers

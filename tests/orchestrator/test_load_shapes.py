@@ -28,7 +28,7 @@ def test_an_open_model_goes_on_where_its_plan_is():
 
 
 def test_what_several_clients_offered_is_added_up():
-    one = {**load_status(1, 9), "offered": 1100, "dropped": {"max_inflight": 100}}
+    one = {**load_status(1, 9), "offered": 1100, "retries": 3, "dropped": {"max_inflight": 100}}
     both = add_up([one, one])
     assert (both["offered"], both["dropped"], both["requests"]) == (2200, {"max_inflight": 200}, 2000)
     assert "offered" not in add_up([load_status(1, 9)])

@@ -48,12 +48,13 @@ class Ipamd:
         actions: EniActions,
         wire: Wire,
         max_pods: Callable[[], Awaitable[int | None]],
+        node: str = "",
     ) -> None:
         self._context, self._env, self._actions = context, env, actions
         self._wire, self._max_pods = wire, max_pods
         self.store = DataStore(env.IP_COOLDOWN_PERIOD * SECOND)
         self.allocations = Allocations(context, self.store)
-        self.metrics = IpamdMetrics(context, self.store)
+        self.metrics = IpamdMetrics(context, self.store, node or context.name)
         self.instance: Instance | None = None
         self.pool: WarmPool | None = None
         self.ready = False

@@ -12,6 +12,7 @@ import asyncio
 from typing import Any
 
 from actors.element import Context
+from actors.parts.aws_node.add_metrics import AddMetrics
 from actors.parts.aws_node.env import Env
 from actors.parts.aws_node.ipamd import Ipamd
 from actors.parts.aws_node.node_view import NodeView, Seen, stale_rules
@@ -33,16 +34,23 @@ class Plugin:
     def __init__(self, context: Context, env: Env, ipamd: Ipamd, view: NodeView) -> None:
         self._context, self._env, self._ipamd, self._view = context, env, ipamd, view
         self._turn = asyncio.Lock()
+        self._adds = AddMetrics(context)
 
     async def execute(self, env: Any, stdin: Any) -> dict[str, Any]:
         """What executing the plugin gives: its exit code, and what it prints."""
         version = cni.CNI_VERSION
         if isinstance(stdin, dict) and stdin.get("cniVersion") in cni_request.SUPPORTED_VERSIONS:
             version = stdin["cniVersion"]
+        began_ns = self._context.now_ns()
         try:
             request = cni_request.parse(env, stdin)
             async with self._turn:
-                return {"code": 0, "stdout": await self._command(request)}
+                stdout = await self._command(request)
+            if request.command == "ADD":
+                self._adds.succeeded(request.pod, began_ns)
+            elif request.command == "DEL":
+                self._adds.forget(request.pod)
+            return {"code": 0, "stdout": stdout}
         except CniError as error:
             self._failed(env, error)
             return {"code": 1, "stdout": error.described(version)}
@@ -68,6 +76,8 @@ class Plugin:
         if command in ("ADD", "DEL"):
             arguments = dict(pair.partition("=")[::2] for pair in str(env.get("CNI_ARGS", "")).split(";"))
             pod = f"{arguments.get('K8S_POD_NAMESPACE', '')}/{arguments.get('K8S_POD_NAME', '')}"
+            if command == "ADD":
+                self._adds.failed(pod, error)
             why = {"error": error.message, "code": error.code}
             self._context.event(
                 f"cni.{command.lower()}", pod=pod, sandbox=env.get("CNI_CONTAINERID", ""), **why

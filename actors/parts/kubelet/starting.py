@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from actors.element import POD_START_S
 from actors.parts.kubelet.config import ImageConfig
 from actors.parts.kubelet.images import SIZE_BYTES
 from actors.parts.kubelet.services import Services
@@ -109,6 +110,9 @@ class Starter:
             self._changed()
             return now_ns + SHOWN_NS
         services.images.add(reference)
+        services.context.metrics.histogram(
+            "journey_kube_pod_start_duration_seconds", buckets=POD_START_S, phase="pull"
+        ).observe(plan.seconds)
         took = go_duration(round(plan.seconds * SECOND))
         message = f'Successfully pulled image "{name}" in {took} ({took} including waiting)'
         size = f"Image size: {SIZE_BYTES} bytes."

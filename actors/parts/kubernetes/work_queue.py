@@ -22,10 +22,12 @@ class WorkQueue:
         self._dirty: set[str] = set()
         self._in_hand: set[str] = set()
         self._failures: dict[str, int] = {}
+        self._taken_ns: dict[str, int] = {}
+        self._took = context.metrics.histogram("journey_kube_reconcile_duration_seconds", controller=name)
         self._timers: dict[str, tuple[int, TimerHandle]] = {}
         self._takers: deque[asyncio.Future[None]] = deque()
-        self._depth = context.metrics.gauge("journey_kube_workqueue_depth", name=name)
-        self._retries = context.metrics.counter("journey_kube_workqueue_retries_total", name=name)
+        self._depth = context.metrics.gauge("journey_kube_workqueue_items", controller=name)
+        self._retries = context.metrics.counter("journey_kube_workqueue_retries_total", controller=name)
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -92,9 +94,13 @@ class WorkQueue:
         self._depth.value = len(self._waiting)
         self._dirty.discard(key)
         self._in_hand.add(key)
+        self._taken_ns[key] = self._context.now_ns()
         return key
 
     def done(self, key: str) -> None:
+        taken_ns = self._taken_ns.pop(key, None)
+        if taken_ns is not None:
+            self._took.observe((self._context.now_ns() - taken_ns) / SECOND)
         self._in_hand.discard(key)
         if key in self._dirty:
             self._append(key)

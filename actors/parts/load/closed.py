@@ -18,6 +18,7 @@ import httptools
 from actors.element import Context
 from actors.parts.load.counts import NOBODY, Counts
 from actors.parts.load.site import Site
+from actors.parts.load.told import ClientMetrics
 from actors.units import SECOND
 
 ANSWER_TIMEOUT_NS = 10 * SECOND
@@ -39,7 +40,9 @@ class LoadRun:
         self.request = site.request
         self.began_ns = context.now_ns()
         self.ends_ns = self.began_ns + round(duration_s * SECOND)
-        self.counts = Counts()
+        self._told = ClientMetrics(context)
+        self.counts = Counts(self._told)
+        self.offered = self._told.offered
         self.last_answer_ns = self.began_ns
         self._site = site
         self._duration_s = duration_s
@@ -57,6 +60,12 @@ class LoadRun:
         """End now: users finish what they are at."""
         self.ends_ns = min(self.ends_ns, self.context.now_ns())
         self._dismiss_idle()
+
+    def connections(self) -> dict[str, int]:
+        """Its connections by state."""
+        active = sum(user.waits_since_ns is not None for user in self._at_work)
+        idle = sum(user.idle for user in self._at_work)
+        return {"opening": len(self._at_work) - active - idle, "idle": idle, "active": active}
 
     # ---- what users ask for --------------------------------------------------------------------------------
 
@@ -81,7 +90,7 @@ class LoadRun:
                 return
             if self.over():
                 break
-            self.counts.errors[error] += 1
+            self.counts.failed(error)
             await self.context.sleep(RETRY_S)
         self.dismiss(user)
 
@@ -135,6 +144,11 @@ class User(asyncio.Protocol):
         self._status = 0
         self._keep_alive = False
 
+    @property
+    def idle(self) -> bool:
+        """Connected, and waiting for nothing."""
+        return self._transport is not None and self.waits_since_ns is None
+
     # ---- the connection ------------------------------------------------------------------------------------
 
     def connection_made(self, transport: Any) -> None:
@@ -146,7 +160,7 @@ class User(asyncio.Protocol):
         if self._transport is None:
             return  # a handshake failed; whoever connects for us knows
         if self.waits_since_ns is not None:
-            self._run.counts.errors["reset" if error is not None else "closed"] += 1
+            self._run.counts.failed("reset" if error is not None else "closed")
             self.waits_since_ns = None
         self._transport = None
         if self._run.over():
@@ -156,7 +170,7 @@ class User(asyncio.Protocol):
 
     def fail(self, kind: str) -> None:
         """Count an error and break the connection off."""
-        self._run.counts.errors[kind] += 1
+        self._run.counts.failed(kind)
         self.waits_since_ns = None
         self._transport.abort()
 
@@ -173,6 +187,7 @@ class User(asyncio.Protocol):
             self.leave()
             return
         self.waits_since_ns = self._now_ns()
+        self._run.offered.value += 1
         self._transport.write(self._run.request)
 
     def data_received(self, data: bytes) -> None:

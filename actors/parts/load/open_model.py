@@ -18,6 +18,7 @@ from actors.parts.latencies import LONGEST_US, new_histogram, percentiles_ms
 from actors.parts.load.counts import Counts
 from actors.parts.load.pool import Arrival, Pool
 from actors.parts.load.site import Site
+from actors.parts.load.told import ClientMetrics
 from actors.protocols.arrivals import Stage, arrivals, duration_ns
 from actors.units import MILLISECOND, SECOND
 
@@ -38,6 +39,14 @@ class Plan:
     """Arrivals are drawn from it, so that they are the same whatever else happens; if None, from the laptop's dice."""
     warm_up_ns: int
     """What is due in this first part of the plan is sent, and not counted."""
+    trace_every: int = 0
+    """One of so many requests is a journey that every element records; 0: none."""
+    trace_ids: str | None = None
+    """Journeys' ids are drawn from it; if None, from the laptop's dice."""
+    retries: int = 0
+    """How often a client asks again when it got a 5xx, no answer in time, or none at all."""
+    retry_wait_ns: int = 0
+    """What it waits before it does, the first time; twice as long each time after."""
 
 
 class OpenRun:
@@ -45,7 +54,8 @@ class OpenRun:
 
     def __init__(self, context: Context, site: Site, plan: Plan) -> None:
         self.context = context
-        self.counts = Counts()
+        self._told = ClientMetrics(context)
+        self.counts = Counts(self._told)
         self.began_ns = context.now_ns()
         self.last_ns = self._counted_ns = self.began_ns + plan.warm_up_ns
         self._plan, self._site = plan, site
@@ -55,10 +65,13 @@ class OpenRun:
         self._timer: Any = None
         self._inflight: dict[Arrival, None] = {}  # a set in the order in which they were due
         self._offered = 0
+        self._retried = 0
+        self._retrying: dict[Arrival, None] = {}  # between two tries
         self._dropped: Counter[str] = Counter()
         self._service = new_histogram()
         self._lag = new_histogram()
         self._per_pod: dict[bytes, Any] = {}
+        self._ids = context.random if plan.trace_ids is None else Random(plan.trace_ids)
         self._pool = Pool(context, site, plan.max_connections, self)
         self._await_next()
         context.spawn(self._watch(), "load watch")
@@ -67,13 +80,20 @@ class OpenRun:
 
     @property
     def running(self) -> bool:
-        return self._next_ns is not None or bool(self._inflight)
+        return self._next_ns is not None or bool(self._inflight) or bool(self._retrying)
+
+    def connections(self) -> dict[str, int]:
+        """Its connections by state."""
+        return self._pool.states()
 
     def stop(self) -> None:
         """Nobody comes any more; those who are here are still waited for."""
         if self._timer is not None:
             self._timer.cancel()
         self._next_ns = None
+        for arrival in list(self._retrying):
+            self._retrying.pop(arrival)
+            self._lost(arrival, "not_retried")
 
     def _await_next(self) -> None:
         offset_ns = next(self._coming, None)
@@ -96,12 +116,18 @@ class OpenRun:
         counts = due_ns >= self._counted_ns
         if counts:
             self._offered += 1
+            self._told.offered.value += 1
             self._lag.record_value(min((now_ns - due_ns) // 1000, LONGEST_US))
         if len(self._inflight) >= self._plan.max_inflight:
             self._dropped["max_inflight"] += counts
+            if counts:
+                self._told.dropped("max_inflight")
             return
         arrival = Arrival(due_ns)
+        if counts and self._plan.trace_every and self._offered % self._plan.trace_every == 0:
+            arrival.journey = f"{self._ids.getrandbits(128):032x}"
         self._inflight[arrival] = None
+        self._told.inflight.value = len(self._inflight)
         self._pool.give(arrival)
 
     # ---- what becomes of them ------------------------------------------------------------------------------
@@ -109,10 +135,14 @@ class OpenRun:
     def answered(self, arrival: Arrival, status: int, server: bytes) -> None:
         """An answer is complete."""
         now_ns = self._over(arrival)
+        if status >= 500 and self._tries_again(arrival):
+            return
         if arrival.due_ns < self._counted_ns:
             return
+        if arrival.journey is not None:
+            self._record_end(arrival, "journey.end", status=status)
         latency_ns = now_ns - arrival.due_ns
-        self.counts.answered(status, server, latency_ns)
+        self.counts.answered(status, server, latency_ns, now_ns - arrival.sent_ns)
         self._service.record_value(min((now_ns - arrival.sent_ns) // 1000, LONGEST_US))
         pod = self._per_pod.get(server)
         if pod is None:
@@ -122,11 +152,48 @@ class OpenRun:
     def failed(self, arrival: Arrival, kind: str) -> None:
         """There is no answer, and will be none."""
         self._over(arrival)
+        if not self._tries_again(arrival):
+            self._lost(arrival, kind)
+
+    def _tries_again(self, arrival: Arrival) -> bool:
+        """Whether the client asks once more; if so, in a while."""
+        if arrival.retries >= self._plan.retries:
+            return False
+        wait_ns = self._plan.retry_wait_ns << arrival.retries
+        arrival.retries += 1
+        arrival.line = None
+        self._retried += arrival.due_ns >= self._counted_ns
+        self._retrying[arrival] = None
+        self.context.call_at(self.context.now_ns() + wait_ns, self._try_again, arrival)
+        return True
+
+    def _try_again(self, arrival: Arrival) -> None:
+        if arrival not in self._retrying:
+            return
+        del self._retrying[arrival]
+        arrival.tried_ns = self.context.now_ns()
+        self._inflight[arrival] = None
+        self._told.inflight.value = len(self._inflight)
+        self._pool.give(arrival)
+
+    def _lost(self, arrival: Arrival, kind: str) -> None:
+        if kind == "timeout" and arrival.due_ns >= self._counted_ns:
+            waited_ns = max(self.context.now_ns() - arrival.due_ns, self._plan.timeout_ns)
+            if not self._plan.retries:
+                waited_ns = self._plan.timeout_ns
+            self.counts.latencies.record_value(min(waited_ns // 1000, LONGEST_US))
         if arrival.due_ns >= self._counted_ns:
-            self.counts.errors[kind] += 1
+            self.counts.failed(kind)
+        if arrival.journey is not None:
+            self._record_end(arrival, "journey.failed", error=kind, phase="load")
+
+    def _record_end(self, arrival: Arrival, kind: str, **fields: Any) -> None:
+        total_ms = (self.context.now_ns() - arrival.due_ns) / MILLISECOND
+        self.context.record(kind, journey=arrival.journey, total_ms=total_ms, phases={}, **fields)
 
     def _over(self, arrival: Arrival) -> int:
         self._inflight.pop(arrival, None)
+        self._told.inflight.value = len(self._inflight)
         now_ns = self.context.now_ns()
         self.last_ns = max(self.last_ns, now_ns)
         return now_ns
@@ -137,11 +204,9 @@ class OpenRun:
             await self.context.sleep(LOOK_S)
             oldest_ns = self.context.now_ns() - self._plan.timeout_ns
             for arrival in list(self._inflight):
-                if arrival.due_ns > oldest_ns:
+                if arrival.tried_ns > oldest_ns:
                     break
                 self._pool.give_up(arrival)
-                if arrival.due_ns >= self._counted_ns:
-                    self.counts.latencies.record_value(min(self._plan.timeout_ns // 1000, LONGEST_US))
                 self.failed(arrival, "timeout")
         self._pool.close()
 
@@ -151,7 +216,8 @@ class OpenRun:
         """What was counted so far; see `Counts.status`.
 
         `latency_ms` counts from when requests were due (with those that timed out, at their time limit), `service_ms`
-        from when they were sent: what lies between is what a closed loop would not have seen (coordinated omission).
+        and `service_hdr` from when they were sent: what lies between is what a closed loop would not have seen
+        (coordinated omission).
         `dispatch_lag_ms` is the generator's own lateness."""
         now_ns = self.context.now_ns() if self.running else self.last_ns
         elapsed_s = max(now_ns - self._counted_ns, 0) / SECOND
@@ -166,11 +232,13 @@ class OpenRun:
             "offered": self._offered,
             "requests": requests,
             "requests_per_s": requests / elapsed_s if elapsed_s else 0.0,
+            "retries": self._retried,
             "inflight": len(self._inflight),
             "dropped": {reason: count for reason, count in sorted(self._dropped.items()) if count},
             "timeout_ms": self._plan.timeout_ns / MILLISECOND,
             **self.counts.status(),
             "service_ms": percentiles_ms(self._service),
+            "service_hdr": self._service.encode().decode(),
             "dispatch_lag_ms": percentiles_ms(self._lag),
             "per_pod_ms": {
                 name.decode("latin-1"): percentiles_ms(histogram)

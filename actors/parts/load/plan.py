@@ -15,7 +15,12 @@ DEFAULTS: dict[str, Any] = {
     "timeout_s": 10.0,
     "seed": None,
     "warm_up_s": 0.0,
+    "trace_every": 0,
+    "trace_ids": None,
+    "retries": 0,
+    "retry_wait_s": 0.0,
 }
+MAX_RETRIES = 10
 
 
 class BadPlan(ValueError):
@@ -40,6 +45,10 @@ def plan_of(stages: list[dict[str, float]], options: dict[str, Any]) -> Plan:
         raise BadPlan(f"max_inflight is 1 or more, not {given['max_inflight']}")
     if not given["timeout_s"] > 0:
         raise BadPlan(f"a request is given longer than {given['timeout_s']:g} s")
+    if given["trace_every"] < 0:
+        raise BadPlan(f"one of {given['trace_every']} requests cannot be recorded")
+    if not 0 <= given["retries"] <= MAX_RETRIES or given["retry_wait_s"] < 0:
+        raise BadPlan(f"a client asks again between 0 and {MAX_RETRIES} times, each after a while")
     plan = [_stage(each) for each in stages]
     warm_up_ns = round(given["warm_up_s"] * SECOND)
     if not 0 <= warm_up_ns < duration_ns(plan):
@@ -52,6 +61,10 @@ def plan_of(stages: list[dict[str, float]], options: dict[str, Any]) -> Plan:
         round(given["timeout_s"] * SECOND),
         given["seed"],
         warm_up_ns,
+        given["trace_every"],
+        given["trace_ids"],
+        given["retries"],
+        round(given["retry_wait_s"] * SECOND),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import httptools
 
-from actors.element import Context
+from actors.element import JOURNEY, Context
 from actors.parts.load.counts import NOBODY, Counts
 from actors.parts.load.site import Site
 
@@ -18,11 +18,15 @@ from actors.parts.load.site import Site
 class Arrival:
     """A request that was due at a moment, and the connection that it went out on."""
 
-    __slots__ = ("due_ns", "line", "sent_ns")
+    __slots__ = ("due_ns", "journey", "line", "retries", "sent_ns", "tried_ns")
 
     def __init__(self, due_ns: int) -> None:
-        self.due_ns = due_ns
+        self.due_ns = self.tried_ns = due_ns
+        self.retries = 0
+        """How often it has been asked for again; `tried_ns` is when that was last."""
         self.sent_ns = 0
+        self.journey: str | None = None
+        """Its id, if it is recorded."""
         self.line: Line | None = None
 
 
@@ -43,6 +47,8 @@ class Pool:
         self.run = run
         self.now_ns = context.now_ns
         self.request = site.request
+        self.url = str(site.url)
+        self.record = context.record
         self._context, self._site, self._most = context, site, most
         self._idle: deque[Line] = deque()
         self._lines: dict[Line, None] = {}
@@ -52,6 +58,11 @@ class Pool:
 
     def __len__(self) -> int:
         return len(self._lines)
+
+    def states(self) -> dict[str, int]:
+        """How many connections are opening, idle and active."""
+        idle = len(self._idle)
+        return {"opening": self._opening, "idle": idle, "active": len(self._lines) - idle}
 
     def give(self, arrival: Arrival) -> None:
         """Send it now, or as soon as there is a connection for it."""
@@ -83,6 +94,9 @@ class Pool:
             self._context.spawn(self._connect(), "load connect")
 
     async def _connect(self) -> None:
+        JOURNEY.set(
+            None
+        )  # this task's own; whoever happened to be on the way when it began is not who it is for
         line = Line(self)
         host, error = await self._site.connect(lambda: line)
         self._opening -= 1
@@ -131,7 +145,20 @@ class Line(asyncio.Protocol):
     def send(self, arrival: Arrival) -> None:
         arrival.line, arrival.sent_ns = self, self._pool.now_ns()
         self._arrival = arrival
-        self._transport.write(self._pool.request)
+        if arrival.journey == JOURNEY.get():
+            self._transport.write(self._pool.request)  # none, as nearly always
+        else:
+            self._send_as(arrival.journey)
+
+    def _send_as(self, journey: str | None) -> None:
+        """What goes out now, and what others do because of it, is of this journey, and not of that whose answer has
+        just made the connection free."""
+        token = JOURNEY.set(journey)
+        try:
+            self._pool.record("journey.start", url=self._pool.url, method="GET")
+            self._transport.write(self._pool.request)
+        finally:
+            JOURNEY.reset(token)
 
     def cut(self, *, politely: bool = False) -> None:
         """End the connection; whoever waits for an answer knows."""

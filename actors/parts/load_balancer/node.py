@@ -49,6 +49,7 @@ class Node:
         self.client_connections = gauge("journey_alb_connections", side="client")
         self.target_connections = gauge("journey_alb_connections", side="target")
         self.new_connections = counter("journey_alb_new_connections_total")
+        self._rejected = counter("journey_alb_rejected_connections_total")
         self.target_connection_errors = counter("journey_alb_target_connection_errors_total")
         self.processed_bytes = counter("journey_alb_processed_bytes_total")
         self.client_tls_errors = counter("journey_alb_client_tls_negotiation_errors_total")
@@ -65,6 +66,9 @@ class Node:
         }
         self._noncompliant = counter("journey_alb_noncompliant_requests_total")
         self._requests: dict[tuple[str, int, str], Counter] = {}
+        self.processing = context.metrics.histogram("journey_hop_duration_seconds", kind="processing")
+        """From a request's arrival to its departure towards a target."""
+        context.metrics.on_collect(self._count_rejected)
 
     def serve(self, balancer: LoadBalancer | None) -> None:
         """Be part of this load balancer from now on, with these attributes; None is to be idle."""
@@ -93,18 +97,40 @@ class Node:
             return []
         return addresses
 
+    def _count_rejected(self) -> None:
+        """Connections that found the listener's queues full are all that a node turns away."""
+        counter = self.context.metrics.counter
+        full = ("journey_tcp_listen_overflows_total", "journey_tcp_listen_drops_total")
+        self._rejected.value = sum(counter(name).value for name in full)
+
+    def expect_requests(self, target_group: str) -> None:
+        """Have the usual series of a target group at zero, so that rates have a start."""
+        for hundreds in (2, 3, 4, 5):
+            self._counter(target_group, hundreds, "target")
+        for hundreds in (4, 5):
+            self._counter(target_group, hundreds, "elb")
+
+    def forget_group(self, target_group: str) -> None:
+        """A target group is gone, and its metrics with it."""
+        self.context.metrics.remove(target_group=target_group)
+        for key in [key for key in self._requests if key[0] == target_group]:
+            del self._requests[key]
+
     def count_request(self, target_group: str, status: int, source: str) -> None:
         """One more request answered; `source` is `elb`, `target`, `fixed_response` or `redirect`."""
-        key = (target_group, status // 100, source)
+        self._counter(target_group, status // 100, source).value += 1
+
+    def _counter(self, target_group: str, hundreds: int, source: str) -> Counter:
+        key = (target_group, hundreds, source)
         counter = self._requests.get(key)
         if counter is None:
             counter = self._requests[key] = self.context.metrics.counter(
                 "journey_alb_requests_total",
                 target_group=target_group,
-                code_class=f"{status // 100}xx",
+                code_class=f"{hundreds}xx",
                 source=source,
             )
-        counter.value += 1
+        return counter
 
     def count_noncompliant(self) -> None:
         """One more request that does not follow RFC 7230 (`DesyncMitigationMode_NonCompliant_Request_Count`)."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from actors.element import Counter, Gauge
 from actors.parts.load_balancer import documents
 from actors.parts.load_balancer.attributes import TargetGroupAttributes
+from actors.parts.load_balancer.drain_ends import DrainEnds
 from actors.parts.load_balancer.errors import why_no_target
 from actors.parts.load_balancer.node import Node
 from actors.parts.load_balancer.prober import Prober
@@ -63,19 +64,22 @@ class RunningGroup:
             state: metrics.gauge("journey_alb_targets", target_group=self.name, state=str(state))
             for state in State
         }
+        self._drain_ends = DrainEnds(node.context, self.name)
         self._unhealthy_routing_requests = metrics.counter(
             "journey_alb_unhealthy_routing_requests_total", target_group=self.name
         )
-        self._response_seconds = metrics.counter(
-            "journey_alb_target_response_seconds_total", target_group=self.name
+        self._response_time = metrics.histogram(
+            "journey_alb_target_response_duration_seconds", target_group=self.name
         )
+        for state in State:
+            metrics.counter("journey_alb_target_state_changes_total", target_group=self.name, to=str(state))
+        node.expect_requests(self.name)
         self._anomalous = metrics.gauge("journey_alb_anomalous_targets", target_group=self.name)
         self._mitigated = metrics.gauge("journey_alb_mitigated_targets", target_group=self.name)
         self._zone_gauges = {
             kind: metrics.gauge("journey_alb_zone_healthy", target_group=self.name, kind=kind)
             for kind in ("dns", "routing")
         }
-        self._told_config: Gauge | None = None
         self._timer: Any = None
         self.apply(document)
 
@@ -92,8 +96,11 @@ class RunningGroup:
     def take_back(self, target: Target, exchange: "Exchange") -> None:
         """The exchange is over."""
         self.engine.finished(target, status=exchange.target_status)
-        if exchange.sent_ns is not None and exchange.first_byte_ns is not None:
-            self._response_seconds.value += (exchange.first_byte_ns - exchange.sent_ns) / SECOND
+        sent_ns = exchange.sent_ns
+        if sent_ns is not None:
+            self._node.processing.observe((sent_ns - exchange.received_ns) / SECOND)
+            if exchange.first_byte_ns is not None:
+                self._response_time.observe((exchange.first_byte_ns - sent_ns) / SECOND, exchange.journey)
         member = self._members.get(target)
         if member is not None:
             member.outstanding.value = target.outstanding
@@ -119,15 +126,18 @@ class RunningGroup:
         if checks_changed:
             for member in self._members.values():
                 member.prober.apply(document.health_check)
-        if self._told_config is not None:
-            self._told_config.value = 0
-        self._told_config = self._node.context.metrics.gauge(
+        self._tell_config()
+
+    def _tell_config(self) -> None:
+        metrics, attributes = self._node.context.metrics, self.attributes
+        metrics.remove("journey_alb_config_info", target_group=self.name)
+        metrics.gauge(
             "journey_alb_config_info",
             target_group=self.name,
             algorithm=attributes.algorithm,
+            slow_start=str(attributes.slow_start_s),
             deregistration_delay=str(attributes.deregistration_delay_s),
-        )
-        self._told_config.value = 1
+        ).value = 1
 
     def set_targets(self, targets: Iterable[documents.Target]) -> None:
         """Register what is new; what is gone drains."""
@@ -167,11 +177,7 @@ class RunningGroup:
             member.prober.stop()
             member.pool.drain()
             member.pool.fail_all()
-            member.outstanding.value = 0
-        for gauge in self._state_gauges.values():
-            gauge.value = 0
-        if self._told_config is not None:
-            self._told_config.value = 0
+        self._node.forget_group(self.name)
 
     # ---- health ------------------------------------------------------------------------------------------
 
@@ -227,6 +233,7 @@ class RunningGroup:
                 continue
             if change.state != change.previous:
                 self._moved(change)
+                self._drain_ends.note(change, self.attributes.deregistration_delay_s)
             self._tell(change)
         for state, gauge in self._state_gauges.items():
             gauge.value = self.engine.counts[state]
@@ -251,7 +258,7 @@ class RunningGroup:
                 member.prober.stop()
                 member.pool.drain()
                 member.pool.fail_all()
-                member.outstanding.value = 0
+                self._node.context.metrics.remove(target_group=self.name, target=target.text)
 
     def _new_member(self, target: Target) -> _Member:
         metrics = self._node.context.metrics

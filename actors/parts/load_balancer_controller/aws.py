@@ -46,8 +46,10 @@ class Aws:
         counter, labels = self._context.metrics.counter, {"service": service, "operation": operation}
         status = "200" if not code else "400"
         counter("aws_api_calls_total", **labels, status_code=status, error_code=code).value += 1
-        counter("aws_api_call_duration_seconds_sum", **labels).value += seconds
-        counter("aws_api_call_duration_seconds_count", **labels).value += 1
+        took = self._context.metrics.histogram(
+            "aws_api_call_duration_seconds", service=service, operation=operation
+        )
+        took.observe(seconds)
 
     async def all(self, service: str, operation: str, key: str, **parameters: Any) -> list[Object]:
         """Every item of a listing, page after page."""

@@ -51,7 +51,7 @@ class Bindings:
     def __init__(self, context: Context, client: KubeClient, aws: Aws, vpc: Vpc) -> None:
         self._context = context
         self._queue = WorkQueue(context, "targetGroupBinding")
-        self.cluster = Cluster(context, client, self._queue.add)
+        self.cluster = Cluster(context, client, self._queue_up)
         self._paperwork = Paperwork(context, client)
         self._gates = Gates(context, client)
         self._health = TargetHealth(context, aws, vpc)
@@ -60,6 +60,15 @@ class Bindings:
         self._doubted: set[str] = set()
         self._doubts_due: set[str] = set()
         self._busy: set[str] = set()
+        self._since_ns: dict[str, int] = {}
+        self._propagation = context.metrics.histogram(
+            "journey_kube_endpoint_propagation_seconds", consumer="lb_controller"
+        )
+
+    def _queue_up(self, key: str) -> None:
+        """Something has changed for this binding."""
+        self._since_ns.setdefault(key, self._context.now_ns())
+        self._queue.add(key)
 
     def start(self) -> None:
         self.cluster.start()
@@ -126,6 +135,7 @@ class Bindings:
             await self._paperwork.observe(binding)
             return
         if self._is_done(key, binding, resolved):
+            self._since_ns.pop(key, None)
             await self._doubt_later(key, binding, resolved)
             return
         try:
@@ -180,6 +190,9 @@ class Bindings:
         with self._reconciles.stage("reconcile_targets"):
             await self._health.deregister(arn, gone)
             await self._health.register(arn, new, are_instances=instances)
+        since_ns = self._since_ns.pop(key, None)
+        if since_ns is not None and (gone or new):
+            self._propagation.observe((self._context.now_ns() - since_ns) / SECOND)
         waits = False
         if not instances:
             with self._reconciles.stage("reconcile_gates"):

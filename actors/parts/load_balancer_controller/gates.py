@@ -7,7 +7,7 @@ it stays so (docs/deploy/pod_readiness_gate.md): what becomes of a target later 
 from collections.abc import Mapping
 from typing import Any
 
-from actors.element import Context
+from actors.element import POD_START_S, Context
 from actors.parts.kubernetes.client import ApiError, KubeClient
 from actors.parts.load_balancer_controller.endpoints import Target, condition
 from actors.protocols.kubernetes.timestamps import rfc3339, unix_s
@@ -102,9 +102,8 @@ class Gates:
         """Seconds from the pod's creation until its gate has opened."""
         seconds = self._context.unix_ns() / SECOND - unix_s(pod["metadata"]["creationTimestamp"])
         labels = {"namespace": pod["metadata"]["namespace"]}
-        counter = self._context.metrics.counter
-        counter("awslbc_readiness_gate_ready_seconds_sum", **labels).value += seconds
-        counter("awslbc_readiness_gate_ready_seconds_count", **labels).value += 1
+        histogram = self._context.metrics.histogram
+        histogram("awslbc_readiness_gate_ready_seconds", buckets=POD_START_S, **labels).observe(seconds)
 
 
 def is_open(pod: Object, binding: Object) -> bool:

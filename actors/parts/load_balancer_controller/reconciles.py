@@ -28,11 +28,10 @@ class Reconciles:
     def stage(self, name: str) -> Iterator[None]:
         """Seconds and number of times that this part of the work took."""
         began_ns = self._context.now_ns()
-        labels = {"controller": self._controller, "reconcile_stage": name}
+        took = self._context.metrics.histogram(
+            "awslbc_controller_reconcile_stage_duration", controller=self._controller, reconcile_stage=name
+        )
         try:
             yield
         finally:
-            counter = self._context.metrics.counter
-            seconds = (self._context.now_ns() - began_ns) / SECOND
-            counter("awslbc_controller_reconcile_stage_duration_sum", **labels).value += seconds
-            counter("awslbc_controller_reconcile_stage_duration_count", **labels).value += 1
+            took.observe((self._context.now_ns() - began_ns) / SECOND)

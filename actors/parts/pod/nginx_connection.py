@@ -79,7 +79,7 @@ class NginxConnection(asyncio.Protocol):
             self.nginx.release(self, self.worker)
         visit = self._visit
         if visit is not None and visit.fate.end == STALL:
-            self._end_visit()
+            self._end_visit(visit)
 
     def is_idle(self) -> bool:
         """Whether it waits for a request."""
@@ -166,18 +166,18 @@ class NginxConnection(asyncio.Protocol):
         if visit is None:
             return
         if self.nginx.has_ended:
-            self._end_visit()
+            self._end_visit(visit)
         elif visit.fate.end == ANSWER:
             self._answer(visit)
         else:
-            self._do_not_answer(visit.fate)
+            self._do_not_answer(visit)
 
-    def _do_not_answer(self, fate: Fate) -> None:
-        record = self.nginx.context.record
+    def _do_not_answer(self, visit: Visit) -> None:
+        fate, record = visit.fate, self.nginx.context.record
         record("nginx.no_answer", mode=fate.end, latency_ms=fate.delay_ns / MILLISECOND)
         if fate.end == STALL and not self._closing:
             return  # until the client, or nginx, has gone
-        self._end_visit()
+        self._end_visit(visit)
         if fate.end == RESET:
             self._closing = True
             self._transport.abort()
@@ -185,7 +185,7 @@ class NginxConnection(asyncio.Protocol):
             self.close()
 
     def _answer(self, visit: Visit) -> None:
-        self._end_visit()
+        self._end_visit(visit)
         request = visit.request
         keep_alive = request.keep_alive and self.nginx.may_persist(self)
         status, answer = self.nginx.site.visit(request, self._remote, visit.fate.status, keep_alive)
@@ -202,11 +202,14 @@ class NginxConnection(asyncio.Protocol):
             self._transport.resume_reading()
             self._next()
 
-    def _end_visit(self) -> None:
+    def _end_visit(self, visit: Visit) -> None:
         self._visit = None
         self.requests += 1
         self.idle_since_ns = self.nginx.now_ns()
-        self.nginx.inflight.value -= 1
+        self.nginx.left(visit)
+        if self.requests == 1 and not self._closing:  # what is waited for is another silence now
+            self._timer.cancel()
+            self._await_silence(self.idle_since_ns + self.nginx.settings.keepalive_timeout)
 
     # ---- the journal ---------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ not. What is answered is in `nginx_site.py`, what a user has it do wrong in `mod
 """
 
 import asyncio
+import re
 import signal
 from typing import Any
 
@@ -21,6 +22,7 @@ from actors.parts.pod.nginx_site import NginxSite
 from actors.protocols.http1 import Request
 from actors.protocols.nginx_workers import Worker, Workers
 from actors.stack import Stack, TcpServer
+from actors.units import SECOND
 
 BIND_TRIES, BIND_RETRY_S = 5, 0.5
 """nginx tries to bind five times, half a second apart."""
@@ -31,6 +33,11 @@ MOST_REUSED = 32
 """Idle connections that are closed at a time when there are too many."""
 FIRST_WORKER_PID = 29
 """In the official image's log; the entry point's scripts had those before."""
+
+
+_REPLICA = re.compile(r"(.+)-[bcdf-hj-np-tv-xz2-9]{6,10}-[bcdf-hj-np-tv-xz2-9]{5}")
+_DAEMON = re.compile(r"(.+)-[bcdf-hj-np-tv-xz2-9]{5}")
+"""What Kubernetes makes names of has no vowels and no 0, 1 and 3."""
 
 
 class NginxServer:
@@ -62,6 +69,11 @@ class NginxServer:
         self.inflight = metrics.gauge("journey_pod_inflight_requests", pod=hostname)
         self._accept_queue = metrics.gauge("journey_pod_accept_queue", pod=hostname)
         self._rejected = metrics.counter("journey_pod_rejected_connections_total", pod=hostname)
+        self._duration = metrics.histogram(
+            "journey_pod_request_duration_seconds", deployment=deployment_of(hostname)
+        )
+        self._waited = metrics.histogram("journey_hop_duration_seconds", kind="queueing")
+        self._worked = metrics.histogram("journey_hop_duration_seconds", kind="processing")
 
     # ---- life ----------------------------------------------------------------------------------------------
 
@@ -258,6 +270,14 @@ class NginxServer:
         ):  # timers may be early by a hair
             self._resume_accepting()
 
+    def left(self, visit: Visit) -> None:
+        """A request has been answered, or will not be: how long it was here, waited and was worked on."""
+        self.inflight.value -= 1
+        service = visit.service
+        self._duration.observe((self.now_ns() - visit.arrived_ns) / SECOND, visit.journey)
+        self._waited.observe((service.begins_ns - visit.arrived_ns) / SECOND, visit.journey)
+        self._worked.observe((service.ends_ns - service.begins_ns) / SECOND, visit.journey)
+
     def may_persist(self, connection: NginxConnection) -> bool:
         """Whether a connection that has just had another request may have one more."""
         return (
@@ -269,3 +289,9 @@ class NginxServer:
     def inspect(self) -> dict[str, Any]:
         """Its requests: being served, and answered by class of status."""
         return {"inflight_requests": int(self.inflight.value), "requests": self.site.counts()}
+
+
+def deployment_of(pod: str) -> str:
+    """The deployment (or other controller) that a pod's name says that it belongs to: `nginx-65cbbfc68c-2467w`."""
+    match = _REPLICA.fullmatch(pod) or _DAEMON.fullmatch(pod)
+    return match[1] if match else pod

@@ -90,6 +90,8 @@ class Cache:
         self._entries: ExpiringLru[tuple[dns.Name, dns.Type | None], list[dns.RRset] | _Nothing]
         self._entries = ExpiringLru(capacity)
         self._max_ttl_s = max_ttl_s
+        self.hits = self.misses = 0
+        """How many questions it knew the answer to, and how many it did not."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -112,6 +114,14 @@ class Cache:
 
     def lookup(self, name: dns.Name, rdtype: dns.Type, now_ns: int) -> Found:
         """What is known of a question, TTLs counted down."""
+        found = self._lookup(name, rdtype, now_ns)
+        if found.answer is None:
+            self.misses += 1
+        else:
+            self.hits += 1
+        return found
+
+    def _lookup(self, name: dns.Name, rdtype: dns.Type, now_ns: int) -> Found:
         aliases: tuple[dns.RRset, ...] = ()
         owner = name
         while len(aliases) <= MAX_CNAMES:

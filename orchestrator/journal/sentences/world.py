@@ -11,7 +11,8 @@ def journey_start(r: Record) -> Told:
 
 @sentence("journey.end")
 def journey_end(r: Record) -> Told:
-    return Told(f"The last byte is here: status {r['status']}, {plural(r['body_bytes'], 'byte')} of body")
+    body = f", {plural(r['body_bytes'], 'byte')} of body" if "body_bytes" in r else ""  # a load counts none
+    return Told(f"The last byte is here: status {r['status']}{body}")
 
 
 @sentence("journey.failed")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from docs.generate import SCENARIO_TARGET, scenario_text
 from orchestrator.config import ConfigErrors
 from orchestrator.scenarios.loader import is_scenario, load_scenario, merged
 
@@ -32,12 +33,23 @@ timeline:
   - {{at: 1s, do: scale, target: deployment/nginx, replicas: 5}}
   - {{at: 1s, do: rollout.restart, target: deployment/nginx}}
   - {{at: 2s, do: kill, target: alb-1a}}
+  - {{at: 2s, do: fault.add, target: link/fibre, delay: 80ms, loss: 1%, for: 1s, name: slow}}
+  - {{at: 2s, do: drain, target: node/node-1}}
+  - {{at: 2s, do: patch, target: ingress/nginx, with: {{metadata: {{}}}}}}
 thresholds:
   - {{metric: latency, is: p(99) < 400ms}}
   - {{metric: errors, is: rate < 0.1%}}
   - {{metric: outstanding, where: {{pod: nginx-0, node: alb-1a}}, is: max <= 20}}
+  - {{metric: latency, is: p(99) < 400ms, during: slow}}
+assertions:
+  - {{never: alb.targets.healthy < 4}}
+  - {{eventually: deployment.ready == 5, within: 2s, after: 1s}}
 expect: {{other: fail}}
 """
+
+
+def test_the_schema_of_scenario_files_is_fresh():
+    assert SCENARIO_TARGET.read_text() == scenario_text(), "make docs"
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
@@ -72,37 +84,71 @@ WRONG = [
     ("errors: 20%}}", "errors: 200%}}", "7:41: set.pod/nginx-0.errors: errors: '200%' is more than 100%"),
     ("alb.algorithm:", "algorithm:", "8:3: set.algorithm: 'algorithm' has no settings; pod/nginx-0, deployment/nginx, "
      "alb, alb[NAME] and tg/NAME have"),
-    ("  one: {{}}", "  one: {{load: 3}}", "10:9: variants.one.load: unknown key; the other keys are overrides, set"),
+    ("  one: {{}}", "  one: {{world: 3}}", "10:9: variants.one.world: unknown key; the other keys are load, overrides, "
+     "set, timeline"),
+    ("  one: {{}}", "  one: {{load: {{retries: 99}}}}", "10:25: variants.one.load.retries: must be 10 or less"),
     ("  one: {{}}", "  one: {{overrides: {{elements: {{alb-1a: {{kind: abl}}}}}}}}",
      "10:20: variants.one.overrides: with this the world is wrong: elements.alb-1a.kind: unknown kind 'abl': "
      "there is no actors/abl.py, did you mean 'alb'?"),
     ("rate: 50/s to 100/s", "rate: 50", "15:23: load.stages[0].rate: 50 is not a rate; write it like 300/s, "
      "or 50/s to 300/s"),
     ("for: 2s", "for: 0", "15:13: load.stages[0].for: must be more than 0"),
-    ("do: set,", "do: sett,", "17:18: timeline[0].do: must be 'set' or 'scale' or 'rollout.restart' or 'kill', "
-     "not 'sett', did you mean 'set'?"),
+    ("do: set,", "do: sett,", "17:18: timeline[0].do: must be 'set' or 'scale' or 'rollout.restart' or 'kill' "
+     "or 'drain' or 'uncordon' or 'patch' or 'apply' or 'delete' or 'aws' or "
+     "'fault.add' or 'fault.clear', not 'sett', did you mean 'set'?"),
     ("target: pod/nginx-0, to: {{latency: off}}", "target: pod/nginx-0, to: {{latency: soon}}",
      "17:58: timeline[0].to.latency: 'soon' is not a time; write it like 200ms, uniform(50ms,300ms), "
      "exponential(200ms) or lognormal(100ms,1s)"),
     ("do: scale, target: deployment/nginx", "do: scale, target: pod/nginx-0",
      "18:33: timeline[1].target: only deployments can do that, such as deployment/nginx, not 'pod/nginx-0'"),
-    ("target: alb-1a}}\nthr", "target: alb-1}}\nthr", "20:32: timeline[3].target: there is no element 'alb-1', "
+    ("kill, target: alb-1a", "kill, target: alb-1", "20:32: timeline[3].target: there is no element 'alb-1', "
      "did you mean 'alb-1b'?"),
-    ("metric: latency,", "metric: latencies,", "22:14: thresholds[0].metric: unknown metric 'latencies', "
+    ("metric: latency,", "metric: latencies,", "25:14: thresholds[0].metric: unknown metric 'latencies', "
      "did you mean 'latency'?"),
-    ("p(99) < 400ms", "p99 below 400ms", "22:27: thresholds[0].is: 'p99 below 400ms' is not a condition; write it like "
+    ("p(99) < 400ms", "p99 below 400ms", "25:27: thresholds[0].is: 'p99 below 400ms' is not a condition; write it like "
      "p(99) < 400ms, rate < 0.1% or count == 0"),
-    ("p(99) < 400ms", "p(99) < 40%", "22:27: thresholds[0].is: p(N) of latency is a time: write the limit like 400ms"),
-    ("p(99) < 400ms", "mean < 400ms", "22:27: thresholds[0].is: latency has no mean; it has max, med, p(N)"),
-    ("rate < 0.1%", "rate < 3", "23:26: thresholds[1].is: rate of errors is a share: write the limit like 0.1%"),
-    ("node: alb-1a}}", "nod: alb-1a}}", "24:34: thresholds[2].where: outstanding cannot be of a nod, "
+    ("p(99) < 400ms", "p(99) < 40%", "25:27: thresholds[0].is: p(N) of latency is a time: write the limit like 400ms"),
+    ("p(99) < 400ms", "mean < 400ms", "25:27: thresholds[0].is: latency has no mean; it has max, med, p(N)"),
+    ("rate < 0.1%", "rate < 3", "26:26: thresholds[1].is: rate of errors is a share: write the limit like 0.1%"),
+    ("node: alb-1a}}", "nod: alb-1a}}", "27:34: thresholds[2].where: outstanding cannot be of a nod, "
      "did you mean 'node'?"),
-    ("pod: nginx-0, node: alb-1a", "node: alb-1a", "24:34: thresholds[2].where: outstanding is always of a pod: "
+    ("pod: nginx-0, node: alb-1a", "node: alb-1a", "27:34: thresholds[2].where: outstanding is always of a pod: "
      "say which"),
-    ("expect: {{other: fail}}", "expect: {{othr: fail}}", "25:10: expect.othr: there is no variant 'othr', "
+    ("expect: {{other: fail}}", "expect: {{othr: fail}}", "32:10: expect.othr: there is no variant 'othr', "
      "did you mean 'other'?"),
-    ("expect: {{other: fail}}", "expect: {{other: failing}}", "25:17: expect.other: must be 'pass' or 'fail', "
+    ("expect: {{other: fail}}", "expect: {{other: failing}}", "32:17: expect.other: must be 'pass' or 'fail', "
      "not 'failing', did you mean 'fail'?"),
+    ("target: link/fibre", "target: link/fiber", "21:37: timeline[4].target: there is no link 'fiber', "
+     "did you mean 'fibre'?"),
+    ("target: link/fibre", "target: lnk/fibre", "21:37: timeline[4].target: nothing can go wrong with 'lnk/fibre', "
+     "did you mean 'link'?; link/fibre, element/alb-1a, pod/nginx-0 and zone/eu-west-1a"),
+    ("target: link/fibre, delay: 80ms, loss: 1%", "target: zone/eu-west-1c, cut: true",
+     "21:37: timeline[4].target: there is no zone 'eu-west-1c', did you mean 'eu-west-1b'?"),
+    ("delay: 80ms, loss: 1%, ", "", "21:37: timeline[4].target: what is to go wrong with link/fibre? Say delay, "
+     "jitter, loss, bandwidth, cut or crash"),
+    ("delay: 80ms, loss: 1%, ", "crash: true, ", "21:37: timeline[4].target: a link cannot crash; it can be cut"),
+    ("loss: 1%", "loss: 1", "21:68: timeline[4].loss: 1 is not a share; write it like 1%"),
+    ("loss: 1%", "los: 1%", "21:62: timeline[4].los: unknown key, did you mean 'loss'?"),
+    ("node/node-1", "node/node-9", "22:33: timeline[5].target: there is no node 'node-9', did you mean 'node-2'?"),
+    ("node/node-1", "node-1", "22:33: timeline[5].target: only nodes can do that, such as node/node-1, not 'node-1'"),
+    ("target: ingress/nginx", "target: ingres/nginx", "23:33: timeline[6].target: there is no kind 'ingres' of "
+     "object, did you mean 'ingress'?"),
+    ("during: slow", "during: slo", "28:50: thresholds[3].during: the timeline has no entry 'slo', "
+     "did you mean 'slow'?"),
+    ("is: max <= 20}}", "is: max <= 20, after: 1s}}", "27:79: thresholds[2].after: outstanding of a pod is known of "
+     "the whole run only; by the second there are latency, service_latency, requests, errors, responses, "
+     "dropped, share"),
+    ("node: alb-1a}}", "node: alb-1c}}", "27:34: thresholds[2].where: there is no load balancer node 'alb-1c', "
+     "did you mean 'alb-1b'?"),
+    ("errors, is: rate < 0.1%", "errors, where: {{kind: timeot}}, is: rate < 0.1%", "26:29: thresholds[1].where: "
+     "there is no kind 'timeot', did you mean 'timeout'?"),
+    ("alb.targets.healthy < 4", "alb.targets.helthy < 4", "30:13: assertions[0].never: there is no "
+     "'alb.targets.helthy' to be known, did you mean 'alb.targets.healthy'?"),
+    ("alb.targets.healthy < 4", "alb.targets.healthy", "30:13: assertions[0].never: 'alb.targets.healthy' is not a "
+     "claim; write it like alb.targets.healthy < 4 or deployment.ready == 6"),
+    ("never: alb.targets.healthy < 4", "never: alb.targets.healthy < 4, always: alb.targets == 4",
+     "30:5: assertions[0]: say one of never, always and eventually"),
+    ("within: 2s", "wihtin: 2s", "31:41: assertions[1].wihtin: unknown key, did you mean 'within'?"),
     ("version: 1", "version: [1", "2:5: this is not YAML: expected ',' or ']', but got ':' "
      "while parsing a flow sequence"),
 ]  # fmt: skip

@@ -26,6 +26,12 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("scenarios")
 
 
+@pytest.fixture
+def kept_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are kept in the working directory."""
+    monkeypatch.chdir(tmp_path)
+
+
 def written(directory: Path, text: str) -> Path:
     path = directory / f"{abs(hash(text))}.yaml"
     path.write_text(HEAD + text)
@@ -42,12 +48,13 @@ def only(summary: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_one_seed_gives_one_summary_and_the_variants_get_the_same_arrivals(directory):
-    text = """\
-set: {pod/nginx-0: {latency: 100ms, errors: 10%}}
-variants: {one: {}, other: {set: {pod/nginx-1: {stall: 5%}}}}
-""" + LOAD.replace("warm_up", "timeout: 1s, warm_up")
-    one, again, other = played(directory, text), played(directory, text), played(directory, text, 2)
-    assert json.dumps(one) == json.dumps(again) != json.dumps(other)
+    modes = "set: {pod/nginx-0: {latency: 100ms, errors: 10%}}\n"
+    variants = "variants: {one: {}, other: {set: {pod/nginx-1: {stall: 5%}}}}\n"
+    load = LOAD.replace("warm_up", "timeout: 1s, warm_up")
+    one, again = (played(directory, modes + variants + load) for _ in range(2))
+    reseeded = played(directory, modes + "variants: {one: {}}\n" + load, 2)
+    assert json.dumps(one) == json.dumps(again)
+    assert one["variants"]["one"] != reseeded["variants"]["one"]
     offered = {variant["load"]["offered"] for variant in one["variants"].values()}
     assert len(offered) == 1
     assert one["variants"]["other"]["load"]["errors"]["timeout"] > 0
@@ -121,7 +128,7 @@ def test_overrides_change_the_world(directory):
         ("set: {pod/nginx-0: {latency: 1s}}\n", "invalid", 5),
     ],
 )
-def test_verdicts_and_exit_codes(directory, text, verdict, code):
+def test_verdicts_and_exit_codes(directory, kept_elsewhere, text, verdict, code):
     load = LOAD if verdict != "invalid" else LOAD.replace("warm_up", "max_inflight: 1, warm_up")
     path = written(directory, text + load)
     result = CliRunner().invoke(app, ["simulate", str(path), "--json"])
@@ -129,7 +136,7 @@ def test_verdicts_and_exit_codes(directory, text, verdict, code):
     assert json.loads(result.stdout)["verdict"] == verdict
 
 
-def test_the_report(directory):
+def test_the_report(directory, kept_elsewhere):
     path = written(
         directory,
         "set: {pod/nginx-0: {latency: 100ms}}\nthresholds: [{metric: latency, is: p(99) < 1ms}]\n"
@@ -158,27 +165,110 @@ def test_what_cannot_be_set_ends_the_run(directory):
     assert "there is no pod 'nginx-7': deployment nginx has 3, as far as nginx-2" in result.stderr
 
 
-def test_the_shipped_scenario_shows_what_least_outstanding_requests_does():
-    summary = play(load_scenario(ROOT / "configs/scenarios/lor-vs-round-robin.yaml"), on_virtual_clock=True)
-    assert summary["verdict"] == "pass"
-    slow = {name: each["pods"][0] for name, each in summary["variants"].items()}
-    turns, fewest = slow["round_robin"], slow["least_outstanding_requests"]
-    assert turns["share"] == pytest.approx(1 / 6, abs=0.005)
-    assert turns["outstanding"]["mean"] == pytest.approx(300 / 6 * 0.2, rel=0.15), "Little's law"
-    assert fewest["share"] < 0.04
-    assert [fewest["per_node"][node]["max"] for node in ("alb-1a", "alb-1b")] == [1, 1], (
-        "each node counts alone"
+def test_faults_on_the_timeline_and_their_windows(directory):
+    text = """\
+timeline:
+  - {at: 1s, do: fault.add, target: link/fibre, delay: 80ms, for: 2s, name: slow}
+  - {at: 4s, do: fault.add, target: element/isp, loss: 100%, name: dead}
+  - {at: 5s, do: fault.clear}
+load: {timeout: 500ms, stages: [{for: 8s, rate: 50/s}]}
+thresholds:
+  - {metric: latency, is: med > 160ms, during: slow}
+  - {metric: latency, is: p(99) < 50ms, after: 7s}
+  - {metric: errors, is: rate > 20%, during: dead}
+  - {metric: errors, is: rate == 0%, during: slow}
+"""
+    variant = only(played(directory, text))
+    assert [row["ok"] for row in variant["thresholds"]] == [True] * 4, variant["thresholds"]
+    assert [(event["what"], event.get("until_s")) for event in variant["events"]] == [
+        ("link/fibre: delay 80ms", 3.0),
+        ("element/isp: loss 100%", 5.0),
+        ("faults end: element/isp", None),
+    ]
+
+
+def test_a_zone_that_crashes_comes_back_and_assertions_see_it(directory):
+    text = """\
+timeline: [{at: 1s, do: fault.add, target: zone/eu-west-1a, crash: true, for: 3s}]
+load: {timeout: 1s, stages: [{for: 10s, rate: 10/s}]}
+assertions:
+  - {never: alb.targets.healthy < 3, within: 1s}
+  - {eventually: alb.targets.healthy < 3}
+  - {eventually: alb.targets.healthy == 3, after: 8s}
+  - {always: nat.sessions < nat.session_limit}
+  - {always: "cni[node-2].assigned == 1"}
+  - {eventually: "deployment[nginx].ready == 7"}
+"""
+    variant = only(played(directory, text))
+    told = {row["claim"]: (row["assertion"], row["ok"]) for row in variant["assertions"]}
+    assert [row["ok"] for row in variant["assertions"]][-1] is False, "it never has seven"
+    assert told["nat.sessions < nat.session_limit"] == ("always", True)
+    assert [row["ok"] for row in variant["assertions"][:3]] == [True, True, True], variant["assertions"]
+
+
+def test_a_node_is_drained_and_takes_pods_again(directory):
+    text = """\
+timeline:
+  - {at: 1s, do: drain, target: node/node-2, name: drained}
+  - {at: 12s, do: uncordon, target: node/node-2}
+  - {at: 13s, do: scale, target: deployment/nginx, replicas: 4, name: larger}
+load: {stages: [{for: 16s, rate: 10/s}]}
+assertions:
+  - {eventually: "cni[node-2].assigned == 0", within: 12s}
+  - {eventually: "cni[node-2].assigned > 0", after: 13s}
+"""
+    variant = only(played(directory, text))
+    assert [row["ok"] for row in variant["assertions"]] == [True, True], variant["assertions"]
+    assert variant["events"][0]["until_s"] > 1 and variant["events"][2]["until_s"] >= 13
+    assert variant["load"]["errors"] == {}
+
+
+def test_objects_are_applied_patched_and_deleted_and_aws_is_asked(directory):
+    text = """\
+timeline:
+  - {at: 0s, do: apply, object: {apiVersion: v1, kind: ConfigMap, metadata: {name: made}, data: {a: b}}}
+  - {at: 1s, do: apply, object: {apiVersion: v1, kind: ConfigMap, metadata: {name: made}, data: {a: c}}}
+  - {at: 1s, do: patch, target: configmap/made, with: {data: {d: e}}}
+  - {at: 2s, do: delete, target: configmap/made}
+  - {at: 2s, do: aws, service: elbv2, operation: DescribeLoadBalancers}
+  - {at: 3s, do: patch, target: deployment/nginx, with: {spec: {replicas: 4}}}
+load: {stages: [{for: 6s, rate: 10/s}]}
+assertions: [{eventually: deployment.ready == 4}]
+"""
+    variant = only(played(directory, text))
+    assert variant["outcome"] == "pass"
+    assert [event["what"] for event in variant["events"]][:3] == [
+        "apply of configmap/made",
+        "apply of configmap/made",
+        "patch of configmap/made",
+    ]
+
+
+def test_variants_have_loads_and_timelines_of_their_own(directory):
+    text = (
+        """\
+variants:
+  plain: {}
+  busy: {load: {stages: [{for: 3s, rate: 200/s}]}, timeline: [{at: 1s, do: kill, target: transit-2}]}
+"""
+        + LOAD
     )
+    variants = played(directory, text)["variants"]
+    assert variants["busy"]["load"]["offered"] > 1.5 * variants["plain"]["load"]["offered"]
+    assert (len(variants["plain"]["events"]), len(variants["busy"]["events"])) == (0, 1)
 
 
-def test_without_a_hook_a_rollout_costs_requests_and_each_has_a_cause():
-    summary = play(load_scenario(ROOT / "configs/scenarios/rollout-502s.yaml"), on_virtual_clock=True)
-    assert summary["verdict"] == "pass"
-    without, with_hook = summary["variants"].values()
-    assert with_hook["load"]["statuses"].keys() == {"200"} and with_hook["alb_errors"] == []
-    failed = sum(count for code, count in without["load"]["statuses"].items() if code[0] == "5")
-    assert failed == sum(error["count"] for error in without["alb_errors"]) > 0
-    assert all(error["cause"] != "target" and error["sentence"] for error in without["alb_errors"])
+def test_clients_that_ask_again(directory):
+    text = """\
+set: {pod/nginx-0: {errors: on}}
+variants: {once: {}, again: {load: {retries: 3, retry_wait: 10ms}}}
+load: {stages: [{for: 4s, rate: 50/s}]}
+"""
+    variants = played(directory, text)["variants"]
+    assert variants["once"]["load"]["errors"]["http_5xx"] > 30
+    again = variants["again"]["load"]
+    assert again["errors"].get("http_5xx", 0) < 10 and again["retries"] > 30
+    assert again["offered"] == variants["once"]["load"]["offered"] == again["requests"]
 
 
 def test_a_scenario_runs_as_processes_too(directory, monkeypatch, tmp_path):

@@ -53,6 +53,13 @@ class Ec2Core:
         self._touched: dict[str, None] = {}
         self._later: list[Later] = []
         self._revision = 0
+        self.context.metrics.on_collect(self._tell_subnets)
+
+    def _tell_subnets(self) -> None:
+        interfaces, gauge = self.state.interfaces, self.context.metrics.gauge
+        for subnet in interfaces.subnets:
+            free = gauge("journey_cni_subnet_free_addresses", subnet=subnet)
+            free.value = interfaces.free_addresses(subnet)
 
     # ---- beginnings ----------------------------------------------------------------------------------------
 

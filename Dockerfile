@@ -1,0 +1,22 @@
+# One image for the orchestrator and for every element; docker-compose.yml says what each container of it is.
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+
+FROM ${PYTHON_IMAGE} AS built
+WORKDIR /src
+# The dependencies first: they change less often than the code, and their layer is kept.
+COPY pyproject.toml ./
+RUN python3 -m venv /opt/journey \
+ && python3 -c "import tomllib; print('\n'.join(tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies']))" > needs.txt \
+ && /opt/journey/bin/pip install --no-cache-dir --disable-pip-version-check --quiet -r needs.txt
+COPY . .
+RUN /opt/journey/bin/pip install --no-cache-dir --disable-pip-version-check --quiet --no-deps . \
+ && /opt/journey/bin/python -m compileall -q /opt/journey/lib
+
+FROM ${PYTHON_IMAGE}
+RUN useradd --system --uid 10001 --user-group --home-dir /nonexistent --shell /usr/sbin/nologin journey \
+ && install -d -m 0700 -o journey -g journey /run/journey /var/lib/journey /etc/journey/keys
+COPY --from=built /opt/journey /opt/journey
+ENV PATH=/opt/journey/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 MALLOC_ARENA_MAX=2
+USER journey
+ENTRYPOINT ["python"]
+CMD ["-m", "orchestrator.compose"]

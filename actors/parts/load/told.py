@@ -1,0 +1,74 @@
+"""A load as Prometheus sees it: what was offered, what became of it, and how long it took."""
+
+from collections.abc import Mapping
+
+from actors.element import Context
+from actors.units import MILLISECOND, SECOND
+
+OUTCOMES = ("ok", "http_4xx", "http_5xx", "timeout", "refused", "reset", "dns_error", "tls_error")
+_OUTCOME_OF = {
+    "connect_timeout": "timeout",
+    "unreachable": "refused",
+    "closed": "reset",
+    "bad_response": "reset",
+}
+"""Errors that are not outcomes of their own in `journey_client_requests_total`."""
+
+STATES = ("opening", "idle", "active")
+REASONS = ("generator_saturated", "max_inflight")
+
+
+class ClientMetrics:
+    """The metrics of one laptop's load; `scenario` is the name of what it is part of, or empty."""
+
+    def __init__(self, context: Context, scenario: str = "") -> None:
+        metrics = context.metrics
+        self.offered = metrics.counter("journey_client_offered_requests_total", scenario=scenario)
+        self.inflight = metrics.gauge("journey_client_inflight_requests")
+        self._requests = {
+            outcome: metrics.counter("journey_client_requests_total", scenario=scenario, outcome=outcome)
+            for outcome in OUTCOMES
+        }
+        self._dropped = {
+            reason: metrics.counter("journey_client_dropped_requests_total", reason=reason)
+            for reason in REASONS
+        }
+        self._connections = {
+            state: metrics.gauge("journey_client_connections", state=state) for state in STATES
+        }
+        self._latency = metrics.histogram("journey_client_request_duration_seconds", scenario=scenario)
+        self._service = metrics.histogram("journey_client_service_duration_seconds", scenario=scenario)
+
+    def answered(self, status: int, latency_ns: int, service_ns: int, journey: str | None = None) -> None:
+        """A complete answer, so long after its request was meant to be sent, and was."""
+        outcome = "ok" if status < 400 else "http_4xx" if status < 500 else "http_5xx"
+        self._requests[outcome].value += 1
+        self._latency.observe(latency_ns / SECOND, journey)
+        self._service.observe(service_ns / SECOND, journey)
+
+    def fetched(
+        self, status: int, total_ms: float, phase: str | None, error: str | None, journey: str | None
+    ) -> None:
+        """What became of a browser's request: an answer, or an error and the phase that it came in."""
+        if error is None:
+            total_ns = round(total_ms * MILLISECOND)
+            self.answered(status, total_ns, total_ns, journey)
+        elif phase in ("dns", "tls"):
+            self.failed(f"{phase}_error")
+        elif "timed out" in error or "no answer within" in error:
+            self.failed("timeout")
+        else:
+            self.failed("refused" if phase in ("tcp", "dhcp") else "reset")
+
+    def tell_connections(self, connections: Mapping[str, int]) -> None:
+        """How many there are in each state."""
+        for state, gauge in self._connections.items():
+            gauge.value = connections.get(state, 0)
+
+    def failed(self, error: str) -> None:
+        """There is no answer."""
+        self._requests[_OUTCOME_OF.get(error, error)].value += 1
+
+    def dropped(self, reason: str) -> None:
+        """A request was not even sent."""
+        self._dropped[reason].value += 1

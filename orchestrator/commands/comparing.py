@@ -1,0 +1,153 @@
+"""`journey compare`: which of several settings is better, with how much of the difference is chance."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.commands.failure import INTERRUPTED, INVALID, environment
+from orchestrator.commands.options import Json
+from orchestrator.commands.scenarios import Out, Scenario, Seed, keep
+from orchestrator.commands.terminal import pages, print_json, say
+
+if TYPE_CHECKING:
+    from orchestrator.reports.result import RunResult
+
+
+def compare(
+    scenario: Scenario,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vary",
+            metavar="KEY=A,B",
+            help="What differs: alb.algorithm=..., deployment/nginx.replicas=..., elements.NAME....=...",
+            show_default=False,
+        ),
+    ] = None,
+    repeat: Annotated[
+        int, typer.Option("--repeat", min=1, max=100, help="How often, each time with another seed.")
+    ] = 1,
+    seed: Seed = None,
+    live: Annotated[bool, typer.Option("--live", help="As processes, in real time.")] = False,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Run a scenario with something varied, the same seed and arrivals for each, and tell who did better.
+
+    Without --vary the scenario's own variants are compared; with it they give way to all combinations of the values.
+    Runs are on the virtual clock unless --live is said. With --repeat each figure has its spread, and a difference
+    counts as clear only when the spreads do not touch. Every run is kept, as `journey run` does.
+
+    [bold]Examples[/bold]
+
+      journey compare configs/scenarios/lor-vs-round-robin.yaml --repeat 3
+      journey compare configs/scenarios/lor-vs-round-robin.yaml --vary alb.algorithm=round_robin,weighted_random
+      journey compare configs/scenarios/zone-loss.yaml --vary deployment/nginx.replicas=2,4,6
+
+    Thresholds are shown, and do not decide how it ends: it ends with 5 when the figures cannot be believed.
+    """
+    from orchestrator.scenarios.comparing import compared
+
+    loaded, results = _loaded(scenario, vary or []), []
+    first = loaded.scenario.seed if seed is None else seed
+    for number in range(repeat):
+        result = _play(loaded, first + number, live=live)
+        results.append(result)
+        directory = keep(result, out, html=loaded.scenario.report.html)
+        say(f"kept in {directory}")
+        if result.interrupted:
+            say("interrupted: what had been played until then is kept")
+            raise typer.Exit(INTERRUPTED)
+    found = compared(results)
+    doubts = [
+        f"seed {result.seed}{f', {variant.name}' if variant.name else ''}: {doubt}"
+        for result in results
+        for variant in result.variants
+        for doubt in variant.figures["invalid"]
+    ]
+    if as_json:
+        whole = {
+            "scenario": loaded.scenario.name,
+            "seeds": [each.seed for each in results],
+            **found,
+            "invalid": doubts,
+        }
+        print_json(whole)
+    else:
+        _show(loaded.scenario.title, results, found)
+        for doubt in doubts:
+            say(f"INVALID: {doubt}")
+    if doubts:
+        raise typer.Exit(INVALID)
+
+
+def _loaded(path: Path, vary: list[str]) -> Any:
+    from orchestrator.scenarios.comparing import varied, vary_of
+    from orchestrator.scenarios.loader import load_scenario
+    from orchestrator.settings.words import refuse
+
+    if vary:
+        return varied(path, [vary_of(word) for word in vary])
+    loaded = load_scenario(path)
+    if len(loaded.scenario.variants) < 2:
+        raise refuse(f"{path} has no variants that could be compared: say what differs, with --vary KEY=A,B")
+    return loaded
+
+
+def _play(loaded: Any, seed: int, *, live: bool) -> "RunResult":
+    from orchestrator.scenarios.actions import NotReady
+    from orchestrator.scenarios.play import perform
+
+    try:
+        return perform(
+            loaded, on_virtual_clock=not live, seed=seed, tell=lambda what: say(f"{what}, seed {seed}")
+        )
+    except NotReady as error:
+        environment(str(error))
+
+
+def _show(title: str, results: "list[RunResult]", found: dict[str, Any]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from orchestrator.scenarios.comparing import FIGURES
+
+    names = list(found["variants"])
+    console = pages()
+    console.print(f"[bold]{escape(title)}[/]")
+    many = f"{len(results)} seeds: mean, and least to most" if len(results) > 1 else f"seed {results[0].seed}"
+    console.print(f"[dim]{many}[/]\n")
+    table = Table("", *names, "best", box=None, padding=(0, 2, 0, 0))
+    for figure in FIGURES:
+        cells = [
+            _cell(found["variants"][name].get(figure.name), figure.unit, len(results) > 1) for name in names
+        ]
+        table.add_row(figure.name, *cells, _told(found["best"].get(figure.name)))
+    passed = [
+        sum(
+            variant.figures["outcome"] == "pass"
+            for result in results
+            for variant in result.variants
+            if variant.name == name
+        )
+        for name in names
+    ]
+    table.add_row("thresholds hold", *(f"{count} of {len(results)}" for count in passed), "")
+    console.print(table)
+
+
+def _cell(spread: dict[str, float] | None, unit: str, with_spread: bool) -> str:
+    if spread is None:
+        return "-"
+    digits = 2 if unit == "%" else 1 if unit else 0
+    told = f"{spread['mean']:.{digits}f}{'%' if unit == '%' else f' {unit}' if unit else ''}"
+    return (
+        f"{told} [dim]{spread['least']:.{digits}f}..{spread['most']:.{digits}f}[/]" if with_spread else told
+    )
+
+
+def _told(best: dict[str, Any] | None) -> str:
+    if best is None:
+        return "[dim]no difference[/]"
+    return f"[green]{best['variant']}[/]" if best["clear"] else f"{best['variant']} [dim](spreads touch)[/]"

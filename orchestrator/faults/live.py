@@ -1,0 +1,34 @@
+"""Faults of a world that runs as processes on this machine."""
+
+from typing import Any
+
+from orchestrator.faults.places import zones_of
+from orchestrator.operations import kinds_of
+from orchestrator.world import World
+
+
+class LiveFaults:
+    """A running world, as a `FaultBook` needs it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.call = world.call
+        self.link_ends = world.link_ends
+
+    def kinds(self) -> dict[str, str]:
+        return kinds_of(self._world)
+
+    def zones(self) -> dict[str, list[str]]:
+        return zones_of(self._world.config)
+
+    async def crash(self, element: str, *, hold: bool) -> None:
+        if hold:
+            self._world.hold(element)
+        else:
+            self._world.kill(element)
+
+    async def release(self, element: str) -> None:
+        self._world.release(element)
+
+    def note_fault(self, element: str, link: str, fault: str, fields: dict[str, Any] | None) -> None:
+        self._world.note_fault(element, link, fault, fields)

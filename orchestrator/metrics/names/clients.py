@@ -1,0 +1,43 @@
+"""Metrics of those who ask: laptops, their load and their home."""
+
+from orchestrator.metrics.names.model import Metric, counter, gauge, histogram
+
+CLIENTS: tuple[Metric, ...] = (
+    counter("journey_client_offered_requests_total", "Requests that the load wanted to send.", "scenario"),
+    counter(
+        "journey_client_requests_total",
+        "Requests by what became of them: ok, http_4xx, http_5xx, timeout, refused, reset, dns_error, tls_error.",
+        "scenario", "outcome",
+    ),
+    counter(
+        "journey_client_dropped_requests_total",
+        "Requests that were never sent: the generator could not keep up, or too many were under way.",
+        "reason",
+    ),
+    histogram(
+        "journey_client_request_duration_seconds",
+        "From the moment a request was meant to be sent to the end of its answer.",
+        "scenario",
+    ),
+    histogram(
+        "journey_client_service_duration_seconds",
+        "From the moment a request was really sent to the end of its answer; the gap to the request duration is "
+        "coordinated omission.",
+        "scenario",
+    ),
+    histogram(
+        "journey_client_phase_duration_seconds",
+        "Parts of a browser's request on a fresh connection: dns, tcp_connect, tls, first_byte, download.",
+        "phase",
+    ),
+    gauge("journey_client_inflight_requests", "Requests that have been sent and wait for an answer."),
+    gauge("journey_client_connections", "Connections of the load: idle, active or opening.", "state"),
+    gauge("journey_nat_sessions", "Sessions in a home router's translation table.", "router"),
+    gauge("journey_nat_session_limit", "Sessions that fit into a home router's translation table.", "router"),
+    counter(
+        "journey_nat_failures_total",
+        "Packets that found no room in the table or no port, and sessions that timed out while open.",
+        "router", "reason",
+    ),
+    counter("journey_dhcp_malformed_messages_total", "DHCP messages that could not be read.", added=("element",)),
+)  # fmt: skip

@@ -1,0 +1,71 @@
+"""HdrHistograms, as loads tell them: what one second added, the percentiles of a curve, and the two file formats."""
+
+import io
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from hdrh.histogram import HdrHistogram
+
+from actors.parts.latencies import new_histogram
+
+US_PER_MS = 1000.0
+NINES = (0, 10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.9, 99.95, 99.99, 99.995, 99.999, 100)
+
+
+def decoded(encoded: str) -> Any:
+    """The histogram (microseconds); an empty one for nothing."""
+    return HdrHistogram.decode(encoded) if encoded else new_histogram()
+
+
+def added_since(now: str, before: str) -> Any:
+    """What came to a histogram that only grows. A client that was killed takes what it had not told with it: never
+    less than nothing."""
+    later, earlier = decoded(now), decoded(before)
+    result = new_histogram()
+    for index, (new, old) in enumerate(zip(later.counts[:], earlier.counts[:], strict=True)):
+        if new > old:
+            result.record_value(max(later.get_value_from_index(index), 1), new - old)
+    return result
+
+
+def at_ms(histogram: Any, percentile: float) -> float | None:
+    """The latency that so many of a hundred did not exceed."""
+    if not histogram.total_count:
+        return None
+    return float(histogram.get_value_at_percentile(percentile)) / US_PER_MS
+
+
+def curve(encoded: str) -> list[tuple[float, float]]:
+    """Percentile and milliseconds, as far into the nines as there are requests to tell of."""
+    histogram = decoded(encoded)
+    total = histogram.total_count
+    return [
+        (percentile, float(histogram.get_value_at_percentile(percentile)) / US_PER_MS)
+        for percentile in NINES
+        if total and (percentile == 100 or (100 - percentile) / 100 * total >= 0.5)
+    ]
+
+
+def hgrm(encoded: str) -> str:
+    """The percentile distribution as HdrHistogram's plotters read it (`.hgrm`), values in milliseconds."""
+    out = io.BytesIO()
+    decoded(encoded).output_percentile_distribution(out, US_PER_MS)
+    return out.getvalue().decode()
+
+
+def hlog(tagged: Iterable[tuple[str, list[tuple[float, str]]]], began_s: float) -> Iterator[str]:
+    """The lines of a histogram log (`.hlog`, version 1.3): an interval histogram (microseconds) for each second.
+
+    `tagged` are variants, with the end of each second and its histogram; the times are seconds after `began_s`.
+    """
+    yield "#[Histogram log format version 1.3]\n"
+    yield f"#[StartTime: {began_s:.3f} (seconds since epoch)]\n"
+    yield f"#[BaseTime: {began_s:.3f} (seconds since epoch)]\n"
+    yield '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"\n'
+    for tag, seconds in tagged:
+        since = 0.0
+        for until, encoded in seconds:
+            most_ms = (at_ms(decoded(encoded), 100) or 0.0) * 1.0
+            label = f"Tag={tag}," if tag else ""
+            yield f"{label}{since:.3f},{until - since:.3f},{most_ms:.3f},{encoded}\n"
+            since = until

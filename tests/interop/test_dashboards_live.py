@@ -1,0 +1,135 @@
+"""A world that runs, a real Prometheus beside it, and every query of every panel of every dashboard."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import pytest
+
+from dashboards.model import Page, Panel, Query
+from dashboards.pages import PAGES
+from tests.dashboards.promql import all_queries, filled_in
+from tests.interop.prometheus import Prometheus
+from tests.tools import needs
+
+JOURNEY = [sys.executable, "-m", "orchestrator.cli"]
+PATIENCE_S = 45
+RATE = 40
+
+pytestmark = needs("prometheus")
+
+
+class Watched(NamedTuple):
+    """A world under load, and the Prometheus that watches it."""
+
+    home: Path
+    prometheus: Prometheus
+
+    def journey(self, *arguments: str) -> str:
+        """Run a command in this world; what it wrote to stdout."""
+        done = subprocess.run(
+            [*JOURNEY, *arguments], capture_output=True, text=True, timeout=90, env=environment(self.home)
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+def environment(home: Path) -> dict[str, str]:
+    return {**os.environ, "JOURNEY_HOME": str(home)}
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    home = tmp_path_factory.mktemp("h")
+    subprocess.run([*JOURNEY, "up", "--detach"], check=True, capture_output=True, env=environment(home))
+    load = None
+    try:
+        listed = subprocess.run(
+            [*JOURNEY, "ps", "--json"], check=True, capture_output=True, env=environment(home)
+        )
+        exporter = urlsplit(json.loads(listed.stdout)["addresses"]["metrics"]).netloc
+        with Prometheus(exporter, tmp_path_factory.mktemp("prometheus")) as prometheus:
+            load = subprocess.Popen(
+                [*JOURNEY, "load", "--rate", str(RATE), "--duration", "5m", "--json"],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=environment(home),
+            )
+            watched = Watched(home, prometheus)
+            watched.journey("scale", "nginx", "4")
+            yield watched
+    finally:
+        if load is not None:
+            load.terminate()
+            load.wait()
+        subprocess.run([*JOURNEY, "down"], check=True, capture_output=True, env=environment(home))
+
+
+def tells_something(found: list[dict[str, Any]]) -> bool:
+    """Whether there is a number in an answer: Grafana draws nothing where there is NaN."""
+    return any(not math.isnan(float(series["value"][1])) for series in found)
+
+
+def empty(watched: Watched, asked: list[tuple[Page, Panel, Query]]) -> list[tuple[Page, Panel, Query]]:
+    """Those of these queries that have no number to show now."""
+    return [
+        (page, panel, query)
+        for page, panel, query in asked
+        if not tells_something(watched.prometheus.query(filled_in(query, panel, page)))
+    ]
+
+
+def test_every_panel_of_every_dashboard_has_something_to_show(watched: Watched):
+    missing = [each for each in all_queries() if not (each[1].may_be_empty or each[2].may_be_empty)]
+    deadline = time.monotonic() + PATIENCE_S
+    while (missing := empty(watched, missing)) and time.monotonic() < deadline:
+        time.sleep(1)
+    assert [f"{page.uid}, {panel.title}: {query.expr}" for page, panel, query in missing] == []
+
+
+def test_queries_that_may_have_no_answer_are_still_queries(watched: Watched):
+    for page, panel, query in all_queries():
+        if panel.may_be_empty or query.may_be_empty:
+            watched.prometheus.query(filled_in(query, panel, page))
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.variables], ids=lambda page: page.uid)
+def test_every_choice_has_values(watched: Watched, page: Page):
+    for variable in page.variables:
+        assert watched.prometheus.label_values(variable.metric, variable.label), variable.query
+
+
+def test_the_load_is_what_the_dashboard_says(watched: Watched):
+    [found] = watched.prometheus.query("sum(rate(journey_client_requests_total[5s]))")
+    assert float(found["value"][1]) == pytest.approx(RATE, rel=0.5)
+
+
+def test_latencies_have_exemplars_that_lead_to_a_journey(watched: Watched):
+    journey = json.loads(watched.journey("trace", "--json"))["journey"]
+    deadline = time.monotonic() + 10
+    told: set[str] = set()
+    while journey not in told and time.monotonic() < deadline:
+        series = watched.prometheus.exemplars("journey_alb_target_response_duration_seconds_bucket")
+        told = {exemplar["labels"]["trace_id"] for each in series for exemplar in each["exemplars"]}
+        time.sleep(0.5)
+    assert journey in told
+
+
+def test_pods_that_are_gone_leave_no_ghosts(watched: Watched):
+    watched.journey("scale", "nginx", "2")
+    deadline = time.monotonic() + 20
+    seen, pods = {""}, set[str]()
+    while not (seen == pods and len(pods) == 2) and time.monotonic() < deadline:
+        listed = json.loads(watched.journey("ps", "--json"))["elements"]
+        pods = {each["name"] for each in listed if each["kind"] == "nginx_pod"}
+        seen = {
+            series["metric"]["pod"] for series in watched.prometheus.query("journey_pod_inflight_requests")
+        }
+    assert seen == pods and len(pods) == 2

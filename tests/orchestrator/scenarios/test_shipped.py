@@ -1,0 +1,103 @@
+"""Every shipped scenario, on the virtual clock: its verdict, and what it is there to teach.
+
+Together they are kept to a minute on two cores: rates and times are as small as the lesson allows.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.scenarios.loader import load_scenario
+from orchestrator.scenarios.play import play
+
+ROOT = Path(__file__).parents[3]
+SHIPPED = sorted((ROOT / "configs/scenarios").glob("*.yaml"))
+Variants = dict[str, Any]
+
+
+def causes(variant: dict[str, Any]) -> set[str]:
+    return {error["cause"] for error in variant["alb_errors"]}
+
+
+def slow_pod(variants: Variants) -> None:
+    slow = {name: each["pods"][0] for name, each in variants.items()}
+    turns, fewest = slow["round_robin"], slow["least_outstanding_requests"]
+    assert turns["share"] == pytest.approx(1 / 6, abs=0.005)
+    assert turns["outstanding"]["mean"] == pytest.approx(300 / 6 * 0.2, rel=0.15), "Little's law"
+    assert fewest["share"] < 0.04
+    nodes = [fewest["per_node"][node]["max"] for node in ("alb-1a", "alb-1b")]
+    assert nodes == [1, 1], "each node counts alone"
+
+
+def rollout(variants: Variants) -> None:
+    without, with_hook = variants["no_hook"], variants["sleeps_15s"]
+    assert with_hook["load"]["statuses"].keys() == {"200"} and with_hook["alb_errors"] == []
+    failed = sum(count for code, count in without["load"]["statuses"].items() if code[0] == "5")
+    assert failed == sum(error["count"] for error in without["alb_errors"]) > 0
+    assert all(error["cause"] != "target" and error["sentence"] for error in without["alb_errors"])
+
+
+def delay(variants: Variants) -> None:
+    assert causes(variants["one_second"]) == {"DeregistrationDelayElapsed"}
+    assert variants["ten_seconds"]["alb_errors"] == []
+
+
+def keep_alive(variants: Variants) -> None:
+    assert causes(variants["shorter"]) == {"TargetClosedConnection"}
+    assert variants["longer"]["alb_errors"] == []
+
+
+def warm(variants: Variants) -> None:
+    ready = {name: each["assertions"][0] for name, each in variants.items()}
+    assert ready["warm"]["at_s"] < 2 and ready["one_to_spare"]["at_s"] is None
+
+
+def subnets(variants: Variants) -> None:
+    small, large = variants["slash_28"], variants["slash_24"]
+    assert not small["assertions"][0]["ok"] and small["load"]["errors"] == {}, "what there is serves on"
+    assert large["assertions"][0]["at_s"] < 3
+
+
+def lost_zone(variants: Variants) -> None:
+    lost = {name: each["thresholds"][1]["value"] for name, each in variants.items()}
+    assert lost["two_pods"] > 3 * lost["six_pods"]
+
+
+def dns(variants: Variants) -> None:
+    early, late = variants["at_once"]["load"], variants["after_the_ttl"]["load"]
+    assert early["errors"]["timeout"] > 20 * late["errors"]["timeout"]
+
+
+def storm(variants: Variants) -> None:
+    answered = {name: each["load"]["requests"] for name, each in variants.items()}
+    assert answered["retries"] < answered["no_retries"] / 2 < answered["retries_with_backoff"] / 2
+    assert variants["retries"]["load"]["retries"] > variants["retries_with_backoff"]["load"]["retries"] > 0
+
+
+LESSONS: dict[str, Callable[[Variants], None]] = {
+    "lor-vs-round-robin": slow_pod,
+    "rollout-502s": rollout,
+    "deregistration-delay": delay,
+    "keep-alive-502s": keep_alive,
+    "warm-ip-targets": warm,
+    "subnet-exhaustion": subnets,
+    "zone-loss": lost_zone,
+    "dns-ttl": dns,
+    "retry-storm": storm,
+}
+
+
+def test_each_has_a_lesson():
+    assert {path.stem for path in SHIPPED} == LESSONS.keys()
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_shipped_scenario_comes_out_as_it_says(path: Path):
+    loaded = load_scenario(path)
+    assert loaded.scenario.title.endswith("?") and len(loaded.scenario.description) > 200
+    summary = play(loaded, on_virtual_clock=True)
+    assert summary["verdict"] == "pass"
+    assert {each["outcome"] for each in summary["variants"].values()} == {"pass", "fail"}, "it shows both"
+    LESSONS[path.stem](summary["variants"])
