@@ -77,7 +77,7 @@ class Run:
         finally:
             for task in (timeline, *self._followed):
                 task.cancel()
-        figures = await self._figures(status, unsettled)
+        figures = await self._figures(status, unsettled, began_unix_ns / SECOND)
         return await self._result(figures, status, began_unix_ns)
 
     async def _result(
@@ -159,7 +159,9 @@ class Run:
             )
         return status
 
-    async def _figures(self, status: dict[str, Any], unsettled: list[str]) -> dict[str, Any]:
+    async def _figures(
+        self, status: dict[str, Any], unsettled: list[str], began_unix_s: float
+    ) -> dict[str, Any]:
         validity = self._scenario.validity
         limits = Limits(
             validity.max_dropped,
@@ -172,7 +174,7 @@ class Run:
             "load": {key: value for key, value in status.items() if key not in left},
             "pods": await pod_rows(self._scene, status, self._outstanding),
             "nodes": self._outstanding.nodes,
-            "alb_errors": await alb_errors(self._scene, self._outstanding.nodes),
+            "alb_errors": await alb_errors(self._scene, self._outstanding.nodes, began_unix_s),
             "events": self._events,
             "assertions": [each.row() for each in self._watched],
             "unsettled": unsettled,
