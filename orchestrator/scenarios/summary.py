@@ -72,7 +72,7 @@ async def _modes(scene: Scene, pod: str) -> dict[str, str]:
 
 
 async def alb_errors(scene: Scene, nodes: list[str], since_unix_s: float) -> list[dict[str, Any]]:
-    """Answers of 4xx and 5xx to requests that came since then, by node, status and cause, as the nodes remember them."""
+    """Answers of 4xx and 5xx to requests that came since then, by node, status and cause, as nodes remember them."""
     if not nodes or not hasattr(load_kind(ALB)[1], "call_errors"):
         return []
     counts: Counter[tuple[str, int, str, str]] = Counter()

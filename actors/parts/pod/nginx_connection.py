@@ -209,7 +209,7 @@ class NginxConnection(asyncio.Protocol):
         self.requests += 1
         self.idle_since_ns = self.nginx.now_ns()
         due_ns = self.idle_since_ns + self.nginx.settings.keepalive_timeout
-        if self._timer is not None and due_ns < self._looks_ns:  # the timer waits for a head, which may take longer
+        if self._timer is not None and due_ns < self._looks_ns:  # it waits for a head, which may take longer
             self._timer.cancel()
             self._await_silence(due_ns)
         self.nginx.left(visit)
