@@ -5,8 +5,8 @@ const STATES = {
   Error: "var(--c1)", CrashLoopBackOff: "var(--c1)", Failed: "var(--c1)", unused: "var(--c7)",
   Completed: "var(--c7)", Succeeded: "var(--c7)",
 };
-const NAMES = NARROW ? 110 : 172, ROW = 17;
-const NAME_LENGTH = NARROW ? 16 : 24;
+const NAMES = NARROW ? 110 : 190, ROW = 17;
+const NAME_LENGTH = NARROW ? 16 : 27;
 
 // rows: [{name, values}], one value for each second that ends at x
 function strips(range, title, x, rows, note, events, colourOf, tellOf) {
