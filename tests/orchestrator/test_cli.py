@@ -28,7 +28,7 @@ VERBS = [
 class FakeClient:
     """A running world, as a command in another terminal sees it."""
 
-    path = Path("/run/abc/api.sock")
+    directory = Path("/run/abc")
 
     def __init__(self, **answers) -> None:
         self.answers = answers
