@@ -221,21 +221,6 @@ def test_an_idle_connection_is_closed_after_its_timeout(tmp_path, directive, idl
     bed.run(story())
 
 
-def test_a_keepalive_timeout_may_be_shorter_than_the_time_for_a_head(tmp_path):
-    bed = Bed(tmp_path, keepalive_timeout="100ms")
-
-    async def story():
-        talk = await bed.connect()
-        for _ in range(3):  # what counts is the silence since the last answer
-            await asyncio.sleep(0.08)
-            await talk.ask(GET)
-        began = bed.net.loop.time()
-        await talk.lost.wait()
-        assert bed.net.loop.time() - began == pytest.approx(0.1, abs=0.01)
-
-    bed.run(story())
-
-
 def test_a_worker_serves_one_request_at_a_time(tmp_path):
     bed = Bed(tmp_path, worker_processes=2, service_time={"distribution": "constant", "value": "10ms"})
 

@@ -61,7 +61,6 @@ class NginxConnection(asyncio.Protocol):
         """Has been answered before all of its content had come; the rest is read and thrown away."""
         self._closing = False
         self._timer: Any = None
-        self._looks_ns = 0
 
     # ---- the connection ------------------------------------------------------------------------------------
 
@@ -97,7 +96,6 @@ class NginxConnection(asyncio.Protocol):
             self.close()
 
     def _await_silence(self, due_ns: int) -> None:
-        self._looks_ns = due_ns
         self._timer = self.nginx.call_at(due_ns, self._look_whether_silent)
 
     def _look_whether_silent(self) -> None:
@@ -208,10 +206,6 @@ class NginxConnection(asyncio.Protocol):
         self._visit = None
         self.requests += 1
         self.idle_since_ns = self.nginx.now_ns()
-        due_ns = self.idle_since_ns + self.nginx.settings.keepalive_timeout
-        if self._timer is not None and due_ns < self._looks_ns:  # it waits for a head, which may take longer
-            self._timer.cancel()
-            self._await_silence(due_ns)
         self.nginx.left(visit)
         if self.requests == 1 and not self._closing:  # what is waited for is another silence now
             self._timer.cancel()
