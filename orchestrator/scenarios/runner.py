@@ -16,11 +16,11 @@ from orchestrator.scenarios.actions import act, prepare, until_over
 from orchestrator.scenarios.assertions import facts_of
 from orchestrator.scenarios.evidence import access_log, kept, recorded, world_events
 from orchestrator.scenarios.facts import Facts
-from orchestrator.scenarios.loader import merged
 from orchestrator.scenarios.models import Action, Load, Scenario, Variant
 from orchestrator.scenarios.sampling import Outstanding
 from orchestrator.scenarios.scene import Scene
 from orchestrator.scenarios.summary import alb_errors, pod_rows
+from orchestrator.scenarios.variants import merged
 
 LOOK_EVERY = 5
 """Samples between two looks at the load, which cost more."""
