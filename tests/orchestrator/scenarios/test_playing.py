@@ -144,7 +144,13 @@ def test_the_report(directory, kept_elsewhere):
     )
     result = CliRunner().invoke(app, ["simulate", str(path), "--seed", "3"])
     assert result.exit_code == 4
-    for words in ("FAIL  Is it small?", "seed 3, on the virtual clock", "latency=100ms", "alb-1b", "variant"):
+    for words in (
+        "FAIL  Is it small?",
+        "seed 3, on the virtual clock",
+        "latency=100ms",
+        "alb-1b",
+        "failed requests",
+    ):
         assert words in result.stdout
     assert "running small, variant b" in result.stderr
 
@@ -155,7 +161,7 @@ def test_a_scenario_says_itself_what_its_load_is(directory):
 
 
 def test_what_cannot_be_set_ends_the_run(directory):
-    path = written(directory, f"set: {{alb.algorithm: fastest}}\n{LOAD}")
+    path = written(directory, f"set: {{alb.slow_start: 30}}\n{LOAD}")
     result = CliRunner().invoke(app, ["simulate", str(path)])
     assert result.exit_code == 2
     assert "calling the ModifyTargetGroupAttributes operation" in result.stderr
