@@ -1,4 +1,4 @@
-"""What can be wrong with a scenario's load besides its form: its trace, its requests, and changes that it cannot have."""
+"""What can be wrong with a load besides its form: its trace, its requests, and changes that it cannot have."""
 
 from collections.abc import Iterator
 from pathlib import Path
