@@ -18,7 +18,7 @@ class ManagementListeners:
     def __init__(self, directory: Path, address: str = LOOPBACK) -> None:
         """`address` is where to listen; in a container every address, of which this machine sees its loopback one."""
         self._directory, self._address = directory, address
-        self._runners: list["AppRunner"] = []
+        self._runners: list[AppRunner] = []
 
     async def listen(self, app: Any, certificate: str | None, port: int) -> str:
         """Serve an `aiohttp.web.Application`; returns `host:port`. Raises OSError when the port is taken."""
