@@ -203,6 +203,10 @@ class Context(ABC):
     def now_ns(self) -> int:
         """Model time in nanoseconds. While a frame is handled this is the moment at which it was due."""
 
+    def lag_ns(self) -> int:
+        """How late the emulator runs what it runs now, which was due at `now_ns`; none is on the virtual clock."""
+        return 0
+
     @abstractmethod
     def unix_ns(self, now_ns: int | None = None) -> int:
         """Model time as nanoseconds since 1970, for logs and headers; the virtual clock starts at a fixed date."""
@@ -279,6 +283,10 @@ class Element(ABC):
     @abstractmethod
     def on_frame(self, port: str, frame: bytes) -> None:
         """A frame has arrived at a port. Must take any bytes whatever: what is malformed is counted and dropped."""
+
+    def receiver(self) -> Callable[[str, bytes], None]:
+        """What is called with each frame of a batch: `on_frame`, or what that would only pass frames on to."""
+        return self.on_frame
 
     def on_link(self, port: str, up: bool) -> None:
         """The link at this port has gained or lost its carrier."""

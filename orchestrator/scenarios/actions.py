@@ -20,12 +20,15 @@ from orchestrator.scenarios.models import (
     DrainAction,
     FaultAction,
     KillAction,
+    LoadAction,
+    LoadSetAction,
     PatchAction,
     RestartAction,
     ScaleAction,
     SetAction,
     UncordonAction,
     Values,
+    WorldAction,
 )
 from orchestrator.scenarios.scene import Scene
 from orchestrator.settings import balancers, deployments, pods, verbs
@@ -70,16 +73,21 @@ async def _until_scaled(scene: Scene, name: str) -> None:
 
 
 async def _in_service(scene: Scene, replicas: int) -> bool:
-    """Whether every node of the load balancer has at least so many healthy targets."""
+    """Whether every node of the load balancer has at least so many healthy targets, and none that has left."""
+    registered = await balancers.registered(scene)
     for node in [name for name, kind in scene.kinds().items() if kind == ALB]:
         groups = (await scene.call(node, "inspect")).get("target_groups", {})
         targets = [target for group in groups.values() for target in group["targets"]]
         if sum(target["state"] == "healthy" for target in targets) < replicas:
             return False
+        if registered is not None and any(
+            each["state"] != "draining" and each["target"] not in registered for each in targets
+        ):
+            return False  # deregistered, and the node has not heard of it yet
     return True
 
 
-async def act(scene: Scene, action: Action, faults: FaultBook) -> dict[str, Any]:
+async def act(scene: Scene, action: WorldAction, faults: FaultBook) -> dict[str, Any]:
     """Do it; `what` was done, in words, and `until_s`: when it will be over, if that is known. Raises `RequestFailed`.
 
     A fault has its id as `fault`; what ends faults has theirs as `ended`."""
@@ -155,6 +163,8 @@ def told_as(action: Action) -> tuple[str, str] | None:
             return action.do, shown(action.object)
         case AwsAction():
             return action.do, f"{action.service} {action.operation}"
+        case LoadSetAction() | LoadAction():
+            return action.do, "load"
         case _:
             return action.do, action.target
 

@@ -55,6 +55,7 @@ LABELS: dict[str, Bound] = {
     "reason": Bound("reasons, of each metric its own", 12),
     "cause": Bound("causes of an ALB's own errors", 60),
     "status": Bound("statuses of an ALB's own errors", 20),
+    "change": Bound("what can be done to a load", 4),
     "outcome": Bound("outcomes of a request", 8),
     "code_class": Bound("2xx to 5xx", 4),
     "source": Bound("who answered", 4),

@@ -13,7 +13,7 @@ CLIENTS: tuple[Metric, ...] = (
     ),
     counter(
         "journey_client_dropped_requests_total",
-        "Requests that were never sent: the generator could not keep up, or too many were under way.",
+        "Requests that were never sent, because too many were under way.",
         "reason",
     ),
     histogram(
@@ -31,6 +31,16 @@ CLIENTS: tuple[Metric, ...] = (
         "journey_client_phase_duration_seconds",
         "Parts of a browser's request on a fresh connection: dns, tcp_connect, tls, first_byte, download.",
         "phase",
+    ),
+    gauge(
+        "journey_client_planned_requests_per_second",
+        "What an open model's plan has at this moment; 0 while it is paused.",
+    ),
+    gauge("journey_client_planned_users", "Users that a closed model has at this moment; 0 while it is paused."),
+    counter(
+        "journey_client_load_changes_total",
+        "Changes of a load while it ran: set, pause, resume, stop.",
+        "change",
     ),
     gauge("journey_client_inflight_requests", "Requests that have been sent and wait for an answer."),
     gauge("journey_client_connections", "Connections of the load: idle, active or opening.", "state"),
