@@ -206,6 +206,10 @@ class Context(ABC):
     def now_ns(self) -> int:
         """Model time in nanoseconds. While a frame is handled this is the moment at which it was due."""
 
+    def lag_ns(self) -> int:
+        """How late the emulator runs what it runs now, which was due at `now_ns`; none is on the virtual clock."""
+        return 0
+
     @abstractmethod
     def unix_ns(self, now_ns: int | None = None) -> int:
         """Model time as nanoseconds since 1970, for logs and headers; the virtual clock starts at a fixed date."""

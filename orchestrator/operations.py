@@ -13,8 +13,9 @@ from orchestrator.control.api import USAGE, RequestFailed
 from orchestrator.journal.journey import Journey
 from orchestrator.journal.origins import went_before
 from orchestrator.journal.store import JournalStore
+from orchestrator.load.book import LoadBook
 from orchestrator.load.client import LoadClient
-from orchestrator.load.shapes import Closed, Open, Shape
+from orchestrator.load.shapes import Shape, closed
 from orchestrator.metrics.ledger import Ledger
 
 POLL_S = 0.25
@@ -147,34 +148,27 @@ def load(
     url: str | None = None,
     element: str | None = None,
 ) -> AsyncIterator[dict[str, Any]]:
-    """A closed loop: so many requests at once, each followed by the next. Yields as `run_load` does."""
-    return run_load(world, Closed(concurrency, duration_s), url=url, element=element)
-
-
-def load_open(
-    world: WorldLike,
-    *,
-    stages: list[dict[str, float]],
-    url: str | None = None,
-    element: str | None = None,
-    **options: Any,
-) -> AsyncIterator[dict[str, Any]]:
-    """An open model: requests come at a rate, whatever becomes of those before them. Yields as `run_load` does."""
-    return run_load(world, Open(tuple(stages), options), url=url, element=element)
+    """A closed model: so many requests at once, each followed by the next. Yields as `run_load` does."""
+    return run_load(world, closed(concurrency, duration_s), url=url, element=element)
 
 
 async def run_load(
-    world: WorldLike, shape: Shape, *, url: str | None = None, element: str | None = None
+    world: WorldLike,
+    shape: Shape,
+    *,
+    url: str | None = None,
+    element: str | None = None,
+    book: LoadBook | None = None,
 ) -> AsyncIterator[dict[str, Any]]:
-    """Any load. Yields what the laptop has counted so far.
+    """Any load, which can be changed through the book. Yields what the laptop has counted so far.
 
-    The last value has `running` False and is the result. Beside what `LoadRun.status` or `OpenRun.status` tells, a
-    value has `lost_clients`: how often the laptop was killed on the way, and `lag_ms`: how far the emulator fell behind
-    meanwhile (`max`), and which element did (`element`). Breaking off stops the load.
+    The last value has `running` False and is the result. Beside what `LoadRun.status` tells, a value has
+    `lost_clients`: how often the laptop was killed on the way, `changes`, and `lag_ms`: how far the emulator fell
+    behind meanwhile (`max`), and which element did (`element`). Breaking off stops the load.
     """
     client = LoadClient(world, laptop_of(world, element), target_of(world, url), shape)
     await world.settle()  # what elements report from here on is about this load
-    with world.metrics.peaks(LAG) as lags_s:
+    with world.metrics.peaks(LAG) as lags_s, (book or LoadBook()).entered(client):
         await client.start()
         running = True
         try:
@@ -192,4 +186,9 @@ async def run_load(
 
 def _worst(lags_s: dict[str, float]) -> dict[str, Any]:
     element = max(lags_s, key=lags_s.__getitem__, default=None)
-    return {"max": 0.0 if element is None else lags_s[element] * 1000, "element": element}
+    lags_ms = {name: round(lag_s * 1000, 3) for name, lag_s in sorted(lags_s.items())}
+    return {
+        "max": 0.0 if element is None else lags_s[element] * 1000,
+        "element": element,
+        "elements": lags_ms,
+    }

@@ -126,6 +126,9 @@ class ProcessHost(Host):
         now_ns = time.monotonic_ns()
         return now_ns if now_ns > self._floor_ns else self._floor_ns
 
+    def lag_ns(self) -> int:
+        return max(time.monotonic_ns() - self.frame_ns, 0) if self.frame_ns else 0
+
     def call_at(self, when_ns: int, callback: Callable[..., None], *args: Any) -> TimerHandle:
         """As for frames: the callback runs a little early or late, and as of the moment that it was set for."""
         return self._loop.call_at((when_ns - SLACK_NS // 2) / 1e9, self._ring, when_ns, callback, args)

@@ -125,6 +125,7 @@ class VirtualHost(Host):
         self._loop = network.loop
         self._hosts = network.hosts
         self._life = 0
+        self._stalled_until_ns = 0
 
     @property
     def carrier(self) -> "VirtualHost":
@@ -151,8 +152,25 @@ class VirtualHost(Host):
         return self._loop.call_at(when_ns / 1e9, self._ring, self._life, callback, args)
 
     def _ring(self, life: int, callback: Callable[..., None], args: tuple[Any, ...]) -> None:
-        if life == self._life:  # the timers of a killed element do not ring
-            callback(*args)
+        if life != self._life:
+            return  # the timers of a killed element do not ring
+        if self._loop.now_ns < self._stalled_until_ns:
+            self._loop.call_at(self._stalled_until_ns / 1e9, self._ring, life, callback, args)
+            return
+        callback(*args)
+
+    def stall(self, seconds: float) -> None:
+        """As if its process got no time for so long: its timers and frames wait until then, and are late."""
+        self._stalled_until_ns = until_ns = self._loop.now_ns + round(seconds * SECOND)
+        deliver = super().deliver
+
+        def late(port: str, frame: bytes) -> None:
+            if self._loop.now_ns < until_ns:
+                self._loop.call_at(until_ns / 1e9, deliver, port, frame)
+            else:
+                deliver(port, frame)
+
+        self.deliver = late  # type: ignore[method-assign]
 
     async def call(self, element: str, verb: str, /, **arguments: Any) -> Any:
         host = self._hosts.get(element)

@@ -25,7 +25,7 @@ class Display(Protocol):
 def load_display(duration_s: float) -> Iterator[Display]:
     """Shows how a load goes, on stderr."""
     console = err()
-    if not console.is_terminal:
+    if not console.is_terminal or console.is_dumb_terminal:
         yield _Plain(duration_s)
         return
     from rich.progress import BarColumn, Progress, TextColumn

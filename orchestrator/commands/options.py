@@ -84,6 +84,21 @@ def the_world() -> "Client":
     return client
 
 
+def the_load() -> "Client":
+    """Whose load is to be changed: of the running world, or of a command that has a world of its own."""
+    running = running_world()
+    own = None
+    if WORLD not in os.environ:
+        from orchestrator.control.api import LOAD_SOCKET, Client
+        from orchestrator.directory import home
+
+        own = Client.find(home(), LOAD_SOCKET)
+    clients = [client for client in (running, own) if client is not None and client.request("loads")]
+    if not clients:
+        environment("no load is running; `journey load` starts one")
+    return clients[0]
+
+
 def the_cluster() -> "Cluster":
     """The cluster of the running world."""
     client = the_world()

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from actors.element import CallFailed
 from actors.parts.latencies import new_histogram, percentiles_ms
-from orchestrator.load.shapes import Shape
+from orchestrator.load.shapes import Change, Shape
 
 COUNTS = ("statuses", "errors", "per_pod", "connections")
 HISTOGRAMS = ("hdr", "service_hdr")
@@ -39,6 +39,7 @@ class LoadClient:
         """How much of the load was over when the present client began."""
         self._restarts = 0
         self._lost: list[Status] = []
+        self._changes: list[dict[str, Any]] = []
         self._latest: Status | None = None
 
     async def start(self) -> None:
@@ -57,7 +58,7 @@ class LoadClient:
             self._began_s = asyncio.get_running_loop().time()
 
     async def look(self, *, histograms: bool = False) -> Status:
-        """What has been counted until now, in the words of `LoadRun.status` or `OpenRun.status`, and `lost_clients`.
+        """What has been counted until now, in the words of `LoadRun.status`, with `changes` and `lost_clients`.
 
         Latencies as histograms (`hdr`, `service_hdr`) are told at the end, and before that if `histograms` are wanted.
         """
@@ -70,6 +71,17 @@ class LoadClient:
             self._lost.append(self._latest)
             await self.start()
         return self._together(histograms)
+
+    async def change(self, change: Change, *, note: bool = True) -> dict[str, Any]:
+        """Pause, resume or stop it, or set its rate or its users: `what` was done, and its `status`; it stays so
+        whatever is killed later. What is not noted is told by somebody else. Raises `CallFailed`."""
+        changed: dict[str, Any] = await self._call("load_change", **change._asdict())
+        elapsed_s = self._elapsed_s()
+        self._shape = self._shape.changed(elapsed_s, change)
+        if note:
+            at_s = max(elapsed_s - self._shape.warm_up_s, 0.0)
+            self._changes.append({"at_s": round(at_s, 3), "what": changed["what"]})
+        return changed
 
     async def stop(self) -> None:
         """Break it off. A client that is gone needs no stopping."""
@@ -98,7 +110,7 @@ class LoadClient:
 
     def _together(self, histograms: bool) -> Status:
         statuses = [*self._lost, self._latest] if self._latest else self._lost
-        whole = {**statuses[-1], "lost_clients": len(self._lost)}
+        whole = {**statuses[-1], "changes": list(self._changes), "lost_clients": len(self._lost)}
         if self._lost:
             whole |= add_up(statuses)
             whole["running"] = self._latest is not None and self._latest["running"]

@@ -26,6 +26,7 @@ from orchestrator.scenarios.models import (
     SetAction,
     UncordonAction,
     Values,
+    WorldAction,
 )
 from orchestrator.scenarios.scene import Scene
 from orchestrator.settings import balancers, deployments, pods, verbs
@@ -76,7 +77,7 @@ async def _in_service(scene: Scene, replicas: int) -> bool:
     return True
 
 
-async def act(scene: Scene, action: Action, faults: FaultBook) -> dict[str, Any]:
+async def act(scene: Scene, action: WorldAction, faults: FaultBook) -> dict[str, Any]:
     """Do it; `what` was done, in words, and `until_s`: when it will be over, if that is known. Raises `RequestFailed`.
 
     A fault has its id as `fault`; what ends faults has theirs as `ended`."""

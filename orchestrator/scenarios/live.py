@@ -8,6 +8,7 @@ from typing import TypeVar
 from orchestrator.config.models import World as WorldConfig
 from orchestrator.faults.live import LiveFaults
 from orchestrator.journal.store import JournalStore
+from orchestrator.load.book import LoadBook
 from orchestrator.operations import LAG
 from orchestrator.scenarios.scene import Scene
 from orchestrator.settling import settle, who_settles
@@ -28,6 +29,7 @@ class LiveScene(LiveFaults):
         self.ps = world.ps
         self.until_up = world.until_up
         self.directory = world.directory
+        self.loads = LoadBook()
 
     async def settled(self) -> list[str]:
         async def ask(name: str) -> bool:
@@ -62,6 +64,12 @@ def play(config: WorldConfig, seed: int, story: Callable[[Scene], Awaitable[Resu
     async def whole() -> Result:
         async with World(config, seed=seed) as world:
             with world.metrics.peaks(LAG) as lags_s:
-                return await story(LiveScene(world, lags_s))
+                scene = LiveScene(world, lags_s)
+                server = scene.loads.server(world.directory)
+                await server.start()
+                try:
+                    return await story(scene)
+                finally:
+                    await server.close()
 
     return asyncio.run(whole())

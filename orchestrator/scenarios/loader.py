@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
+from yarl import URL
 
+from actors.parts.load.mix import BadRequest, mix_of
 from actors.parts.pod.modes import BadMode, Modes
 from orchestrator.config.errors import ConfigError, ConfigErrors, Position, path_text, suggestion
 from orchestrator.config.errors import Path as ConfigPath
@@ -21,6 +23,8 @@ from orchestrator.config.tree import Entry, NotYaml, read_tree
 from orchestrator.control.api import RequestFailed
 from orchestrator.faults.places import zones_of
 from orchestrator.faults.words import ELEMENT, LINK, ZONE, place_of
+from orchestrator.load.models import Load
+from orchestrator.load.trace import BadTrace, read_trace
 from orchestrator.scenarios.actions import fault_in
 from orchestrator.scenarios.cluster_actions import object_in, object_of
 from orchestrator.scenarios.models import (
@@ -30,7 +34,7 @@ from orchestrator.scenarios.models import (
     DrainAction,
     FaultAction,
     KillAction,
-    Load,
+    LoadSetAction,
     PatchAction,
     Scenario,
     Threshold,
@@ -100,7 +104,7 @@ def load_text(text: str, path: Path) -> Loaded:
         add(_load_worlds(tree.value, path.parent, scenario, worlds))
     loads: dict[str, Load] = {}
     if scenario is not None:
-        add(_load_loads(tree.value, scenario, loads))
+        add(_load_loads(tree.value, path.parent, scenario, loads))
     if scenario is None or errors:
         raise ConfigErrors(errors)
     return Loaded(path, scenario, worlds, loads)
@@ -292,20 +296,68 @@ def _load_worlds(
                 yield fault
 
 
-def _load_loads(value: dict[str, Any], scenario: Scenario, loads: dict[str, Load]) -> Iterator[Fault]:
-    """Make each variant's own load of the scenario's."""
+def _load_loads(
+    value: dict[str, Any], directory: Path, scenario: Scenario, loads: dict[str, Load]
+) -> Iterator[Fault]:
+    """Make each variant's own load of the scenario's, and read their traces."""
+    yield from _load_faults(scenario.load, directory, ("load",))
     for name, variant in scenario.named_variants().items():
         loads[name] = scenario.load
-        if not variant.load:
-            continue
-        whole = merged(value["load"], variant.load)
-        try:
-            loads[name] = Load.model_validate(whole)
-        except ValidationError as error:
-            tree, _ = read_tree(_yaml(whole))
-            for where, of_key, what in explain(error, tree, lambda where: keys_at(Load, where)):
-                inside = where if len(where) == 1 and where[0] in variant.load else ()
-                yield ("variants", name, "load", *inside), of_key and bool(inside), what
+        if variant.load:
+            yield from _own_load(value, name, variant.load, loads)
+            yield from _load_faults(loads[name], directory, ("variants", name, "load"))
+        yield from _level_faults(scenario, name, loads[name])
+        if (trace := loads[name].trace) is not None:
+            loads[name] = loads[name].model_copy(update={"trace": str(directory / trace)})
+
+
+def _own_load(
+    value: dict[str, Any], name: str, change: dict[str, Any], loads: dict[str, Load]
+) -> Iterator[Fault]:
+    whole = merged(value["load"], change)
+    try:
+        loads[name] = Load.model_validate(whole)
+    except ValidationError as error:
+        tree, _ = read_tree(_yaml(whole))
+        for where, of_key, what in explain(error, tree, lambda where: keys_at(Load, where)):
+            inside = where if len(where) == 1 and where[0] in change else ()
+            yield ("variants", name, "load", *inside), of_key and bool(inside), what
+
+
+def _level_faults(scenario: Scenario, variant: str, load: Load) -> Iterator[Fault]:
+    """Changes that this load does not know."""
+    own = scenario.named_variants()[variant].timeline
+    for where, timeline in ((("timeline",), scenario.timeline), (("variants", variant, "timeline"), own)):
+        for number, action in enumerate(timeline):
+            if not isinstance(action, LoadSetAction):
+                continue
+            key = "rate" if action.users is None else "users"
+            if load.trace is not None:
+                yield (
+                    (*where, number, key),
+                    True,
+                    "the moments of a trace are given: it has no level to be set",
+                )
+            elif load.closed == (key == "rate"):
+                has = "users, not a rate" if load.closed else "a rate, not users"
+                yield (*where, number, key), True, f"the load has {has}"
+
+
+def _load_faults(load: Load, directory: Path, where: ConfigPath) -> Iterator[Fault]:
+    """Of a load by itself: its trace, and names of its requests."""
+    try:
+        mix_of(URL("https://packet-journey.com/"), [request.plain() for request in load.requests])
+    except BadRequest as error:
+        yield (*where, "requests"), False, str(error)
+    if load.trace is None:
+        return
+    try:
+        trace = read_trace(directory / load.trace)
+    except BadTrace as error:
+        yield (*where, "trace"), False, str(error)
+        return
+    if trace.which is not None and load.requests:
+        yield (*where, "requests"), True, f"the lines of {load.trace} say themselves what they ask for"
 
 
 def _element_faults(scenario: Scenario, variant: str, world: World) -> Iterator[Fault]:

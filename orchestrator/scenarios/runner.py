@@ -3,10 +3,14 @@
 import asyncio
 from typing import Any
 
+from actors.element import CallFailed
 from actors.units import MILLISECOND, SECOND
+from orchestrator.control.api import USAGE, RequestFailed
 from orchestrator.faults.book import FaultBook
 from orchestrator.journal.journey import Journey
 from orchestrator.load.client import LoadClient
+from orchestrator.load.models import Load
+from orchestrator.load.shapes import Change
 from orchestrator.load.validity import Limits, doubts, late
 from orchestrator.operations import laptop_named
 from orchestrator.reports.digest import budget
@@ -17,7 +21,7 @@ from orchestrator.scenarios.assertions import facts_of
 from orchestrator.scenarios.evidence import access_log, kept, recorded, world_events
 from orchestrator.scenarios.facts import Facts
 from orchestrator.scenarios.loader import merged
-from orchestrator.scenarios.models import Action, Load, Scenario, Variant
+from orchestrator.scenarios.models import Action, LoadAction, LoadSetAction, Scenario, Variant
 from orchestrator.scenarios.sampling import Outstanding
 from orchestrator.scenarios.scene import Scene
 from orchestrator.scenarios.summary import alb_errors, pod_rows
@@ -70,7 +74,8 @@ class Run:
         began_unix_ns = round(scene.unix_s() * SECOND)
         timeline = asyncio.get_running_loop().create_task(self._follow_timeline())
         try:
-            status = await self._watch(timeline)
+            with scene.loads.entered(self._client):
+                status = await self._watch(timeline)
         except BaseException:
             await self._client.stop()
             raise
@@ -111,11 +116,24 @@ class Run:
             await asyncio.sleep(max(began_s + at_s - asyncio.get_running_loop().time(), 0))
             event: dict[str, Any] = {"at_s": at_s, **({"name": action.name} if action.name else {})}
             self._events.append(event)
-            event |= await act(self._scene, action, self._faults)
+            if isinstance(action, LoadSetAction | LoadAction):
+                event |= await self._change_load(action)
+            else:
+                event |= await act(self._scene, action, self._faults)
             for other in self._events:
                 if other.get("fault") in event.get("ended", ()):
                     other["until_s"] = at_s
             self._follow(action, event, began_s)
+
+    async def _change_load(self, action: LoadSetAction | LoadAction) -> dict[str, Any]:
+        do = action.do.removeprefix("load.")
+        rate = action.rate[0] if isinstance(action, LoadSetAction) and action.rate else None
+        users = action.users[0] if isinstance(action, LoadSetAction) and action.users else None
+        try:
+            changed = await self._client.change(Change(do, rate, users), note=False)
+        except CallFailed as error:
+            raise RequestFailed(f"{action.do}: {error}", USAGE) from None
+        return {"what": changed["what"]}
 
     def _follow(self, action: Action, event: dict[str, Any], began_s: float) -> None:
         """Note when it is over."""
@@ -164,16 +182,26 @@ class Run:
         limits = Limits(
             validity.max_dropped,
             validity.max_dispatch_lag_p99 / MILLISECOND,
+            validity.max_dispatch_lag / MILLISECOND,
             validity.max_element_lag / MILLISECOND,
         )
         await self._outstanding.learn_names()
-        left = ("running", "url", "inflight", "open_connections", "per_pod", "per_pod_ms", "service_hdr")
+        left = (
+            "running",
+            "changes",
+            "url",
+            "inflight",
+            "open_connections",
+            "per_pod",
+            "per_pod_ms",
+            "service_hdr",
+        )
         return {
             "load": {key: value for key, value in status.items() if key not in left},
             "pods": await pod_rows(self._scene, status, self._outstanding),
             "nodes": self._outstanding.nodes,
             "alb_errors": await alb_errors(self._scene, self._outstanding.nodes),
-            "events": self._events,
+            "events": sorted([*self._events, *status["changes"]], key=lambda event: event["at_s"]),
             "assertions": [each.row() for each in self._watched],
             "unsettled": unsettled,
             "invalid": [*doubts(status, limits), *late(self._scene.lags_ms(), limits)],

@@ -12,6 +12,7 @@ from actors.units import SECOND
 from orchestrator.config.models import World
 from orchestrator.faults.places import zones_of
 from orchestrator.journal.store import JournalStore
+from orchestrator.load.book import LoadBook
 from orchestrator.scenarios.scene import Scene
 from orchestrator.simulation import build, furnish, settled
 
@@ -31,6 +32,7 @@ class VirtualScene:
         self._asks = network.hosts[next(iter(config.elements))]
         self._restarts: dict[str, int] = {}
         self.directory = network.directory
+        self.loads = LoadBook()
 
     async def call(self, element: str, verb: str, /, **arguments: Any) -> Any:
         return await self._asks.call(element, verb, **arguments)

@@ -71,7 +71,8 @@ class FakeWorld:
             self.journal.add({**record, "journey": journey})
         return {"status": 200, "total_ms": 0.0}
 
-    async def _load_start(self, url: str, concurrency: int, duration_s: float) -> dict[str, Any]:
+    async def _load_plan(self, url: str, stages: list[dict[str, float]], **options: Any) -> dict[str, Any]:
+        duration_s = sum(stage["duration_s"] for stage in stages)
         self._load_s, self._duration_s = 0.0, duration_s
         return load_status(0.0, duration_s)
 

@@ -36,7 +36,7 @@ async def test_a_journey_comes_whole_through_the_socket(served):
 
 async def test_load_comes_as_it_is_counted(served):
     _, ask = served
-    seen = await ask(lambda client: list(client.stream("load", concurrency=2, duration_s=3)))
+    seen = await ask(lambda client: list(client.stream("load", stages=[{"users": 2, "duration_s": 3}])))
     assert [status["elapsed_s"] for status in seen] == [1, 2, 3]
 
 
@@ -44,7 +44,7 @@ async def test_a_client_that_hangs_up_stops_the_load(served):
     service, ask = served
 
     def one_look(client):
-        stream = client.stream("load", concurrency=2, duration_s=1e9)
+        stream = client.stream("load", stages=[{"users": 2, "duration_s": 1e9}])
         next(stream)
         stream.close()
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from actors.element import Context
+from actors.element import QUEUEING_S, Context
 from actors.units import MILLISECOND, SECOND
 
 OUTCOMES = ("ok", "http_4xx", "http_5xx", "timeout", "refused", "reset", "dns_error", "tls_error")
@@ -25,6 +25,13 @@ class ClientMetrics:
         metrics = context.metrics
         self.offered = metrics.counter("journey_client_offered_requests_total", scenario=scenario)
         self.inflight = metrics.gauge("journey_client_inflight_requests")
+        self._planned_rate = metrics.gauge("journey_client_planned_requests_per_second")
+        self._planned_users = metrics.gauge("journey_client_planned_users")
+        self._lag = metrics.histogram("journey_runtime_generator_lag_seconds", buckets=QUEUEING_S)
+        self._changes = {
+            do: metrics.counter("journey_client_load_changes_total", change=do)
+            for do in ("pause", "resume", "set", "stop")
+        }
         self._requests = {
             outcome: metrics.counter("journey_client_requests_total", scenario=scenario, outcome=outcome)
             for outcome in OUTCOMES
@@ -64,6 +71,18 @@ class ClientMetrics:
         """How many there are in each state."""
         for state, gauge in self._connections.items():
             gauge.value = connections.get(state, 0)
+
+    def tell_plan(self, rate: float, users: float) -> None:
+        """What the load is to be at this moment: requests a second, or users."""
+        self._planned_rate.value, self._planned_users.value = rate, users
+
+    def late(self, lag_ns: int) -> None:
+        """The generator was so late for something."""
+        self._lag.observe(lag_ns / SECOND)
+
+    def changed(self, do: str) -> None:
+        """Somebody has changed the load while it ran."""
+        self._changes[do].value += 1
 
     def failed(self, error: str) -> None:
         """There is no answer."""

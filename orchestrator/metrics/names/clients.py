@@ -30,6 +30,16 @@ CLIENTS: tuple[Metric, ...] = (
         "Parts of a browser's request on a fresh connection: dns, tcp_connect, tls, first_byte, download.",
         "phase",
     ),
+    gauge(
+        "journey_client_planned_requests_per_second",
+        "What an open model's plan has at this moment; 0 while it is paused.",
+    ),
+    gauge("journey_client_planned_users", "Users that a closed model has at this moment; 0 while it is paused."),
+    counter(
+        "journey_client_load_changes_total",
+        "Changes of a load while it ran: set, pause, resume, stop.",
+        "change",
+    ),
     gauge("journey_client_inflight_requests", "Requests that have been sent and wait for an answer."),
     gauge("journey_client_connections", "Connections of the load: idle, active or opening.", "state"),
     gauge("journey_nat_sessions", "Sessions in a home router's translation table.", "router"),

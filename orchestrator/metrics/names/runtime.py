@@ -20,6 +20,8 @@ RUNTIME: tuple[Metric, ...] = (
               "together, by their kind.", added=_PROCESS),
     histogram("journey_runtime_dispatch_lag_seconds", "How long after it was due the last frame of a batch was "
               "handled.", added=_PROCESS),
+    histogram("journey_runtime_generator_lag_seconds", "How late a load's requests were sent, against the machine's "
+              "clock.", added=_PROCESS),
     gauge("journey_runtime_dispatch_lag_seconds_max", "The worst of the last second.", added=_PROCESS, merge="max"),
     counter("journey_runtime_actor_restarts_total", "Processes that were started again.", "kind"),
     gauge("journey_runtime_export_duration_seconds", "What making the text of the last scrape took.", merge="max"),
