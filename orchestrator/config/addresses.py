@@ -5,8 +5,8 @@ that claim it too (a VPC), or through some that claim none (a switch, a firewall
 a larger one when that is an aggregate which its owner itself divides: a VPC's CIDR holds the VPC's subnets, and what an
 instance claims must be one of those.
 
-What lies behind a NAT is a realm of its own (RFC 2663): the network of one home may have the addresses of another's, but
-none of those that are outside.
+What lies behind a NAT is a realm of its own (RFC 2663): the network of one home may have the addresses of another's,
+but none of those that are outside.
 """
 
 import itertools

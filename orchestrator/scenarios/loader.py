@@ -104,7 +104,7 @@ def load_text(text: str, path: Path) -> Loaded:
         add(_load_worlds(tree.value, path.parent, scenario, worlds))
     loads: dict[str, Load] = {}
     if scenario is not None:
-        add(_load_loads(tree.value, path.parent, scenario, loads))
+        add(_load_loads(tree.value, path.parent, scenario, loads, worlds))
     if scenario is None or errors:
         raise ConfigErrors(errors)
     return Loaded(path, scenario, worlds, loads)
@@ -297,7 +297,11 @@ def _load_worlds(
 
 
 def _load_loads(
-    value: dict[str, Any], directory: Path, scenario: Scenario, loads: dict[str, Load]
+    value: dict[str, Any],
+    directory: Path,
+    scenario: Scenario,
+    loads: dict[str, Load],
+    worlds: dict[str, World],
 ) -> Iterator[Fault]:
     """Make each variant's own load of the scenario's, and read their traces."""
     yield from _load_faults(scenario.load, directory, ("load",))
@@ -307,8 +311,23 @@ def _load_loads(
             yield from _own_load(value, name, variant.load, loads)
             yield from _load_faults(loads[name], directory, ("variants", name, "load"))
         yield from _level_faults(scenario, name, loads[name])
+        if name in worlds:
+            own = "clients" in variant.load
+            yield from _client_faults(
+                loads[name], worlds[name], ("variants", name, "load") if own else ("load",)
+            )
         if (trace := loads[name].trace) is not None:
             loads[name] = loads[name].model_copy(update={"trace": str(directory / trace)})
+
+
+def _client_faults(load: Load, world: World, where: ConfigPath) -> Iterator[Fault]:
+    laptops = [name for name, element in world.elements.items() if element.kind == "laptop"]
+    for number, name in enumerate(load.clients):
+        if name not in laptops:
+            hint = suggestion(name, laptops, otherwise="there are")
+            yield (*where, "clients", number), False, f"there is no laptop {name!r}{hint}"
+        elif name in load.clients[:number]:
+            yield (*where, "clients", number), False, f"{name} stands here twice"
 
 
 def _own_load(

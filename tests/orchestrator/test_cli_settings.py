@@ -72,7 +72,7 @@ def test_load_at_a_rate(running):
     result = run("load", "--rate", "300", "--arrivals", "uniform")
     stages = [{"duration_s": 10.0, "rate": 300.0, "rate_at_end": 300.0}]
     assert client.requests == [
-        ("load", {"url": None, "element": None, "stages": stages, "arrivals": "uniform"})
+        ("load", {"url": None, "clients": [], "stages": stages, "arrivals": "uniform"})
     ]
     assert result.exit_code == 0
     assert (
