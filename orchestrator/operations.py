@@ -14,6 +14,7 @@ from orchestrator.journal.journey import Journey
 from orchestrator.journal.origins import went_before
 from orchestrator.journal.store import JournalStore
 from orchestrator.load.book import LoadBook
+from orchestrator.load.lag import watched
 from orchestrator.load.shapes import Shape, closed
 from orchestrator.load.team import LoadTeam
 from orchestrator.metrics.ledger import Ledger
@@ -21,7 +22,6 @@ from orchestrator.metrics.ledger import Ledger
 POLL_S = 0.25
 LAST_PACKETS_S = 0.02
 """What packets get that are still on their way when the answer is there."""
-LAG = "journey_runtime_dispatch_lag_seconds_max"
 
 Frame = tuple[str, str, int, bytes, str | None]
 
@@ -176,11 +176,11 @@ async def run_load(
 
     The last value has `running` False and is the result. Beside what `LoadRun.status` tells, a value has `clients`:
     what each has counted, `lost_clients`: how often one was killed on the way, `changes`, and `lag_ms`: how far the
-    emulator fell behind meanwhile (`max`), and which element did (`element`). Breaking off stops the load.
+    emulator fell behind meanwhile (`max`, of `elements` and which `element` did most). Breaking off stops the load.
     """
     team = LoadTeam(world, clients_of(world, clients), target_of(world, url), shape)
     await world.settle()  # what elements report from here on is about this load
-    with world.metrics.peaks(LAG) as lags_s, (book or LoadBook()).entered(team):
+    with watched(world.metrics) as lags, (book or LoadBook()).entered(team):
         await team.start()
         running = True
         try:
@@ -190,17 +190,7 @@ async def run_load(
                 running = status["running"]
                 if not running:
                     await world.settle()
-                yield {**status, "lag_ms": _worst(lags_s)}
+                yield {**status, "lag_ms": lags.worst()}
         finally:
             if running:
                 await team.stop()
-
-
-def _worst(lags_s: dict[str, float]) -> dict[str, Any]:
-    element = max(lags_s, key=lags_s.__getitem__, default=None)
-    lags_ms = {name: round(lag_s * 1000, 3) for name, lag_s in sorted(lags_s.items())}
-    return {
-        "max": 0.0 if element is None else lags_s[element] * 1000,
-        "element": element,
-        "elements": lags_ms,
-    }

@@ -163,6 +163,7 @@ def run(
     from orchestrator.commands.load_display import load_display, show_result, told
     from orchestrator.load.validity import doubts, late
 
+    _check_verb(url)
     url = checked_url(url)
     options = _options(request, mix, keepalive, think, arrivals)
     begin, duration_s, how = _begin(concurrency, rate, stage, trace, duration, options)
@@ -180,6 +181,15 @@ def run(
     if not status["requests"]:
         say("no request was answered")
         raise typer.Exit(THRESHOLD)
+
+
+def _check_verb(url: str | None) -> None:
+    """A misspelt verb is no name of a host."""
+    from orchestrator.config.errors import nearest
+
+    verbs = ("set", "pause", "resume", "stop")
+    if url is not None and url.isalpha() and (meant := nearest(url, verbs)) is not None:
+        usage(f"load has no verb {url!r}, did you mean {meant!r}? (write a host as https://{url}/)")
 
 
 def _options(

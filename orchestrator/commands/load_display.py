@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestrator.commands.terminal import err, say
+from orchestrator.load.validity import doubts
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -41,7 +42,7 @@ class _Moving:
         self._progress, self._task = progress, task
 
     def update(self, status: Status) -> None:
-        self._progress.update(self._task, completed=status["elapsed_s"], told=told(status))
+        self._progress.update(self._task, completed=status["elapsed_s"], told=now(status))
 
 
 class _Plain:
@@ -55,7 +56,7 @@ class _Plain:
         if status["running"] and time.monotonic() < self._due:
             return
         self._due = time.monotonic() + PLAIN_EVERY_S
-        say(f"load: {status['elapsed_s']:4.1f} of {self._duration_s:g} s, {told(status)}")
+        say(f"load: {status['elapsed_s']:4.1f} of {self._duration_s:g} s, {now(status)}")
 
 
 def told(status: Status) -> str:
@@ -63,6 +64,24 @@ def told(status: Status) -> str:
     failed = sum(status["errors"].values())
     errors = f", {failed:,} failed" if failed else ""
     return f"{status['requests']:,} requests, {status['requests_per_s']:,.0f}/s{errors}"
+
+
+def now(status: Status) -> str:
+    """As `told`, with what is of interest while it runs: what is planned, the latency, and lag that spoils the run."""
+    parts = [told(status)]
+    if status.get("paused"):
+        parts.append("paused")
+    elif status["running"] and status.get("users"):
+        parts.append(f"{status['users']} users")
+    elif status["running"] and status.get("rate"):
+        parts.append(f"{status['rate']:,.0f}/s planned")
+    if status["latency_ms"]:
+        parts.append(f"p99 {status['latency_ms']['p99']:.1f} ms")
+    if dropped := sum(status.get("dropped", {}).values()):
+        parts.append(f"{dropped:,} dropped")
+    if doubts(status):
+        parts.append("INVALID")
+    return ", ".join(parts)
 
 
 def show_result(console: "Console", headline: str, result: Status) -> None:
@@ -91,8 +110,22 @@ def load_tables(result: Status) -> "Iterable[RenderableType]":
         for name, key in _latencies(result):
             latency.add_row(name, *(f"{result[key][each]:.2f}" for each in PERCENTILES))
         yield latency
+    if result.get("per_request"):
+        yield _requests(result["per_request"])
     if notes := list(_notes(result)):
         yield Text("\n".join(notes), style="dim")
+
+
+def _requests(per_request: dict[str, Status]) -> "RenderableType":
+    from rich.table import Table
+
+    columns = [_right(name) for name in ("answered", "failed", "p50", "p99", "max")]
+    table = Table("request", *columns, box=None, padding=(0, 2, 0, 0))
+    for name, each in per_request.items():
+        latency = each["latency_ms"]
+        times = [f"{latency[name]:.2f}" for name in ("p50", "p99", "max")] if latency else ["", "", ""]
+        table.add_row(name, f"{each['requests']:,}", f"{each['failed']:,}", *times)
+    return table
 
 
 def _latencies(result: Status) -> Iterator[tuple[str, str]]:
@@ -108,6 +141,8 @@ def _notes(result: Status) -> Iterator[str]:
     lag = result.get("lag_ms")
     if lag and lag["element"] and result["latency_ms"]:
         yield f"emulator lag up to {lag['max']:.0f} ms ({lag['element']}): latencies on this machine include it"
+    for change in result.get("changes", ()):
+        yield f"at {change['at_s']:g} s: {change['what']}"
     if lost := result.get("lost_clients"):
         clients = result.get("clients", {})
         killed = [name for name, client in clients.items() if client["lost_clients"]]

@@ -1,7 +1,9 @@
 """`journey run`: a scenario, live; and how `journey simulate` plays one."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -59,7 +61,7 @@ def play_scenario(
 
     loaded = load_scenario(path)
     try:
-        result = perform(loaded, on_virtual_clock=on_virtual_clock, seed=seed, tell=say)
+        result = perform(loaded, on_virtual_clock=on_virtual_clock, seed=seed, tell=say, display=_display)
     except NotReady as error:
         environment(str(error))
     directory = keep(result, out, html=loaded.scenario.report.html)
@@ -76,6 +78,14 @@ def play_scenario(
     code = {"invalid": INVALID, "fail": THRESHOLD}.get(result.verdict)
     if code is not None:
         raise typer.Exit(code)
+
+
+@contextmanager
+def _display(duration_s: float) -> Iterator[Callable[[dict[str, Any]], None]]:
+    from orchestrator.commands.load_display import load_display
+
+    with load_display(duration_s) as display:
+        yield display.update
 
 
 def keep(result: "RunResult", out: Path | None, *, html: bool) -> Path:

@@ -24,6 +24,11 @@ class LoadTeam:
         self.clients = [LoadClient(world, name, url, part) for name, part in shares(shape, laptops).items()]
         self._changes: list[dict[str, Any]] = []
 
+    @property
+    def duration_s(self) -> float:
+        """How long it is to last, without its warm-up."""
+        return self._shape.duration_s - self._shape.warm_up_s
+
     async def start(self) -> None:
         """All begin at once. Raises `CallFailed`."""
         try:
@@ -68,7 +73,7 @@ class LoadTeam:
         whole = {**(latest or statuses)[0], **add_up(statuses)}
         whole |= {name: sum(each.get(name, 0) for each in latest) for name in LEVELS if name in whole}
         if any(client.lost for client in self.clients):
-            whole["duration_s"] = self._shape.duration_s - self._shape.warm_up_s
+            whole["duration_s"] = self.duration_s
         whole |= {
             "running": any(client.running for client in self.clients),
             "elapsed_s": elapsed_s,

@@ -9,7 +9,7 @@ from orchestrator.config.models import World as WorldConfig
 from orchestrator.faults.live import LiveFaults
 from orchestrator.journal.store import JournalStore
 from orchestrator.load.book import LoadBook
-from orchestrator.operations import LAG
+from orchestrator.load.lag import Lags, watched
 from orchestrator.scenarios.scene import Scene
 from orchestrator.settling import settle, who_settles
 from orchestrator.world import World
@@ -22,10 +22,9 @@ class LiveScene(LiveFaults):
 
     clock = "real"
 
-    def __init__(self, world: World, lags_s: dict[str, float]) -> None:
-        """`lags_s` is where the world's ledger keeps by how much each element was late at worst."""
+    def __init__(self, world: World, lags: Lags) -> None:
         super().__init__(world)
-        self._lags_s = lags_s
+        self._lags = lags
         self.ps = world.ps
         self.until_up = world.until_up
         self.directory = world.directory
@@ -43,8 +42,8 @@ class LiveScene(LiveFaults):
 
     def lags_ms(self) -> dict[str, float]:
         """By element, since this was asked last."""
-        lags_ms = {element: lag_s * 1000 for element, lag_s in self._lags_s.items()}
-        self._lags_s.clear()
+        lags_ms = self._lags.by_element_ms()
+        self._lags.clear()
         return lags_ms
 
     def unix_s(self) -> float:
@@ -63,8 +62,8 @@ def play(config: WorldConfig, seed: int, story: Callable[[Scene], Awaitable[Resu
 
     async def whole() -> Result:
         async with World(config, seed=seed) as world:
-            with world.metrics.peaks(LAG) as lags_s:
-                scene = LiveScene(world, lags_s)
+            with watched(world.metrics) as lags:
+                scene = LiveScene(world, lags)
                 server = scene.loads.server(world.directory)
                 await server.start()
                 try:

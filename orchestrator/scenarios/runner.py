@@ -1,6 +1,7 @@
 """One variant of a scenario, from a world that has just been started to its figures."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from actors.element import CallFailed
@@ -59,11 +60,18 @@ class Run:
         self._facts = Facts(scene, self._outstanding, facts_of(self._watched))
         self._followed: set[asyncio.Task[None]] = set()
         self._began_ns = 0
+        self._show: Callable[[dict[str, Any]], None] = lambda status: None
         self._kinds: dict[str, str] = {}
         """Of all elements that there have been."""
 
-    async def run(self) -> VariantResult:
-        """The variant, not judged yet."""
+    @property
+    def duration_s(self) -> float:
+        """How long the load is to last, without its warm-up."""
+        return self._team.duration_s
+
+    async def run(self, look: Callable[[dict[str, Any]], None]) -> VariantResult:
+        """The variant, not judged yet; `look` is shown what has been counted so far."""
+        self._show = look
         scene, scenario = self._scene, self._scenario
         unsettled = await scene.settled()
         await prepare(scene, merged(scenario.set_, self._variant.set_))
@@ -172,6 +180,7 @@ class Run:
         self._kinds.update(self._scene.kinds())
         status, seen = await self._team.look(histograms=True), self._outstanding
         self._facts.load = status
+        self._show(status)
         if self.seconds.due(status):
             self.seconds.take(
                 status, outstanding=seen.second(), targets=seen.target_states(), pods=seen.pod_states

@@ -9,8 +9,8 @@ from typing import Any
 from actors.element import CallFailed
 from actors.parts.latencies import new_histogram, percentiles_ms
 from orchestrator.journal.store import JournalStore
+from orchestrator.load.lag import FRAMES
 from orchestrator.metrics.ledger import Ledger
-from orchestrator.operations import LAG
 from tests.orchestrator.synthetic import DELAY_US, KINDS, first_journey
 
 FRAME = bytes.fromhex("ffffffffffff0200000000010806") + bytes(46)
@@ -102,7 +102,7 @@ class FakeWorld:
     async def until_up(self, element: str) -> None: ...
 
     async def settle(self, journey: str | None = None) -> None:
-        self.metrics.add("vpc", {"counters": [], "gauges": [(LAG, {}, self.lag_s)]})
+        self.metrics.add("vpc", {"counters": [], "gauges": [(FRAMES, {}, self.lag_s)]})
 
     @contextlib.asynccontextmanager
     async def capture(self, links: list[str] | None, write: Callable[[Any], None]) -> AsyncIterator[None]:

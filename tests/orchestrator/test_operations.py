@@ -7,6 +7,7 @@ from actors.element import CallFailed
 from orchestrator import operations
 from orchestrator.control.api import USAGE, RequestFailed
 from orchestrator.journal.journey import Journey
+from orchestrator.load.lag import FRAMES
 from tests.orchestrator.fake_world import FakeWorld
 from tests.orchestrator.synthetic import EXPECTED_HOPS
 
@@ -101,7 +102,7 @@ async def test_a_load_tells_how_far_the_emulator_fell_behind_meanwhile(world):
     world.lag_s = 9.0  # until the load begins
     lags = []
     async for status in operations.load(world, concurrency=3, duration_s=3):
-        world.metrics.add("isp", {"counters": [], "gauges": [(operations.LAG, {}, 0.02 / (len(lags) + 1))]})
+        world.metrics.add("isp", {"counters": [], "gauges": [(FRAMES, {}, 0.02 / (len(lags) + 1))]})
         world.lag_s = 0.001
         lags.append(status["lag_ms"])
     late = {"max": 20.0, "element": "isp", "elements": {"isp": 20.0}}

@@ -76,6 +76,15 @@ def storm(variants: Variants) -> None:
     assert variants["retries"]["load"]["retries"] > variants["retries_with_backoff"]["load"]["retries"] > 0
 
 
+def omission(variants: Variants) -> None:
+    """The same stall of a pod: the open model's p99 shows it, the closed one's does not."""
+    open_, closed = variants["open"]["load"]["latency_ms"], variants["closed"]["load"]["latency_ms"]
+    assert open_["p99"] > 1000 > 20 > closed["p99"]
+    assert open_["p50"] == pytest.approx(closed["p50"], rel=0.2) and closed["max"] > 1000
+    offered = {name: each["load"]["offered"] for name, each in variants.items()}
+    assert offered["open"] == 1500 and abs(offered["closed"] - 1500) < 300, "about as much was asked of both"
+
+
 LESSONS: dict[str, Callable[[Variants], None]] = {
     "lor-vs-round-robin": slow_pod,
     "rollout-502s": rollout,
@@ -86,6 +95,7 @@ LESSONS: dict[str, Callable[[Variants], None]] = {
     "zone-loss": lost_zone,
     "dns-ttl": dns,
     "retry-storm": storm,
+    "open-vs-closed": omission,
 }
 
 
