@@ -287,6 +287,10 @@ class Element(ABC):
     def on_frame(self, port: str, frame: bytes) -> None:
         """A frame has arrived at a port. Must take any bytes whatever: what is malformed is counted and dropped."""
 
+    def receiver(self) -> Callable[[str, bytes], None]:
+        """What is called with each frame of a batch: `on_frame`, or what that would only pass frames on to."""
+        return self.on_frame
+
     def on_link(self, port: str, up: bool) -> None:
         """The link at this port has gained or lost its carrier."""
 

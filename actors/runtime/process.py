@@ -203,7 +203,7 @@ class ProcessHost(Host):
         """Give the element every frame of a batch that is due. An envelope that is not one raises as it is taken
         apart; it is counted, and the rest follows."""
         horizon_ns = time.monotonic_ns() + SLACK_NS
-        ports, on_frame, latest_ns = self._ports_by_link, self._on_frame, 0
+        ports, on_frame, latest_ns = self._ports_by_link, self._receiver(), 0
         self._note_wait(batch, horizon_ns - SLACK_NS)
         rest = iter(batch)
         while True:
@@ -262,10 +262,9 @@ class ProcessHost(Host):
         self._errors.value += 1
         self.trouble(f"on_frame({port!r}, {len(frame)} bytes)", error)
 
-    @property
-    def _on_frame(self) -> Callable[[str, bytes], None]:
+    def _receiver(self) -> Callable[[str, bytes], None]:
         assert self.element is not None
-        return self.element.on_frame
+        return self.element.receiver()
 
     def _hold(self, due_ns: int, horizon_ns: int, port: str, journey: str | None, frame: bytes) -> None:
         if type(frame) is not bytes or not 0 < due_ns < horizon_ns + FARTHEST_NS:

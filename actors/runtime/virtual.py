@@ -11,6 +11,7 @@ import asyncio
 import heapq
 import selectors
 import signal
+from collections import deque
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -63,6 +64,10 @@ class _TimelessSelector(selectors.SelectSelector):
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop whose time is the model's; see the head of this file."""
 
+    _ready: deque[asyncio.Handle]
+    _scheduled: list[asyncio.TimerHandle]
+    """Both asyncio's own."""
+
     def __init__(self) -> None:
         selector = _TimelessSelector()
         selector.advance = self._advance
@@ -88,7 +93,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         heapq.heappush(self._arrivals, (when_ns, self._sent, deliver, port, frame, journey))
 
     def _advance(self, timeout: float | None) -> None:
-        arrivals, ready, scheduled = self._arrivals, self._ready, self._scheduled  # type: ignore[attr-defined]
+        arrivals, ready, scheduled = self._arrivals, self._ready, self._scheduled
         if timeout is None and not arrivals:
             raise Deadlock("nothing is left to happen, yet somebody waits")
         first, horizon_ns = None, _FOREVER_NS

@@ -117,6 +117,17 @@ Duration = Annotated[
     str | None, typer.Option("--duration", "-d", help="How long, such as 1m30s; 10s.", show_default=False)
 ]
 
+WarmUp = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME", help="Load before that, at the first level, which is not counted.", show_default=False
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(min=0, help="Arrivals and mix are drawn from it; the laptop's dice.", show_default=False),
+]
+
 
 @load.command(RUN, hidden=True)
 def run(
@@ -131,6 +142,8 @@ def run(
     keepalive: Keepalive = "100%",
     think: Think = None,
     arrivals: Arrivals = None,
+    warm_up: WarmUp = None,
+    seed: Seed = None,
     clients: Clients = None,
     file: FileOption = None,
     as_json: Json = False,
@@ -166,6 +179,10 @@ def run(
     _check_verb(url)
     url = checked_url(url)
     options = _options(request, mix, keepalive, think, arrivals)
+    if seed is not None:
+        options["seed"] = seed
+    if warm_up is not None:
+        options["warm_up_s"] = seconds(warm_up)
     begin, duration_s, how = _begin(concurrency, rate, stage, trace, duration, options)
     with a_world(file) as world, load_display(duration_s) as display:
         for status in world.stream(begin.verb, url=url, clients=clients or [], **begin.arguments):
@@ -262,7 +279,7 @@ def _begin(
     if not is_closed:
         shape.options.setdefault("arrivals", "poisson")
         how += f" ({shape.options['arrivals']})"
-    begin = shape.begin()
+    begin = shape.warmed_up().begin()
     assert begin is not None
     return begin._replace(verb="load"), shape.duration_s, how
 
@@ -286,8 +303,11 @@ def _stage(text: str) -> dict[str, float]:
 def _traced(trace: Path, duration: str | None, options: dict[str, Any]) -> tuple["Begin", float, str]:
     from orchestrator.load.trace import BadTrace, read_trace
 
-    if duration is not None or "arrivals" in options or "think_s" in options:
-        usage("a trace says itself when requests are due: --duration, --arrivals and --think are not for it")
+    if duration is not None or options.keys() & {"arrivals", "think_s", "warm_up_s"}:
+        usage(
+            "a trace says itself when requests are due: --duration, --arrivals, --think and --warm-up are not "
+            "for it"
+        )
     try:
         found = read_trace(trace)
     except BadTrace as error:

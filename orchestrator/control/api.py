@@ -17,7 +17,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from actors.element import CallFailed
 from actors.protocols.kubernetes.status import ApiError
@@ -76,6 +76,13 @@ class ApiServer:
             return
         self._server = await asyncio.start_unix_server(self._serve, str(self._where), limit=MOST_BYTES)
         self._where.chmod(0o600)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
 
     async def close(self) -> None:
         if self._server is not None:

@@ -274,12 +274,5 @@ class Load(Part):
             return read_trace(self.trace).shape(options)
         if not self.closed:
             options["arrivals"] = self.arrivals
-        return Staged(tuple(self._plain_stages()), {**options, "warm_up_s": self.warm_up / SECOND})
-
-    def _plain_stages(self) -> list[dict[str, float]]:
-        stages = [stage.plain() for stage in self.stages]
-        if self.warm_up:
-            what = "users" if self.closed else "rate"
-            first = stages[0][what] or stages[0][f"{what}_at_end"]
-            stages.insert(0, {"duration_s": self.warm_up / SECOND, what: first, f"{what}_at_end": first})
-        return stages
+        stages = tuple(stage.plain() for stage in self.stages)
+        return Staged(stages, {**options, "warm_up_s": self.warm_up / SECOND}).warmed_up()

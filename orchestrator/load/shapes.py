@@ -55,6 +55,16 @@ class Staged:
     def warm_up_s(self) -> float:
         return float(self.options.get("warm_up_s", 0.0))
 
+    def warmed_up(self) -> Self:
+        """With a stage before the others, at the first one's level, that lasts as long as the warm-up."""
+        if not self.warm_up_s:
+            return self
+        first = self.stages[0]
+        what = "users" if "users" in first else "rate"
+        level = first[what] or first.get(f"{what}_at_end", 0)
+        warm_up: Stage = {"duration_s": self.warm_up_s, what: level, f"{what}_at_end": level}
+        return replace(self, stages=(warm_up, *self.stages))
+
     def begin(self, elapsed_s: float = 0.0) -> Begin | None:
         stages = self._rest(elapsed_s)
         options = _options_after(self.options, elapsed_s)

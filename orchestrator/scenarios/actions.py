@@ -68,12 +68,17 @@ async def _until_scaled(scene: Scene, name: str) -> None:
 
 
 async def _in_service(scene: Scene, replicas: int) -> bool:
-    """Whether every node of the load balancer has at least so many healthy targets."""
+    """Whether every node of the load balancer has at least so many healthy targets, and none that has left."""
+    registered = await balancers.registered(scene)
     for node in [name for name, kind in scene.kinds().items() if kind == ALB]:
         groups = (await scene.call(node, "inspect")).get("target_groups", {})
         targets = [target for group in groups.values() for target in group["targets"]]
         if sum(target["state"] == "healthy" for target in targets) < replicas:
             return False
+        if registered is not None and any(
+            each["state"] != "draining" and each["target"] not in registered for each in targets
+        ):
+            return False  # deregistered, and the node has not heard of it yet
     return True
 
 

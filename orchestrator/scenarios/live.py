@@ -64,11 +64,7 @@ def play(config: WorldConfig, seed: int, story: Callable[[Scene], Awaitable[Resu
         async with World(config, seed=seed) as world:
             with watched(world.metrics) as lags:
                 scene = LiveScene(world, lags)
-                server = scene.loads.server(world.directory)
-                await server.start()
-                try:
+                async with scene.loads.server(world.directory):
                     return await story(scene)
-                finally:
-                    await server.close()
 
     return asyncio.run(whole())

@@ -21,11 +21,11 @@ from orchestrator.scenarios.actions import act, prepare, until_over
 from orchestrator.scenarios.assertions import facts_of
 from orchestrator.scenarios.evidence import access_log, kept, recorded, world_events
 from orchestrator.scenarios.facts import Facts
-from orchestrator.scenarios.loader import merged
 from orchestrator.scenarios.models import Action, LoadAction, LoadSetAction, Scenario, Variant
 from orchestrator.scenarios.sampling import Outstanding
 from orchestrator.scenarios.scene import Scene
 from orchestrator.scenarios.summary import alb_errors, pod_rows
+from orchestrator.scenarios.variants import merged
 
 LOOK_EVERY = 5
 """Samples between two looks at the load, which cost more."""
@@ -90,7 +90,7 @@ class Run:
         finally:
             for task in (timeline, *self._followed):
                 task.cancel()
-        figures = await self._figures(status, unsettled)
+        figures = await self._figures(status, unsettled, began_unix_ns / SECOND)
         return await self._result(figures, status, began_unix_ns)
 
     async def _result(
@@ -187,7 +187,9 @@ class Run:
             )
         return status
 
-    async def _figures(self, status: dict[str, Any], unsettled: list[str]) -> dict[str, Any]:
+    async def _figures(
+        self, status: dict[str, Any], unsettled: list[str], began_unix_s: float
+    ) -> dict[str, Any]:
         validity = self._scenario.validity
         limits = Limits(
             validity.max_dropped,
@@ -210,7 +212,7 @@ class Run:
             "load": {key: value for key, value in status.items() if key not in left},
             "pods": await pod_rows(self._scene, status, self._outstanding),
             "nodes": self._outstanding.nodes,
-            "alb_errors": await alb_errors(self._scene, self._outstanding.nodes),
+            "alb_errors": await alb_errors(self._scene, self._outstanding.nodes, began_unix_s),
             "events": sorted([*self._events, *status["changes"]], key=lambda event: event["at_s"]),
             "assertions": [each.row() for each in self._watched],
             "unsettled": unsettled,

@@ -89,6 +89,11 @@ class FakeWorld:
 
     async def _load_stop(self) -> None: ...
 
+    async def _load_change(self, do: str, rate: float | None, users: int | None) -> dict[str, Any]:
+        if do == "resume":
+            raise CallFailed("the load is not paused")
+        return {"what": f"load: {do}", "status": load_status(self._load_s, self._duration_s)}
+
     def ps(self) -> dict[str, Any]:
         elements = [
             {"name": name, "kind": kind, "pid": 100 + n, "state": "up", "restarts": self.restarts}

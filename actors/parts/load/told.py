@@ -15,7 +15,8 @@ _OUTCOME_OF = {
 """Errors that are not outcomes of their own in `journey_client_requests_total`."""
 
 STATES = ("opening", "idle", "active")
-REASONS = ("generator_saturated", "max_inflight")
+MAX_INFLIGHT = "max_inflight"
+"""The one reason for which a request is dropped instead of sent."""
 
 
 class ClientMetrics:
@@ -37,8 +38,7 @@ class ClientMetrics:
             for outcome in OUTCOMES
         }
         self._dropped = {
-            reason: metrics.counter("journey_client_dropped_requests_total", reason=reason)
-            for reason in REASONS
+            MAX_INFLIGHT: metrics.counter("journey_client_dropped_requests_total", reason=MAX_INFLIGHT)
         }
         self._connections = {
             state: metrics.gauge("journey_client_connections", state=state) for state in STATES

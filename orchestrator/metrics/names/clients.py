@@ -11,7 +11,7 @@ CLIENTS: tuple[Metric, ...] = (
     ),
     counter(
         "journey_client_dropped_requests_total",
-        "Requests that were never sent: the generator could not keep up, or too many were under way.",
+        "Requests that were never sent, because too many were under way.",
         "reason",
     ),
     histogram(
