@@ -67,6 +67,15 @@ class TcpLayer:
         self._received = counter("journey_tcp_segments_received_total")
         self.sent = counter("journey_tcp_segments_sent_total")
         self.retransmitted = counter("journey_tcp_segments_retransmitted_total")
+        self.recoveries = {
+            "fast retransmit": counter("journey_tcp_recoveries_total", cause="fast_retransmit"),
+            "timeout": counter("journey_tcp_recoveries_total", cause="timeout"),
+            "path MTU": counter("journey_tcp_recoveries_total", cause="path_mtu"),
+        }
+        self.probes = {
+            what: counter("journey_tcp_probes_total", probe=what.replace(" ", "_"))
+            for what in ("tail loss", "zero window", "keepalive")
+        }
         self.resets_sent = counter("journey_tcp_resets_total", direction="sent")
         self.resets_received = counter("journey_tcp_resets_total", direction="received")
         self.protocol_errors = counter("journey_tcp_protocol_errors_total")

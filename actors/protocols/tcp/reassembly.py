@@ -14,12 +14,13 @@ class Reassembly:
     Positions are counted from the sequence number that was expected when the queue was last empty. The receive window
     bounds the bytes, `MAXIMUM_PIECES` the pieces; what does not fit is dropped and will be sent again."""
 
-    __slots__ = ("_origin", "_pieces", "_starts")
+    __slots__ = ("_origin", "_pieces", "_recent", "_starts")
 
     def __init__(self) -> None:
         self._origin = 0
         self._starts: list[int] = []
         self._pieces: list[bytes] = []
+        self._recent: list[tuple[int, int]] = []
 
     def __bool__(self) -> bool:
         return bool(self._pieces)
@@ -46,6 +47,23 @@ class Reassembly:
         if payload and len(pieces) < MAXIMUM_PIECES:
             starts.insert(at, start)
             pieces.insert(at, payload)
+        elif payload:
+            return
+        self._remember((sequence - self._origin) & MASK, end)
+
+    def _remember(self, start: int, end: int) -> None:
+        apart = []
+        for left, right in self._recent:
+            if left <= end and right >= start:
+                start, end = min(start, left), max(end, right)
+            else:
+                apart.append((left, right))
+        self._recent = [(start, end), *apart]
+
+    def blocks(self) -> list[tuple[int, int]]:
+        """The sequence numbers that are held, (first, one after the last), those that changed last first."""
+        origin = self._origin
+        return [((origin + start) & MASK, (origin + end) & MASK) for start, end in self._recent]
 
     def take(self, expected: int) -> bytes:
         """All that is in order from `expected` on, joined; empty while the gap is open."""
@@ -55,4 +73,9 @@ class Reassembly:
             fresh = self._pieces.pop(0)[position - self._starts.pop(0) :]
             ready.append(fresh)
             position += len(fresh)
+        self._recent = [each for each in self._recent if each[1] > position]
         return b"".join(ready)
+
+
+NOTHING_HELD = Reassembly()
+"""What most connections hold: they share it, and get their own when something comes out of order."""
