@@ -31,7 +31,7 @@ class TcpServer:
     ) -> None:
         self.address = address
         self.port = port
-        self.listener: Listener[TcpTransport] = Listener(backlog)
+        self.listener: Listener[TcpTransport] = Listener(backlog, layer.settings.somaxconn)
         self._layer = layer
         self._loop = asyncio.get_running_loop()
         self._factory = protocol_factory

@@ -134,6 +134,10 @@ class TcpTransport(asyncio.Transport):
         protocol: asyncio.BaseProtocol = self._protocol
         return protocol
 
+    def set_keepalive(self, wanted: bool) -> None:
+        """SO_KEEPALIVE: ask a peer that has long been silent whether it is there (`tcp_keepalive_time`)."""
+        self.connection.keep_alive(wanted, self._now_ns())
+
     def is_reading(self) -> bool:
         return self._reading and not self._closing
 

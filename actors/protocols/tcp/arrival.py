@@ -121,10 +121,10 @@ def _take_syn(c: "Connection", segment: Segment) -> None:
         c.ts_recent = options.timestamps[0]
         mss_bytes -= output.TIMES_BYTES
     c.set_segment(mss_bytes)
-    c.scaling = options.window_scale is not None
-    if options.window_scale is not None:
-        c.snd_shift = min(options.window_scale, MAXIMUM_SHIFT)
-        c.rcv_shift = c.settings.window_scale
+    c.scaling = c.scaling and options.window_scale is not None
+    if c.scaling:
+        c.snd_shift = min(options.window_scale or 0, MAXIMUM_SHIFT)
+        c.rcv_shift = c.settings.window_scale or 0
     c.update_window()
 
 
@@ -328,6 +328,9 @@ def _take_text(c: "Connection", sequence: int, payload: bytes, now_ns: int) -> N
         return
     known = distance(c.rcv_nxt, sequence)
     if known > 0:
+        if known >= len(payload):
+            output.send_ack(c, now_ns, (sequence, (sequence + len(payload)) & MASK))
+            return
         sequence, payload = c.rcv_nxt, payload[known:]
     if payload and c.orphaned:
         # nobody will ever read this; Linux counts TCPAbortOnData

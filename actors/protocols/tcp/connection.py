@@ -163,7 +163,7 @@ class Connection:
         self.settings = settings
         self.state = State.CLOSED
         self.passive = self.orphaned = self.fin_pending = self.syn_acknowledged = self.predictable = False
-        self.scaling = True
+        self.scaling = settings.window_scale is not None
         self.sacking, self.timestamps = settings.sack, settings.timestamps
         self.clock_offset = initial_sequence * _SPREAD & MASK
         self.ts_recent = 0

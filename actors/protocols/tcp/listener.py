@@ -15,7 +15,7 @@ from collections.abc import Hashable
 from enum import Enum
 from typing import Generic, TypeVar
 
-SOMAXCONN = 4096
+from actors.protocols.tcp.settings import DEFAULTS
 
 Item = TypeVar("Item", bound=Hashable)
 
@@ -32,8 +32,8 @@ class Listener(Generic[Item]):
     """LISTEN on a port. `overflows` counts handshakes ended too early for the accept queue and `syn_drops` the
     SYNs that were dropped, like ListenOverflows and ListenDrops in netstat."""
 
-    def __init__(self, backlog: int) -> None:
-        self.backlog = min(max(backlog, 0), SOMAXCONN)
+    def __init__(self, backlog: int, somaxconn: int = DEFAULTS.somaxconn) -> None:
+        self.backlog = min(max(backlog, 0), somaxconn)
         self.syn_queue: dict[Item, None] = {}
         self.accept_queue: deque[Item] = deque()
         self.overflows = 0

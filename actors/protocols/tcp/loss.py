@@ -83,13 +83,16 @@ def _progress(c: "Connection", segment: Segment, new: int, now_ns: int) -> None:
         if c.cwnd_limited:
             c.congestion.on_acknowledged(new, now_ns, c.round_trip.srtt_ns)
         return
-    episode.advance(new)
+    episode.advance(new, c.sacking and episode.cause is Cause.FAST and not c.reordering_steps)
     if _was_premature(c, segment, episode):
         c.congestion.undo()
         c.reordering_steps = min(c.reordering_steps + 1, MAXIMUM_STEPS)
-        leave(c, "undone", now_ns)
+        leave(c, "undone")
     elif episode.point <= 0:
-        leave(c, "complete", now_ns)
+        leave(c, "complete")
+        if episode.sent_to:
+            # losses of this round trip were found and repaired already: they count as the next episode's
+            enter(c, Cause.FAST, episode.lost_to, now_ns, episode)
     elif episode.cause is not Cause.FAST:
         c.congestion.on_acknowledged(new, now_ns, c.round_trip.srtt_ns)
     elif not c.sacking:
@@ -109,7 +112,7 @@ def _was_premature(c: "Connection", segment: Segment, episode: Recovery) -> bool
     return earlier
 
 
-def leave(c: "Connection", outcome: str, now_ns: int) -> None:
+def leave(c: "Connection", outcome: str) -> None:
     """The recovery is over."""
     c.recovery = None
     c.duplicates = 0
@@ -124,7 +127,7 @@ def _find(c: "Connection", moved: bool, now_ns: int) -> None:
     if episode is not None:
         if c.sacking:
             if episode.cause is Cause.FAST:
-                episode.lost_to = max(episode.lost_to, board.lost_to(c.mss_bytes))
+                _find_more(c, episode, moved, now_ns)
             episode.send_lost_once_more(c, now_ns)
         return
     if not c.duplicates and not board.ranges:
@@ -151,6 +154,15 @@ def _find(c: "Connection", moved: bool, now_ns: int) -> None:
         _be_patient(c, now_ns)
 
 
+def _find_more(c: "Connection", episode: Recovery, moved: bool, now_ns: int) -> None:
+    """Further holes show up while the first is being repaired."""
+    board = c.scoreboard
+    if not c.reordering_steps:
+        episode.lost_to = max(episode.lost_to, board.lost_to(c.mss_bytes))
+    elif board.hole(episode.lost_to)[0] < board.highest and (moved or c.early_at_ns == output.NEVER):
+        _be_patient(c, now_ns)
+
+
 def _threshold(c: "Connection") -> int:
     """Three duplicates, or all that can be when less is in flight and nothing is left to send (RFC 5827)."""
     in_flight = (c.snd_nxt - c.snd_una) & MASK
@@ -169,7 +181,12 @@ def _be_patient(c: "Connection", now_ns: int) -> None:
 def expire_early(c: "Connection", now_ns: int) -> None:
     """The reordering window, or the time until a probe at the tail, is over."""
     c.early_at_ns = output.NEVER
-    if c.recovery is not None:
+    board, episode = c.scoreboard, c.recovery
+    if episode is not None:
+        if episode.cause is Cause.FAST and c.sacking and board.hole(episode.lost_to)[0] < board.highest:
+            episode.lost_to = board.hole(episode.lost_to)[1]
+            output.send_pending(c, now_ns)
+            _find_more(c, episode, False, now_ns)
         return
     if c.scoreboard.ranges:
         enter(c, Cause.FAST, c.scoreboard.ranges[0][0], now_ns)
@@ -178,14 +195,16 @@ def expire_early(c: "Connection", now_ns: int) -> None:
         output.send_tail_probe(c, now_ns)
 
 
-def enter(c: "Connection", cause: Cause, lost_to: int, now_ns: int) -> None:
-    """Begin a recovery with the first lost segment; `Cause.PATH_MTU` is no fault of the congestion window's."""
+def enter(c: "Connection", cause: Cause, lost_to: int, now_ns: int, previous: Recovery | None = None) -> None:
+    """Begin a recovery with the first lost segment, or with what the `previous` one has sent again already;
+    `Cause.PATH_MTU` is no fault of the congestion window's."""
     in_flight = (c.snd_nxt - c.snd_una) & MASK
     if cause is Cause.FAST:
         c.congestion.on_loss(in_flight)
     elif cause is Cause.TIMEOUT:
         c.congestion.on_timeout(in_flight)
-    c.recovery = Recovery(cause, in_flight, min(lost_to, in_flight), c.clock(now_ns) if c.timestamps else 0)
+    began_at = c.clock(now_ns) if c.timestamps and previous is None else 0
+    c.recovery = Recovery(cause, in_flight, min(lost_to, in_flight), began_at)
     c.recover = c.snd_nxt
     c.cwnd_limited = True
     c.predictable = False
@@ -193,4 +212,6 @@ def enter(c: "Connection", cause: Cause, lost_to: int, now_ns: int) -> None:
     c.early_at_ns = output.NEVER
     c.probe_end = 0
     c.host.on_recovery(cause.value, in_flight, lost_to)
-    c.recovery.send(c, now_ns, at_once=True)
+    if previous is not None:
+        c.recovery.sent_to, c.recovery.marks = previous.sent_to, previous.marks
+    c.recovery.send(c, now_ns, at_once=previous is None)

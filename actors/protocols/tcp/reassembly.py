@@ -9,7 +9,7 @@ MAXIMUM_PIECES = 1024
 
 
 class Reassembly:
-    """The out-of-order queue: pieces in order, not overlapping, none empty.
+    """The out-of-order queue: pieces in order, not overlapping, none empty; what follows a piece is appended to it.
 
     Positions are counted from the sequence number that was expected when the queue was last empty. The receive window
     bounds the bytes, `MAXIMUM_PIECES` the pieces; what does not fit is dropped and will be sent again."""
@@ -19,7 +19,7 @@ class Reassembly:
     def __init__(self) -> None:
         self._origin = 0
         self._starts: list[int] = []
-        self._pieces: list[bytes] = []
+        self._pieces: list[bytearray] = []
         self._recent: list[tuple[int, int]] = []
 
     def __bool__(self) -> bool:
@@ -44,9 +44,11 @@ class Reassembly:
                 payload = payload[: starts[at] - start]
                 break
             del starts[at], pieces[at]  # wholly covered by the new one
-        if payload and len(pieces) < MAXIMUM_PIECES:
+        if payload and at > 0 and starts[at - 1] + len(pieces[at - 1]) == start:
+            pieces[at - 1] += payload
+        elif payload and len(pieces) < MAXIMUM_PIECES:
             starts.insert(at, start)
-            pieces.insert(at, payload)
+            pieces.insert(at, bytearray(payload))
         elif payload:
             return
         self._remember((sequence - self._origin) & MASK, end)
@@ -68,7 +70,7 @@ class Reassembly:
     def take(self, expected: int) -> bytes:
         """All that is in order from `expected` on, joined; empty while the gap is open."""
         position = (expected - self._origin) & MASK
-        ready: list[bytes] = []
+        ready: list[bytearray] = []
         while self._starts and self._starts[0] <= position:
             fresh = self._pieces.pop(0)[position - self._starts.pop(0) :]
             ready.append(fresh)

@@ -9,7 +9,7 @@ acknowledged (`point`). Three marks, offsets from `snd_una` like the scoreboard'
 
 With SACK the ranges that the peer has are holes in that picture. `in_the_pipe` is RFC 6675's estimate of what is
 under way, and as long as a segment more of it fits the congestion window, the next one is sent: what is lost first,
-then new data. Without SACK (RFC 6582) each duplicate acknowledgment says that one segment has left the path, and
+then new data, then what may be lost. (RFC 6675's last resort, sending the very end again, is not: `advance` knows.) Without SACK (RFC 6582) each duplicate acknowledgment says that one segment has left the path, and
 what is known to be lost is the first segment alone.
 """
 
@@ -35,28 +35,29 @@ class Cause(Enum):
 class Recovery:
     """An episode of repair; see the head of this file. `began_at` is our timestamp clock at its first segment."""
 
-    __slots__ = ("began_at", "cause", "lost_to", "marks", "point", "rescued", "sent_to")
+    __slots__ = ("began_at", "cause", "lost_to", "marks", "point", "sent_to")
 
     def __init__(self, cause: Cause, point: int, lost_to: int, began_at: int) -> None:
         self.cause = cause
         self.point = point
         self.lost_to = lost_to
         self.sent_to = 0
-        self.rescued = False
         self.began_at = began_at
         self.marks: deque[tuple[int, int]] = deque()
         """(offset of a segment sent again, end of all that had been sent by then), oldest first."""
 
-    def advance(self, count: int) -> None:
-        """`snd_una` has moved forward."""
+    def advance(self, count: int, in_order: bool) -> None:
+        """`snd_una` has moved forward. What was sent again has arrived; so if the path keeps the order, all that was
+        sent before it has arrived or is lost (RFC 8985 would say so by their times)."""
         self.point -= count
         self.lost_to = max(self.lost_to - count, 0)
         self.sent_to = max(self.sent_to - count, 0)
-        marks = self.marks
-        while marks and marks[0][0] < count:
-            marks.popleft()
-        if marks:
-            self.marks = deque((start - count, mark - count) for start, mark in marks)
+        while self.marks and self.marks[0][0] < count:
+            mark = self.marks.popleft()[1]
+            if in_order:
+                self.lost_to = max(self.lost_to, mark - count)
+        if self.marks:
+            self.marks = deque((start - count, mark - count) for start, mark in self.marks)
 
     def in_the_pipe(self, c: "Connection") -> int:
         """RFC 6675's pipe: what was sent and is neither lost nor known to have arrived, and what was sent again."""
@@ -89,11 +90,6 @@ class Recovery:
             return size
         if start < c.scoreboard.highest:  # rule 3
             return self._again(c, start, end, now_ns)
-        if not self.rescued and c.scoreboard.highest < in_flight:  # rule 4
-            self.rescued = True
-            start = max(in_flight - c.mss_bytes, c.scoreboard.highest, self.sent_to)
-            if start < in_flight:
-                return output.send_again(c, start, in_flight - start, self.cause.value, now_ns)
         return 0
 
     def _again(self, c: "Connection", start: int, end: int, now_ns: int) -> int:

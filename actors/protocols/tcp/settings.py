@@ -14,7 +14,8 @@ class TcpSettings:
 
     receive_buffer_bytes: int = 131_072
     """tcp_rmem[1]: what may wait for the application, and so the largest window offered."""
-    window_scale: int = 7
+    window_scale: int | None = 7
+    """None, as with tcp_window_scaling off: windows stay below 64 KiB."""
     congestion_control: CongestionControlName = "cubic"
     """tcp_congestion_control: CUBIC (RFC 9438) or NewReno (RFC 5681, RFC 6582)."""
     initial_window_segments: int = 10

@@ -207,6 +207,10 @@ def describe(segment: Segment) -> str:
     return f"{text} win {segment.window} len {len(segment.payload)}"
 
 
+def pure_acks(end: End) -> list[Segment]:
+    return [segment for segment in end.sent if segment.flags == wire.ACK and not segment.payload]
+
+
 def flags(segment: Segment) -> str:
     return wire.flags_text(segment.flags)
 

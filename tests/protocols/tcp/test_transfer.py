@@ -8,7 +8,7 @@ from actors.protocols.tcp import NEVER, State, TcpSettings
 from actors.units import MILLISECOND, SECOND
 from actors.wire import tcp as wire
 from actors.wire.tcp import Segment
-from tests.protocols.tcp.pretend import DELAY_NS, End, Wire, established, flags, in_state
+from tests.protocols.tcp.pretend import DELAY_NS, Wire, established, flags, in_state, pure_acks
 
 
 def stream(size: int, salt: int = 0) -> bytes:
@@ -238,10 +238,6 @@ def test_a_steady_connection_hardly_asks_to_be_woken():
 
 
 # ---- acknowledgments ------------------------------------------------------------------------------------------
-
-
-def pure_acks(end: End) -> list[Segment]:
-    return [segment for segment in end.sent if segment.flags == wire.ACK and not segment.payload]
 
 
 def test_a_small_segment_is_acknowledged_after_40_ms():
