@@ -164,6 +164,8 @@ class TcpLayer:
         if transport is None:
             return
         connection = transport.connection
+        if not connection.has_in_flight(payload[4:8]):
+            return  # RFC 5927 section 4.1: an error about something that we did not send, or long ago
         if error.errno == errno.EMSGSIZE:
             connection.limit_mss(self.ip.mtu_for(destination) - _HEADERS_BYTES, self._now_ns())
         elif connection.state in (State.SYN_SENT, State.SYN_RECEIVED):

@@ -64,8 +64,8 @@ _SPREAD = 0x9E3779B1
 
 _ARRIVED = Struct("!4xIIHH4x").unpack_from
 """sequence, acknowledgment, header length and flags, window."""
-_TIMES = Struct("!20xII4x").unpack_from
-"""The mark of NOP, NOP, timestamps, and TSval."""
+_ARRIVED_WITH_TIMES = Struct("!4xIIHH4xII4x").unpack_from
+"""The same, the mark of NOP, NOP, timestamps, and TSval."""
 _PLAIN_ACK = 5 << 12 | wire.ACK
 _PLAIN_ACK_WITH_TIMES = 8 << 12 | wire.ACK
 _ALL_BUT_PUSH = 0xFFFF ^ wire.PSH
@@ -349,27 +349,27 @@ class Connection:
 
     def on_segment(self, data: bytes, now_ns: int) -> None:
         """A segment of at least 20 bytes with a right (or offloaded) checksum. Raises `Malformed` for bad options."""
-        sequence, acknowledgment, control, window = _ARRIVED(data)
         size = len(data) - self.header_bytes
-        if (
-            sequence != self.rcv_nxt
-            or control & _ALL_BUT_PUSH != self.plain_control
-            or not self.predictable
-            or size < 0
-        ):
+        if not self.predictable or size < 0:
+            arrival.segment_arrives(self, data, now_ns)
+            return
+        if self.timestamps:
+            sequence, acknowledgment, control, window, mark, value = _ARRIVED_WITH_TIMES(data)
+            if mark != output.TIMES or (value - self.ts_recent) & MASK > HALF:
+                arrival.segment_arrives(self, data, now_ns)
+                return
+        else:
+            sequence, acknowledgment, control, window = _ARRIVED(data)
+            value = 0
+        if sequence != self.rcv_nxt or control & _ALL_BUT_PUSH != self.plain_control:
             arrival.segment_arrives(self, data, now_ns)
             return
         acknowledged = (acknowledgment - self.snd_una) & MASK
         if acknowledged > (self.snd_nxt - self.snd_una) & MASK or not (acknowledged or size):
             arrival.segment_arrives(self, data, now_ns)
             return
-        if self.timestamps:
-            mark, value = _TIMES(data)
-            if mark != output.TIMES or (value - self.ts_recent) & MASK > HALF:
-                arrival.segment_arrives(self, data, now_ns)
-                return
-            if not self.unacknowledged_bytes:
-                self.ts_recent = value
+        if not self.unacknowledged_bytes:
+            self.ts_recent = value
         self.snd_wnd = window << self.snd_shift
         self.snd_wl1, self.snd_wl2 = sequence, acknowledgment
         self.heard_at_ns = now_ns
@@ -471,6 +471,11 @@ class Connection:
 
     def receive_room_bytes(self) -> int:
         return self.settings.receive_buffer_bytes - self.unread_bytes
+
+    def has_in_flight(self, sequence: bytes) -> bool:
+        """Whether a segment that begins with this sequence number (4 bytes) may be under way."""
+        offset = (int.from_bytes(sequence) - self.snd_una) & MASK
+        return offset <= (self.snd_nxt - self.snd_una) & MASK
 
     def unsent_bytes(self) -> int:
         """How much of what was written was never sent."""

@@ -32,16 +32,14 @@ def transmit(
     """Send a segment; it carries the newest acknowledgment, so none is due any more."""
     c.unacknowledged_bytes = 0
     c.ack_at_ns = NEVER
-    c.host.transmit(_header(c, sequence, flags, now_ns) + payload)
-
-
-def _header(c: "Connection", sequence: int, flags: int, now_ns: int) -> bytes:
     if c.timestamps:
-        return HEADER_WITH_TIMES(
+        header = HEADER_WITH_TIMES(
             c.ports, sequence, c.rcv_nxt, _LENGTH_WITH_TIMES | flags, c.window_field, 0,
-            TIMES, c.clock(now_ns), c.ts_recent,
+            TIMES, (now_ns // MILLISECOND + c.clock_offset) & MASK, c.ts_recent,
         )  # fmt: skip
-    return HEADER(c.ports, sequence, c.rcv_nxt, _LENGTH | flags, c.window_field, 0)
+    else:
+        header = HEADER(c.ports, sequence, c.rcv_nxt, _LENGTH | flags, c.window_field, 0)
+    c.host.transmit(header + payload if payload else header)
 
 
 def send_ack(c: "Connection", now_ns: int, duplicate: tuple[int, int] | None = None) -> None:
@@ -263,4 +261,6 @@ def send_probe(c: "Connection", now_ns: int) -> None:
     be answered by an ACK.
 
     The peer looks at nothing else in it, so an acknowledgment that is due stays due."""
-    c.host.transmit(_header(c, (c.snd_una - 1) & MASK, ACK, now_ns))
+    due_bytes, due_at_ns = c.unacknowledged_bytes, c.ack_at_ns
+    transmit(c, (c.snd_una - 1) & MASK, ACK, now_ns)
+    c.unacknowledged_bytes, c.ack_at_ns = due_bytes, due_at_ns

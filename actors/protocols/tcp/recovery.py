@@ -9,8 +9,10 @@ acknowledged (`point`). Three marks, offsets from `snd_una` like the scoreboard'
 
 With SACK the ranges that the peer has are holes in that picture. `in_the_pipe` is RFC 6675's estimate of what is
 under way, and as long as a segment more of it fits the congestion window, the next one is sent: what is lost first,
-then new data, then what may be lost. (RFC 6675's last resort, sending the very end again, is not: `advance` knows.) Without SACK (RFC 6582) each duplicate acknowledgment says that one segment has left the path, and
-what is known to be lost is the first segment alone.
+then new data, then what may be lost. (RFC 6675's last resort, sending the very end again, is missing: `advance` knows.)
+
+Without SACK (RFC 6582) each duplicate acknowledgment says that one segment has left the path, and what is known to
+be lost is the first segment alone.
 """
 
 from collections import deque
@@ -81,7 +83,6 @@ class Recovery:
 
     def _next(self, c: "Connection", now_ns: int) -> int:
         """RFC 6675's NextSeg(): send the segment whose turn it is; returns its size, 0 when there is none."""
-        in_flight = (c.snd_nxt - c.snd_una) & MASK
         start, end = c.scoreboard.hole(self.sent_to)
         if start < self.lost_to:  # rule 1
             return self._again(c, start, min(end, self.lost_to), now_ns)
