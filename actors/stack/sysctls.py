@@ -51,6 +51,9 @@ class Sysctls(BaseModel):
     tcp_abort_on_overflow: bool = Field(
         default=False, description="a full accept queue resets clients, rather than ignoring their last ACK"
     )
+    tcp_syncookies: bool = Field(
+        default=True, description="a full SYN queue is answered with cookies, rather than not at all"
+    )
     somaxconn: int = Field(
         default=4096, ge=1, le=65_535, description="no listening socket's backlog is longer"
     )
@@ -74,5 +77,6 @@ class Sysctls(BaseModel):
             keepalive_interval_ns=self.tcp_keepalive_intvl,
             keepalive_probes=self.tcp_keepalive_probes,
             abort_on_overflow=self.tcp_abort_on_overflow,
+            syncookies=self.tcp_syncookies,
             somaxconn=self.somaxconn,
         )

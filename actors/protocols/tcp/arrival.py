@@ -108,6 +108,13 @@ def _refuse_acknowledgment(c: "Connection", acknowledgment: int) -> None:
     c.host.on_protocol_error(f"ACK of what was not sent in {c.state.name}")
 
 
+def recall_syn(c: "Connection", syn: Segment) -> None:
+    """A SYN that was answered statelessly is taken once its answer's ACK is here."""
+    c.move(Event.SYN)
+    _take_syn(c, syn)
+    c.snd_nxt = (c.iss + 1) & MASK
+
+
 def _take_syn(c: "Connection", segment: Segment) -> None:
     """The peer's first sequence number and what it can do."""
     c.irs = c.snd_wl1 = segment.sequence

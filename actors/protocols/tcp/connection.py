@@ -143,7 +143,7 @@ class Connection:
         "opened_at_ns", "orphaned", "out_of_order", "passive", "paused", "peer_fin", "persist_at_ns",
         "persist_interval_ns", "plain_control", "ports", "predictable", "probe_end", "probes", "rcv_nxt",
         "rcv_shift", "recover", "recovery", "reordering_steps", "retransmit_at_ns", "retransmits",
-        "room_below_bytes", "round_trip", "sacking", "scaling", "scoreboard", "send_buffer", "sent_at_ns",
+        "room_below_bytes", "round_trip", "sacking", "scaling", "scoreboard", "send_buffer", "sent_at_ns", "stamped_ns",
         "settings", "snd_nxt", "snd_shift", "snd_una", "snd_wl1", "snd_wl2", "snd_wnd", "state",
         "syn_acknowledged", "timed_at_ns", "timed_sequence", "timestamps", "ts_recent",
         "unacknowledged_bytes", "unread", "unread_bytes", "wake_at_ns", "window_field",
@@ -195,7 +195,7 @@ class Connection:
         self.early_at_ns = self.keepalive_at_ns = self.wake_at_ns = NEVER
         self.persist_interval_ns = 0
         self.challenged_at_ns = -NEVER
-        self.opened_at_ns = self.sent_at_ns = self.heard_at_ns = 0
+        self.opened_at_ns = self.sent_at_ns = self.heard_at_ns = self.stamped_ns = 0
 
     # ---- the user's verbs ---------------------------------------------------------------------------------
 
@@ -203,6 +203,12 @@ class Connection:
         """Passive open: wait for the SYN that is given to `on_segment` next."""
         self.move(Event.PASSIVE_OPEN)
         self.passive = True
+
+    def recall(self, syn: wire.Segment, now_ns: int) -> None:
+        """Passive open with a SYN that was answered by a cookie: as if that SYN,ACK had been ours."""
+        self.listen()
+        self.opened_at_ns = self.sent_at_ns = now_ns
+        arrival.recall_syn(self, syn)
 
     def connect(self, now_ns: int) -> None:
         """Active open: send a SYN."""
@@ -242,10 +248,12 @@ class Connection:
                 output.after_idle(self, now_ns)
         self.sent_at_ns = now_ns
         if self.timestamps:
+            if now_ns > self.stamped_ns:
+                self.stamped_ns = now_ns
             self.host.transmit(
                 output.HEADER_WITH_TIMES(
                     self.ports, sequence, self.rcv_nxt, _DATA_WITH_TIMES, self.window_field, 0,
-                    output.TIMES, (now_ns // MILLISECOND + self.clock_offset) & MASK, self.ts_recent,
+                    output.TIMES, (self.stamped_ns // MILLISECOND + self.clock_offset) & MASK, self.ts_recent,
                 ) + data
             )  # fmt: skip
             return
@@ -436,8 +444,11 @@ class Connection:
             self.plain_control = _PLAIN_ACK_WITH_TIMES
 
     def clock(self, now_ns: int) -> int:
-        """Our timestamps count milliseconds, from somewhere."""
-        return (now_ns // MILLISECOND + self.clock_offset) & MASK
+        """Our timestamps count milliseconds, from somewhere. A frame that is handled late is handled at the time at which
+        it was due, which may lie before what we have done meanwhile; timestamps must not go back."""
+        if now_ns > self.stamped_ns:
+            self.stamped_ns = now_ns
+        return (self.stamped_ns // MILLISECOND + self.clock_offset) & MASK
 
     def acknowledge(self, acknowledgment: int, data_bytes: int, now_ns: int) -> None:
         """The peer has all before `acknowledgment`, `data_bytes` of them new from the send buffer."""

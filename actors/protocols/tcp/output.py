@@ -33,9 +33,11 @@ def transmit(
     c.unacknowledged_bytes = 0
     c.ack_at_ns = NEVER
     if c.timestamps:
+        if now_ns > c.stamped_ns:
+            c.stamped_ns = now_ns
         header = HEADER_WITH_TIMES(
             c.ports, sequence, c.rcv_nxt, _LENGTH_WITH_TIMES | flags, c.window_field, 0,
-            TIMES, (now_ns // MILLISECOND + c.clock_offset) & MASK, c.ts_recent,
+            TIMES, (c.stamped_ns // MILLISECOND + c.clock_offset) & MASK, c.ts_recent,
         )  # fmt: skip
     else:
         header = HEADER(c.ports, sequence, c.rcv_nxt, _LENGTH | flags, c.window_field, 0)

@@ -39,6 +39,7 @@ NETWORK: tuple[Metric, ...] = (
     counter("journey_tcp_segments_received_total", "Segments received.", added=_HERE),
     counter("journey_tcp_segments_retransmitted_total", "Segments sent again.", added=_HERE),
     counter("journey_tcp_segments_sent_total", "Segments sent.", added=_HERE),
+    counter("journey_tcp_syn_cookies_total", "SYN cookies sent, and those that came back.", "direction", added=_HERE),
     gauge("journey_tcp_accept_queue_connections", "Connections that nobody has accepted yet.", "port", added=_HERE),
     counter("journey_dns_queries_total", "Queries answered, by resolver (stub, forwarder, recursive, root, tld, "
             "authoritative) and response code.", "resolver", "rcode"),
