@@ -95,4 +95,5 @@ class Alb(Element):
                 "client": int(node.client_connections.value),
                 "target": int(node.target_connections.value),
             },
+            "tcp": self.stack.tcp.inspect(),
         }
