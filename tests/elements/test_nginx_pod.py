@@ -205,15 +205,18 @@ def test_a_connection_is_closed_after_its_last_request(tmp_path):
     bed.run(story())
 
 
-def test_an_idle_connection_is_closed_after_65_seconds(tmp_path):
-    bed = Bed(tmp_path)
+@pytest.mark.parametrize(("directive", "idle_s"), [({}, 65), ({"keepalive_timeout": "200ms"}, 0.2)])
+def test_an_idle_connection_is_closed_after_its_timeout(tmp_path, directive, idle_s):
+    bed = Bed(tmp_path, **directive)
 
     async def story():
         talk = await bed.connect()
-        await talk.ask(GET)
+        for _ in range(3):
+            await talk.ask(GET)
+            await bed.sleep(idle_s / 2)
         began = bed.net.loop.time()
         await talk.lost.wait()
-        assert bed.net.loop.time() - began == pytest.approx(65, abs=0.01)
+        assert bed.net.loop.time() - began == pytest.approx(idle_s / 2, abs=0.01)
 
     bed.run(story())
 

@@ -14,10 +14,10 @@ IMAGE = {"name": "nginx", "image": "nginx:1.27"}
 
 
 class ClusterClient:
-    """Answers `ps`, and `call` for the API server; `path` is that of its socket."""
+    """Answers `ps`, and `call` for the API server; its run directory is `directory`."""
 
     def __init__(self, directory: Path) -> None:
-        self.path = directory / "api.sock"
+        self.directory = directory
         self.net = VirtualNetwork(seed=1)
         self.net.add("kube-api", "kube_api", {})
         asyncio.set_event_loop(self.net.loop)

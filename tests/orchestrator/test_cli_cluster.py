@@ -312,7 +312,7 @@ def test_without_kubectl_it_says_what_to_install(with_kubectl, monkeypatch):
 
 def test_a_world_without_an_api_server(tmp_path, monkeypatch):
     class Client:
-        path = tmp_path / "api.sock"
+        directory = tmp_path
 
         def request(self, verb, /, **arguments):
             return {"elements": [{"name": "vpc", "kind": "vpc"}]}

@@ -207,6 +207,9 @@ class NginxConnection(asyncio.Protocol):
         self.requests += 1
         self.idle_since_ns = self.nginx.now_ns()
         self.nginx.left(visit)
+        if self.requests == 1 and not self._closing:  # what is waited for is another silence now
+            self._timer.cancel()
+            self._await_silence(self.idle_since_ns + self.nginx.settings.keepalive_timeout)
 
     # ---- the journal ---------------------------------------------------------------------------------------
 
