@@ -12,6 +12,7 @@ would cost as much as the segment itself.
 The room has these corners:
 
     states.py      every move between states; `move` below asks it, nobody else sets `state`
+    host.py        what a connection asks of its host
     connection.py  the verbs of the user, and the fast path of both directions
     arrival.py     a segment arrives, in full (RFC 9293 section 3.10.7)
     output.py      what may be sent now, and how segments are put together
@@ -41,11 +42,11 @@ scoreboard and a recovery's three marks are enough, and most connections never h
 """
 
 from struct import Struct
-from typing import Protocol
 
 from actors.protocols.tcp import arrival, loss, output, timers
 from actors.protocols.tcp.congestion import CongestionControl, NewReno
 from actors.protocols.tcp.cubic import Cubic
+from actors.protocols.tcp.host import ConnectionHost
 from actors.protocols.tcp.reassembly import NOTHING_HELD
 from actors.protocols.tcp.recovery import Cause, Recovery
 from actors.protocols.tcp.rtt import RoundTrip
@@ -80,58 +81,6 @@ _MAY_SEND = (State.ESTABLISHED, State.CLOSE_WAIT)
 _OPENING = (State.SYN_SENT, State.SYN_RECEIVED)
 
 
-class ConnectionHost(Protocol):
-    """What a connection needs of whoever holds it."""
-
-    def transmit(self, segment: bytes) -> None:
-        """Send a TCP segment (checksum offloaded) to the peer."""
-
-    def wake_at(self, when_ns: int) -> None:
-        """Call `on_deadline` at that time; earlier wishes stand."""
-
-    def admit(self) -> bool:
-        """The handshake of a passively opened connection ends: may it? False as if its last ACK was lost."""
-
-    def on_established(self) -> None:
-        """The handshake is over."""
-
-    def on_data(self, data: bytes) -> None:
-        """The next bytes of the peer's stream; never empty."""
-
-    def on_end(self) -> None:
-        """The peer has ended its stream."""
-
-    def on_room(self) -> None:
-        """No more than `room_below_bytes` of what was written are still unsent."""
-
-    def on_fin_sent(self) -> None:
-        """All that was written, and the end of it, has been sent once."""
-
-    def on_closed(self, error: OSError | None) -> None:
-        """The connection is CLOSED, in order or for this reason. Comes once, and last."""
-
-    def on_retransmit(self, what: str, size_bytes: int, why: str) -> None:
-        """A segment (SYN, data, ...) is sent again, because of a "timeout", a "fast retransmit", ..."""
-
-    def on_recovery(self, cause: str, in_flight_bytes: int, lost_bytes: int) -> None:
-        """A loss was found, by what is told in `cause`; so much of what is in flight is thought to be lost."""
-
-    def on_recovered(self, outcome: str) -> None:
-        """All that was in flight then has arrived ("complete"), or nothing was lost after all ("undone")."""
-
-    def on_probe(self, what: str, attempt: int) -> None:
-        """The peer is asked for an answer: a "zero window", "tail loss" or "keepalive" probe."""
-
-    def on_reset(self, direction: str, reason: str) -> None:
-        """A RST was "sent" or "received"."""
-
-    def on_protocol_error(self, reason: str) -> None:
-        """The peer sent what this state does not allow; it was answered as the RFC demands."""
-
-    def on_successor(self, segment: wire.Segment) -> None:
-        """This SYN has ended the TIME_WAIT: it opens the next connection between the same ports."""
-
-
 class Connection:
     """A connection to one peer; see the head of this file. `ports` are the first 4 bytes of what it sends."""
 
@@ -143,9 +92,9 @@ class Connection:
         "opened_at_ns", "orphaned", "out_of_order", "passive", "paused", "peer_fin", "persist_at_ns",
         "persist_interval_ns", "plain_control", "ports", "predictable", "probe_end", "probes", "rcv_nxt",
         "rcv_shift", "recover", "recovery", "reordering_steps", "retransmit_at_ns", "retransmits",
-        "room_below_bytes", "round_trip", "sacking", "scaling", "scoreboard", "send_buffer", "sent_at_ns", "stamped_ns",
-        "settings", "snd_nxt", "snd_shift", "snd_una", "snd_wl1", "snd_wl2", "snd_wnd", "state",
-        "syn_acknowledged", "timed_at_ns", "timed_sequence", "timestamps", "ts_recent",
+        "room_below_bytes", "round_trip", "sacking", "scaling", "scoreboard", "send_buffer", "sent_at_ns",
+        "settings", "snd_nxt", "snd_shift", "snd_una", "snd_wl1", "snd_wl2", "snd_wnd", "stamped_ns",
+        "state", "syn_acknowledged", "timed_at_ns", "timed_sequence", "timestamps", "ts_recent",
         "unacknowledged_bytes", "unread", "unread_bytes", "wake_at_ns", "window_field",
     )  # fmt: skip
 
@@ -444,8 +393,10 @@ class Connection:
             self.plain_control = _PLAIN_ACK_WITH_TIMES
 
     def clock(self, now_ns: int) -> int:
-        """Our timestamps count milliseconds, from somewhere. A frame that is handled late is handled at the time at which
-        it was due, which may lie before what we have done meanwhile; timestamps must not go back."""
+        """Our timestamps count milliseconds, from somewhere.
+
+        A frame that is handled late is handled at the time at which it was due, which may lie before what we have done
+        meanwhile; timestamps must not go back."""
         if now_ns > self.stamped_ns:
             self.stamped_ns = now_ns
         return (self.stamped_ns // MILLISECOND + self.clock_offset) & MASK
