@@ -29,7 +29,7 @@ class Alb(Element):
 
     def __init__(self, config: Config, context: Context) -> None:
         super().__init__(config, context)
-        self.stack = Stack(context)
+        self.stack = Stack(context, tcp=config.sysctls.settings())
         self.node = Node(config, context, self.stack)
         self.orders = Orders(self.node, self.stack)
 
@@ -95,4 +95,5 @@ class Alb(Element):
                 "client": int(node.client_connections.value),
                 "target": int(node.target_connections.value),
             },
+            "tcp": self.stack.tcp.inspect(),
         }

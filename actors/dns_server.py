@@ -19,6 +19,7 @@ from actors.protocols.dns.cache import Cache
 from actors.protocols.dns.resolver import Resolver
 from actors.protocols.dns.zone import read_zone
 from actors.stack import Stack
+from actors.stack.sysctls import Sysctls
 from actors.wire import dns
 from actors.wire.addresses import InterfaceAddress, Prefix
 
@@ -62,6 +63,7 @@ class Config(ElementConfig):
     interface: Uplink
     recursive: RecursiveConfig | None = None
     authoritative: AuthoritativeConfig | None = None
+    sysctls: Sysctls = Field(default=Sysctls(), description="its TCP, by the names of Linux's net.ipv4")
 
     @model_validator(mode="after")
     def _one_role(self) -> "Config":
@@ -85,7 +87,7 @@ class DnsServer(Element):
 
     def __init__(self, config: Config, context: Context) -> None:
         super().__init__(config, context)
-        self.stack = Stack(context)
+        self.stack = Stack(context, tcp=config.sysctls.settings())
         self.stack.add_interface(PORT, config.interface.address)
         self.stack.add_route("default", PORT, config.interface.gateway)
         self.role: _Recursive | _Authoritative

@@ -25,6 +25,7 @@ from actors.parts.node_kernel import ENI_PORT, AttachedInterface, NodeKernel
 from actors.protocols.instance_types import LIMITS
 from actors.protocols.kubelet.node_object import Instance, default_max_pods
 from actors.protocols.netlink import NetlinkError
+from actors.stack.sysctls import Sysctls
 from actors.units import SECOND, Duration
 
 FIRST_RETRY_S, LAST_RETRY_S = 0.02, 2.0
@@ -74,6 +75,9 @@ class Config(ElementConfig):
     conntrack_max: int = Field(
         default=131_072, gt=0, description="connections that the kernel tracks at most"
     )
+    sysctls: Sysctls = Field(
+        default=Sysctls(), description="TCP of the node and of its pods, by the names of Linux's net.ipv4"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> "Config":
@@ -95,7 +99,7 @@ class EksNode(Element):
 
     def __init__(self, config: Config, context: Context) -> None:
         super().__init__(config, context)
-        self.kernel = NodeKernel(context, conntrack_max=config.conntrack_max)
+        self.kernel = NodeKernel(context, conntrack_max=config.conntrack_max, tcp=config.sysctls.settings())
         client = KubeClient(context, config.kube_api, f"system:node:{context.name}")
         self.kubelet = Kubelet(
             context,
@@ -105,6 +109,7 @@ class EksNode(Element):
             EventRecorder(context, client, "kubelet", context.name),
             cni=config.cni,
             images=config.images,
+            sysctls=config.sysctls.model_dump(mode="json", exclude_defaults=True),
             status_every_s=config.node_status_update_frequency / SECOND,
             lease_s=config.node_lease_duration_seconds,
         )

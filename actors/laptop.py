@@ -27,6 +27,7 @@ from actors.protocols.dhcp.client import Lease
 from actors.protocols.dns.cache import Cache
 from actors.protocols.dns.stub import OPERATING_SYSTEM, StubResolver
 from actors.stack import Stack
+from actors.stack.sysctls import Sysctls
 from actors.units import SECOND, Duration
 from actors.wire.addresses import ip_text
 
@@ -61,6 +62,7 @@ class Config(ElementConfig):
         min_length=1, max_length=63, description="what it calls itself when it asks for a lease"
     )
     browser: BrowserConfig = BrowserConfig()
+    sysctls: Sysctls = Field(default=Sysctls(), description="its TCP, by the names of Linux's net.ipv4")
 
     def port_names(self) -> tuple[str, ...]:
         return (PORT,)
@@ -71,7 +73,7 @@ class Laptop(Element):
 
     def __init__(self, config: Config, context: Context) -> None:
         super().__init__(config, context)
-        self.stack = Stack(context)
+        self.stack = Stack(context, tcp=config.sysctls.settings())
         self.stack.add_interface(PORT)
         self.dhcp = DhcpInterface(context, self.stack, PORT, config.hostname, self._on_lease)
         self.stub = StubResolver(

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from actors.element import Context, Port
 from actors.protocols.routes import PolicyRoutes, Route, RouteTable
+from actors.protocols.tcp import DEFAULTS, TcpSettings
 from actors.stack.icmp import Answer, IcmpLayer
 from actors.stack.interfaces import Interface
 from actors.stack.ip import IpLayer, host_bytes
@@ -28,12 +29,18 @@ AnyStream = TypeVar("AnyStream", bound=asyncio.BaseProtocol)
 class Stack:
     """The stack of one host or router. Names of interfaces are those of ports, unless a `port` is given."""
 
-    def __init__(self, context: Context, *, routes: RouteTable | PolicyRoutes | None = None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        *,
+        routes: RouteTable | PolicyRoutes | None = None,
+        tcp: TcpSettings = DEFAULTS,
+    ) -> None:
         self.routes = RouteTable() if routes is None else routes
         self.ip = IpLayer(context, self.routes)
         self.icmp = IcmpLayer(context, self.ip)
         self._udp = UdpLayer(context, self.ip)
-        self.tcp = self.ip.tcp = TcpLayer(context, self.ip)
+        self.tcp = self.ip.tcp = TcpLayer(context, self.ip, tcp)
         self.on_frame = self.ip.on_frame
         self.output = self.ip.output
         self.ping = self.icmp.ping

@@ -225,4 +225,7 @@ def _tcp(state: Mapping[str, Any]) -> Iterator[Section]:
         yield "" if shown else "tcp connections", [f"{waiting} in TIME_WAIT"]
 
 
-_OF_A_CONNECTION = ("local", "remote", "state", "rtt_ms", "unacknowledged_bytes", "retransmits")
+_OF_A_CONNECTION = (
+    "local", "remote", "state", "rtt_ms", "cwnd_bytes", "ssthresh_bytes",
+    "unacknowledged_bytes", "retransmits",
+)  # fmt: skip
