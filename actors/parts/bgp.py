@@ -75,7 +75,7 @@ class BgpRouter:
             )
         except OSError as error:
             if self._dialling.get(session) is asyncio.current_task():
-                self.gone(neighbour, session, str(error) or type(error).__name__)
+                self.gone(neighbour, session, None, str(error) or type(error).__name__)
 
     def greet(self, neighbour: str, session: Session, transport: asyncio.Transport) -> None:
         """A connection stands, whoever opened it."""
@@ -84,11 +84,16 @@ class BgpRouter:
         self.speaker.connected(neighbour, session, self._context.now_ns())
         self._alarm.arm()
 
-    def take(self, neighbour: str, session: Session, data: bytes) -> None:
+    def take(self, neighbour: str, session: Session, transport: Any, data: bytes) -> None:
+        if self._transports.get(session) is not transport:
+            return  # what still comes from a connection that was hung up: the session may have another by now
         self.speaker.receive(neighbour, session, data, self._context.now_ns())
         self._alarm.arm()
 
-    def gone(self, neighbour: str, session: Session, why: str) -> None:
+    def gone(self, neighbour: str, session: Session, transport: Any, why: str) -> None:
+        """A connection has ended, or (`transport` is None) could not be made."""
+        if self._transports.get(session) is not transport:
+            return
         self._dialling.pop(session, None)
         self._transports.pop(session, None)
         self.speaker.lost(neighbour, session, why, self._context.now_ns())
@@ -171,9 +176,11 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, router: BgpRouter, neighbour: str = "", session: Session | None = None) -> None:
         self._router, self._neighbour, self._session = router, neighbour, session
+        self._transport: Any = None
 
     def connection_made(self, transport: Any) -> None:
         JOURNEY.set(None)
+        self._transport = transport
         if self._session is None:
             admitted = self._router.admit(transport.get_extra_info("peername")[0])
             if admitted is None:
@@ -184,11 +191,12 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._session is not None:
-            self._router.take(self._neighbour, self._session, data)
+            self._router.take(self._neighbour, self._session, self._transport, data)
 
     def connection_lost(self, error: Exception | None) -> None:
         if self._session is not None:
-            self._router.gone(self._neighbour, self._session, str(error) if error else "connection closed")
+            why = str(error) if error else "connection closed"
+            self._router.gone(self._neighbour, self._session, self._transport, why)
 
 
 def _identifier(config: "BorderConfig") -> bytes:

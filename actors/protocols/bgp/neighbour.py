@@ -18,8 +18,6 @@ from actors.wire.addresses import Prefix
 
 PENALTY_NS = 60 * SECOND
 """How long a neighbour with too many prefixes is left alone."""
-MAX_INCOMING = 2
-"""Connections of one neighbour that may be on their way in at once."""
 
 
 class Peering(NamedTuple):
@@ -112,8 +110,10 @@ class Neighbour:
         """The neighbour has opened a connection; None when there shall be none."""
         if not self.enabled or not self.carrier or now_ns < self.blocked_until_ns:
             return None
-        if len(self.incoming) >= MAX_INCOMING:
-            return None
+        for earlier in self.incoming:
+            if earlier is not self.established:  # a peer dials once at a time: it has given that one up
+                earlier.handle(Event.COLLISION, now_ns)
+        self.settle(now_ns)
         session = Session(self.peering.settings, self, self._random, dialled=False)
         self.incoming.append(session)
         return session
@@ -177,7 +177,7 @@ class Neighbour:
             if other.state is State.ESTABLISHED:
                 # Perhaps the peer has lost its memory: then it answers this with a RST, and its next call succeeds.
                 other.send(Keepalive())
-            elif session.dialled == keeps_dialled and other.dialled != session.dialled:
+            elif session.dialled == keeps_dialled:
                 other.handle(Event.COLLISION, now_ns)
                 continue
             session.handle(Event.COLLISION, now_ns)

@@ -168,11 +168,11 @@ GOOD = "40010100 4002060201 0000fc00 400304 0a000002"
     ("described", "approach", "why"),
     [
         ("40010103 4002060201 0000fc00 400304 0a000002", Approach.WITHDRAW, "ORIGIN: value 3"),
-        ("c0010100 4002060201 0000fc00 400304 0a000002", Approach.WITHDRAW, "ORIGIN: flags 0xc0, where 0x40 is right"),  # noqa: E501
+        ("c0010100 4002060201 0000fc00 400304 0a000002", Approach.WITHDRAW, "ORIGIN: flags 0xc0, where 0x40 is right"),
         ("40010100 4002060301 0000fc00 400304 0a000002", Approach.WITHDRAW, "AS_PATH: segment type 3"),
         ("40010100 4002060202 0000fc00 400304 0a000002", Approach.WITHDRAW, "AS_PATH: segment: 4 bytes announced, 0 left"),  # noqa: E501
         ("40010100 4002060201 00000000 400304 0a000002", Approach.WITHDRAW, "AS_PATH: AS 0"),
-        ("40010100 4002060201 0000fc00 400304 7f000001", Approach.WITHDRAW, "NEXT_HOP: 127.0.0.1 is no host's address"),  # noqa: E501
+        ("40010100 4002060201 0000fc00 400304 7f000001", Approach.WITHDRAW, "NEXT_HOP: 127.0.0.1 is no host's address"),
         ("40010100 4002060201 0000fc00", Approach.WITHDRAW, "NEXT_HOP: is missing"),
         (GOOD + "80040100", Approach.WITHDRAW, "MULTI_EXIT_DISC: 1 bytes, where 4 are right"),
         (GOOD + "c0080300 0000", Approach.WITHDRAW, "COMMUNITIES: 3 bytes, where a multiple of 4 is right"),
