@@ -33,7 +33,7 @@ class BgpRouter:
             name: config.port_towards(each.address) or "" for name, each in config.bgp.neighbours.items()
         }
         self._transports: dict[Session, asyncio.Transport] = {}
-        self._dialling: dict[Session, asyncio.Task[Any]] = {}
+        self._dialling: dict[Session, tuple[asyncio.Task[Any], Connection]] = {}
         self._asn = str(config.asn)
         self.speaker = Speaker(
             config.asn,
@@ -64,18 +64,22 @@ class BgpRouter:
     # ---- connections ---------------------------------------------------------------------------------------
 
     def dial(self, neighbour: str, session: Session) -> None:
-        self._dialling[session] = self._context.spawn(self._connect(neighbour, session), f"bgp {neighbour}")
+        connection = Connection(self, neighbour, session)
+        task = self._context.spawn(self._connect(neighbour, session, connection), f"bgp {neighbour}")
+        self._dialling[session] = (task, connection)
 
-    async def _connect(self, neighbour: str, session: Session) -> None:
+    async def _connect(self, neighbour: str, session: Session, connection: "Connection") -> None:
         JOURNEY.set(None)
         address = self.speaker.neighbours[neighbour].peering.address
         try:
-            await self._stack.create_connection(
-                lambda: Connection(self, neighbour, session), ".".join(map(str, address)), PORT
-            )
+            await self._stack.create_connection(lambda: connection, ".".join(map(str, address)), PORT)
         except OSError as error:
-            if self._dialling.get(session) is asyncio.current_task():
+            if self.is_dialling(session, connection):
                 self.gone(neighbour, session, None, str(error) or type(error).__name__)
+
+    def is_dialling(self, session: Session, connection: "Connection") -> bool:
+        """Whether this is the call that the session waits for: one that it has given up may be answered yet."""
+        return self._dialling.get(session, (None, None))[1] is connection
 
     def greet(self, neighbour: str, session: Session, transport: asyncio.Transport) -> None:
         """A connection stands, whoever opened it."""
@@ -109,9 +113,9 @@ class BgpRouter:
 
     def hang_up(self, session: Session) -> None:
         """End a connection; what was written last, a NOTIFICATION perhaps, goes out before."""
-        task, transport = self._dialling.pop(session, None), self._transports.pop(session, None)
-        if task is not None:
-            task.cancel()
+        call, transport = self._dialling.pop(session, None), self._transports.pop(session, None)
+        if call is not None:
+            call[0].cancel()
         if transport is not None:
             transport.close()
 
@@ -187,6 +191,9 @@ class Connection(asyncio.Protocol):
                 transport.abort()
                 return
             self._neighbour, self._session = admitted
+        elif not self._router.is_dialling(self._session, self):
+            transport.abort()
+            return
         self._router.greet(self._neighbour, self._session, transport)
 
     def data_received(self, data: bytes) -> None:
