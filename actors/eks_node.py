@@ -8,6 +8,7 @@ kernel. A node that was killed has lost its kernel's state and all of its pods' 
 the API what ought to run, and makes new sandboxes.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import Field, model_validator
@@ -95,8 +96,6 @@ class EksNode(Element):
     def __init__(self, config: Config, context: Context) -> None:
         super().__init__(config, context)
         self.kernel = NodeKernel(context, conntrack_max=config.conntrack_max)
-        # Every packet comes by here, so the runtime gets the forwarder's own method, not one that calls it.
-        self.on_frame = self.kernel.on_frame  # type: ignore[method-assign]
         client = KubeClient(context, config.kube_api, f"system:node:{context.name}")
         self.kubelet = Kubelet(
             context,
@@ -156,6 +155,9 @@ class EksNode(Element):
 
     def on_frame(self, port: str, frame: bytes) -> None:
         self.kernel.on_frame(port, frame)
+
+    def receiver(self) -> Callable[[str, bytes], None]:
+        return self.kernel.on_frame
 
     def on_link(self, port: str, up: bool) -> None:
         self.kernel.on_link(port, up)

@@ -51,11 +51,14 @@ class CertificateName(Reference):
 
 
 class Claim(NamedTuple):
-    """Something that a config says is its own: `what` is "address" (10.0.0.1) or "subnet" (10.0.0.0/24)."""
+    """Something that a config says is its own: `what` is "address" (10.0.0.1) or "subnet" (10.0.0.0/24).
+
+    `private`: it lies behind a NAT, and others may have the same behind theirs (RFC 2663's private realm)."""
 
     what: str
     value: str
     where: tuple[str | int, ...]
+    private: bool = False
 
 
 class ElementConfig(BaseModel):
@@ -203,6 +206,10 @@ class Context(ABC):
     def now_ns(self) -> int:
         """Model time in nanoseconds. While a frame is handled this is the moment at which it was due."""
 
+    def lag_ns(self) -> int:
+        """How late the emulator runs what it runs now, which was due at `now_ns`; none is on the virtual clock."""
+        return 0
+
     @abstractmethod
     def unix_ns(self, now_ns: int | None = None) -> int:
         """Model time as nanoseconds since 1970, for logs and headers; the virtual clock starts at a fixed date."""
@@ -279,6 +286,10 @@ class Element(ABC):
     @abstractmethod
     def on_frame(self, port: str, frame: bytes) -> None:
         """A frame has arrived at a port. Must take any bytes whatever: what is malformed is counted and dropped."""
+
+    def receiver(self) -> Callable[[str, bytes], None]:
+        """What is called with each frame of a batch: `on_frame`, or what that would only pass frames on to."""
+        return self.on_frame
 
     def on_link(self, port: str, up: bool) -> None:
         """The link at this port has gained or lost its carrier."""

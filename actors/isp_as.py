@@ -5,6 +5,7 @@ its forwarding table: whoever finds routes adds them with its administrative dis
 itself says which source won a prefix, and which routes lost. BGP's best paths stand there with a distance of 20.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from actors.element import Context, Element
@@ -28,11 +29,12 @@ class BorderRouter(Element):
         self.bgp = config.speaker(context, self.stack, self.forwarder)
         self._no_route = context.metrics.counter("journey_router_no_route_packets_total", asn=str(config.asn))
         context.metrics.on_collect(self._count_unroutable)
-        # Every packet comes by here, so the runtime gets the forwarder's own method, not one that calls it.
-        self.on_frame = self.forwarder.on_frame  # type: ignore[method-assign]
 
     def on_frame(self, port: str, frame: bytes) -> None:
         self.forwarder.on_frame(port, frame)
+
+    def receiver(self) -> Callable[[str, bytes], None]:
+        return self.forwarder.on_frame
 
     def _count_unroutable(self) -> None:
         counter = self.context.metrics.counter

@@ -1,6 +1,7 @@
 """A laptop on the home network: DHCP client, the operating system's resolver, a browser, and a load generator."""
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -13,9 +14,11 @@ from actors.parts.config_fields import Part
 from actors.parts.dhcp_udp import DhcpInterface
 from actors.parts.dns_metrics import counted, follow_cache
 from actors.parts.dns_udp import SharedResolve, ask
-from actors.parts.load.closed import LoadRun
+from actors.parts.load.closed import ClosedRun
+from actors.parts.load.mix import BadRequest, mix_of
 from actors.parts.load.open_model import OpenRun
-from actors.parts.load.plan import BadPlan, plan_of
+from actors.parts.load.plan import CLOSED, OPEN, BadPlan, Plan, plan_of, trace_plan_of
+from actors.parts.load.run import BadChange, LoadRun
 from actors.parts.load.site import Site
 from actors.parts.load.told import ClientMetrics
 from actors.parts.names import BrowserDns
@@ -36,8 +39,6 @@ DNS_TIMEOUT_S = 5.0
 
 OS_CACHE_SIZE = 4096
 """systemd-resolved's."""
-
-MAX_CONCURRENCY = 10_000
 
 _NETWORK_DOWN = Fetched(
     0, {}, 0, 0.0, {}, "the network is down: no DHCP server has given us an address", "dhcp"
@@ -89,7 +90,7 @@ class Laptop(Element):
         self._told = ClientMetrics(context)
         context.metrics.on_collect(self._count_connections)
         self._online = asyncio.Event()
-        self._load: LoadRun | OpenRun | None = None
+        self._load: LoadRun | None = None
 
     async def start(self) -> None:
         self.browser.warm_up()
@@ -187,48 +188,74 @@ class Laptop(Element):
     # ---- load ----------------------------------------------------------------------------------------------
 
     async def call_load_start(self, url: str, concurrency: int, duration_s: float) -> dict[str, Any]:
-        """Begin a closed loop of `concurrency` users for so many seconds; returns its status."""
-        self._check_idle()
-        if not 1 <= concurrency <= MAX_CONCURRENCY:
-            raise CallFailed(f"a load needs between 1 and {MAX_CONCURRENCY} users at once, not {concurrency}")
-        if not duration_s > 0:
-            raise CallFailed(f"a load lasts longer than {duration_s:g} s")
-        self._load = LoadRun(self.context, await self._site(url), concurrency, duration_s)
-        return self._load.status()
+        """Begin a closed model of `concurrency` users for so many seconds; returns its status."""
+        return await self.call_load_plan(url, [{"duration_s": duration_s, "users": concurrency}])
 
-    async def call_load_open(
+    async def call_load_plan(
         self, url: str, stages: list[dict[str, float]], **options: Any
     ) -> dict[str, Any]:
-        """Begin an open model: requests come at a rate, whatever becomes of those before them; returns its status.
+        """Begin a load; returns its status.
 
-        A stage is `{"duration_s", "rate", "rate_at_end"?}` (requests a second); options are `arrivals` (poisson or
-        uniform), `max_connections`, `max_inflight`, `timeout_s`, `seed`,
+        A stage of an open model, whose requests come whatever becomes of those before them, is `{"duration_s", "rate",
+        "rate_at_end"?}` (requests a second); of a closed one, whose users each ask again when they have been answered,
+        `{"duration_s", "users", "users_at_end"?}`. Options of both are `timeout_s`, `seed`,
         `warm_up_s` (of the stages' time; nothing is counted of it), `trace_every` (one of so many requests is a journey
-        that everybody records; 0: none) and `trace_ids` (what the journeys' ids are drawn from)."""
+        that everybody records; 0: none) and `trace_ids` (what the journeys' ids are drawn from), `retries` and
+        `retry_wait_s`, `requests` (as `mix.py` has them, with weights), `keepalive` (the share of requests that go out
+        on a connection that is kept) and `paused`; an open one has `arrivals` (poisson or uniform), `max_connections`
+        and `max_inflight`, a closed one `think_s`."""
+        return await self._begin(url, lambda: plan_of(stages, options))
+
+    async def call_load_trace(
+        self, url: str, due_us: list[int], which: list[int] | None, duration_s: float, **options: Any
+    ) -> dict[str, Any]:
+        """Begin an open model whose requests are due at these moments, and which of `requests` each of them is (None:
+        by weight); it ends after `duration_s`, or the last of them. Options are those of an open model."""
+        return await self._begin(url, lambda: trace_plan_of(due_us, which, duration_s, options))
+
+    async def _begin(self, url: str, planned: Callable[[], Plan]) -> dict[str, Any]:
         self._check_idle()
+        target = _url(url)
         try:
-            plan = plan_of(stages, options)
-        except BadPlan as error:
+            plan = planned()
+            mix = mix_of(target, plan.requests)
+        except (BadPlan, BadRequest) as error:
             raise CallFailed(f"{self.context.name}: {error}") from None
-        self._load = OpenRun(self.context, await self._site(url), plan)
+        kind = ClosedRun if plan.executor == CLOSED else OpenRun
+        site = await self._site(target)
+        self._load = kind(self.context, site, mix, plan)
         return self._load.status()
 
     def _check_idle(self) -> None:
         if self._load is not None and self._load.running:
             raise CallFailed("a load is running already; stop it first")
 
-    async def _site(self, url: str) -> Site:
-        target = _url(url)
+    async def _site(self, target: URL) -> Site:
         if not await self._wait_for_network():
             raise CallFailed(_NETWORK_DOWN.error)
         tls = self.browser.tls if target.scheme == "https" else None
         return Site(self.stack, self._resolve, tls, target)
 
-    async def call_load_status(self) -> dict[str, Any]:
-        """What the latest load has counted so far; see `LoadRun.status` and `OpenRun.status`."""
+    async def call_load_status(self, percentiles: bool = True) -> dict[str, Any]:
+        """What the latest load has counted so far; see `LoadRun.status`. Percentiles can be left to those who add the
+        histograms of several clients up: here they would take time from the load."""
         if self._load is None:
             raise CallFailed("there has been no load yet")
-        return self._load.status()
+        return self._load.status(percentiles=percentiles)
+
+    async def call_load_change(
+        self, do: str, rate: float | None = None, users: int | None = None
+    ) -> dict[str, Any]:
+        """`pause`, `resume` or `stop` the load that runs, or `set` its rate or its users: `what` was done, and its
+        `status`; `before` is the level that it had."""
+        if self._load is None:
+            raise CallFailed("there has been no load yet")
+        before = self._load.wanted_now()
+        try:
+            what = self._load.change(do, rate, users)
+        except (BadChange, BadPlan) as error:
+            raise CallFailed(str(error)) from None
+        return {"what": what, "before": before, "status": self._load.status()}
 
     async def call_load_stop(self) -> dict[str, Any]:
         """End the load; requests that are under way are still waited for."""
@@ -239,7 +266,11 @@ class Laptop(Element):
 
     def _count_connections(self) -> None:
         """Of the load; those of the browser are gone as soon as they have been used."""
-        self._told.tell_connections({} if self._load is None else self._load.connections())
+        load = self._load
+        self._told.tell_connections({} if load is None else load.connections())
+        wanted = 0.0 if load is None else load.wanted_now()
+        is_open = load is not None and load.plan.executor == OPEN
+        self._told.tell_plan(wanted if is_open else 0.0, 0.0 if is_open else wanted)
 
     # ---- looking in ----------------------------------------------------------------------------------------
 

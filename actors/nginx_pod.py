@@ -6,6 +6,7 @@ cable, the veth pair, and nothing else. When the CNI has wired the cable, the no
 killed they are all gone. Whatever ends by itself is reported to the node.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import Field, ValidationError
@@ -46,11 +47,12 @@ class NginxPod(Element):
         self.stack.add_interface(INTERFACE)
         self.containers: dict[str, Container] = {}
         self.modes = Modes()
-        # Every packet comes by here, so the runtime gets the stack's own method, not one that calls it.
-        self.on_frame = self.stack.on_frame  # type: ignore[method-assign]
 
     def on_frame(self, port: str, frame: bytes) -> None:
         self.stack.on_frame(port, frame)
+
+    def receiver(self) -> Callable[[str, bytes], None]:
+        return self.stack.on_frame
 
     def on_link(self, port: str, up: bool) -> None:
         self.stack.on_link(port, up)

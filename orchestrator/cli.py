@@ -17,6 +17,7 @@ from orchestrator.commands import (
     explaining,
     faults,
     inspection,
+    load,
     measure,
     nodes,
     options,
@@ -105,7 +106,6 @@ for verb in (
     worlds.down,
     worlds.ps,
     requests.trace,
-    requests.load,
     inspection.inspect,
     settings.get,
     cluster.scale,
@@ -125,6 +125,7 @@ for verb in (
     app.command()(verb)
 app.command("set")(settings.set_)
 app.add_typer(cluster.rollout, name="rollout")
+app.add_typer(load.load, name="load")
 app.add_typer(faults.fault, name="fault")
 app.add_typer(explaining.explain, name="explain")
 app.add_typer(runs.runs, name="runs")

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,14 +13,15 @@ from orchestrator.control.api import USAGE, RequestFailed
 from orchestrator.journal.journey import Journey
 from orchestrator.journal.origins import went_before
 from orchestrator.journal.store import JournalStore
-from orchestrator.load.client import LoadClient
-from orchestrator.load.shapes import Closed, Open, Shape
+from orchestrator.load.book import LoadBook
+from orchestrator.load.lag import watched
+from orchestrator.load.shapes import Shape, closed
+from orchestrator.load.team import LoadTeam
 from orchestrator.metrics.ledger import Ledger
 
 POLL_S = 0.25
 LAST_PACKETS_S = 0.02
 """What packets get that are still on their way when the answer is there."""
-LAG = "journey_runtime_dispatch_lag_seconds_max"
 
 Frame = tuple[str, str, int, bytes, str | None]
 
@@ -84,10 +85,22 @@ def laptop_of(world: WorldLike, element: str | None = None) -> str:
 
 def laptop_named(kinds: dict[str, str]) -> str:
     """The first laptop among elements with their kinds. Raises `RequestFailed`."""
-    for name, kind in kinds.items():
-        if kind == "laptop":
-            return name
-    raise RequestFailed("this world has no laptop that could ask for anything", USAGE)
+    return laptops_in(kinds)[0]
+
+
+def laptops_in(kinds: dict[str, str]) -> list[str]:
+    """All laptops among elements with their kinds. Raises `RequestFailed` if there is none."""
+    laptops = [name for name, kind in kinds.items() if kind == "laptop"]
+    if not laptops:
+        raise RequestFailed("this world has no laptop that could ask for anything", USAGE)
+    return laptops
+
+
+def clients_of(world: WorldLike, clients: Sequence[str] = ()) -> list[str]:
+    """The laptops that a load comes from: these, each once, or all that there are. Raises `RequestFailed`."""
+    if not clients:
+        return laptops_in(kinds_of(world))
+    return [laptop_of(world, name) for name in dict.fromkeys(clients)]
 
 
 def target_of(world: WorldLike, url: str | None = None) -> str:
@@ -145,51 +158,39 @@ def load(
     concurrency: int,
     duration_s: float,
     url: str | None = None,
-    element: str | None = None,
+    clients: Sequence[str] = (),
 ) -> AsyncIterator[dict[str, Any]]:
-    """A closed loop: so many requests at once, each followed by the next. Yields as `run_load` does."""
-    return run_load(world, Closed(concurrency, duration_s), url=url, element=element)
-
-
-def load_open(
-    world: WorldLike,
-    *,
-    stages: list[dict[str, float]],
-    url: str | None = None,
-    element: str | None = None,
-    **options: Any,
-) -> AsyncIterator[dict[str, Any]]:
-    """An open model: requests come at a rate, whatever becomes of those before them. Yields as `run_load` does."""
-    return run_load(world, Open(tuple(stages), options), url=url, element=element)
+    """A closed model: so many requests at once, each followed by the next. Yields as `run_load` does."""
+    return run_load(world, closed(concurrency, duration_s), url=url, clients=clients)
 
 
 async def run_load(
-    world: WorldLike, shape: Shape, *, url: str | None = None, element: str | None = None
+    world: WorldLike,
+    shape: Shape,
+    *,
+    url: str | None = None,
+    clients: Sequence[str] = (),
+    book: LoadBook | None = None,
 ) -> AsyncIterator[dict[str, Any]]:
-    """Any load. Yields what the laptop has counted so far.
+    """Any load, by these laptops or all, which can be changed through the book. Yields what they have counted so far.
 
-    The last value has `running` False and is the result. Beside what `LoadRun.status` or `OpenRun.status` tells, a
-    value has `lost_clients`: how often the laptop was killed on the way, and `lag_ms`: how far the emulator fell behind
-    meanwhile (`max`), and which element did (`element`). Breaking off stops the load.
+    The last value has `running` False and is the result. Beside what `LoadRun.status` tells, a value has `clients`:
+    what each has counted, `lost_clients`: how often one was killed on the way, `changes`, and `lag_ms`: how far the
+    emulator fell behind meanwhile (`max`, of `elements` and which `element` did most). Breaking off stops the load.
     """
-    client = LoadClient(world, laptop_of(world, element), target_of(world, url), shape)
+    team = LoadTeam(world, clients_of(world, clients), target_of(world, url), shape)
     await world.settle()  # what elements report from here on is about this load
-    with world.metrics.peaks(LAG) as lags_s:
-        await client.start()
+    with watched(world.metrics) as lags, (book or LoadBook()).entered(team):
+        await team.start()
         running = True
         try:
             while running:
                 await asyncio.sleep(POLL_S)
-                status = await client.look()
+                status = await team.look()
                 running = status["running"]
                 if not running:
                     await world.settle()
-                yield {**status, "lag_ms": _worst(lags_s)}
+                yield {**status, "lag_ms": lags.worst()}
         finally:
             if running:
-                await client.stop()
-
-
-def _worst(lags_s: dict[str, float]) -> dict[str, Any]:
-    element = max(lags_s, key=lags_s.__getitem__, default=None)
-    return {"max": 0.0 if element is None else lags_s[element] * 1000, "element": element}
+                await team.stop()

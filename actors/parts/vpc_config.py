@@ -1,5 +1,6 @@
 """The parts of a VPC's config, and what each becomes in the engines."""
 
+from abc import abstractmethod
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -22,14 +23,15 @@ Ports = Annotated[int | str | None, AfterValidator(_check_ports)]
 
 
 class RuleConfig(Part):
-    """What is allowed; the peer is a CIDR block or a security group of this VPC."""
+    """What is allowed, and to or from which peer."""
 
     protocol: Literal["tcp", "udp", "icmp", "all"] = Field(description="all is every protocol and every port")
     ports: Ports = Field(default=None, description="80, 1024-65535 or all; for tcp and udp only")
 
     @property
+    @abstractmethod
     def peer(self) -> str:
-        raise NotImplementedError
+        """A CIDR block, or a security group of this VPC."""
 
     @model_validator(mode="after")
     def _check_ports(self) -> "RuleConfig":

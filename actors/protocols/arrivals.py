@@ -27,6 +27,10 @@ class Stage(NamedTuple):
         """How many arrivals, on average."""
         return (self.rate + self.rate_at_end) / 2 * self.duration_ns / SECOND
 
+    def at(self, offset_ns: int) -> float:
+        """The rate so long after the stage's beginning."""
+        return self.rate + (self.rate_at_end - self.rate) * offset_ns / self.duration_ns
+
     def when(self, area: float) -> float:
         """Seconds into the stage until this many arrivals are expected (fewer than in all of it)."""
         slope = (self.rate_at_end - self.rate) / (self.duration_ns / SECOND)
@@ -41,9 +45,9 @@ def constant(rate: float, duration_ns: int) -> list[Stage]:
     return [Stage(duration_ns, rate, rate)]
 
 
-def arrivals(plan: Sequence[Stage], pattern: str, dice: Random) -> Iterator[int]:
-    """When each request is due. An evenly spaced plan begins with one."""
-    began_ns, area = 0, 0.0 if pattern == UNIFORM else dice.expovariate(1.0)
+def arrivals(plan: Sequence[Stage], pattern: str, dice: Random, phase: float = 0.0) -> Iterator[int]:
+    """When each request is due. An evenly spaced plan begins with one, or by `phase` (a part of a step) later."""
+    began_ns, area = 0, phase if pattern == UNIFORM else dice.expovariate(1.0)
     for stage in plan:
         expected = stage.expected()
         while area < expected:
@@ -55,3 +59,23 @@ def arrivals(plan: Sequence[Stage], pattern: str, dice: Random) -> Iterator[int]
 
 def duration_ns(plan: Sequence[Stage]) -> int:
     return sum(stage.duration_ns for stage in plan)
+
+
+def rate_at(plan: Sequence[Stage], offset_ns: int) -> float:
+    """The rate so long after the plan's beginning; 0 after its end."""
+    for stage in plan:
+        if offset_ns < stage.duration_ns:
+            return stage.at(max(offset_ns, 0))
+        offset_ns -= stage.duration_ns
+    return 0.0
+
+
+def rest_of(plan: Sequence[Stage], offset_ns: int) -> list[Stage]:
+    """What is left of a plan so long after its beginning."""
+    left = []
+    for stage in plan:
+        over_ns = min(offset_ns, stage.duration_ns)
+        offset_ns -= over_ns
+        if over_ns < stage.duration_ns:
+            left.append(Stage(stage.duration_ns - over_ns, stage.at(over_ns), stage.rate_at_end))
+    return left

@@ -4,9 +4,10 @@ In a container they are open on its own network, and the engine publishes them o
 
 import ssl
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
+if TYPE_CHECKING:
+    from aiohttp.web import AppRunner
 
 LOOPBACK = "127.0.0.1"
 
@@ -17,10 +18,12 @@ class ManagementListeners:
     def __init__(self, directory: Path, address: str = LOOPBACK) -> None:
         """`address` is where to listen; in a container every address, of which this machine sees its loopback one."""
         self._directory, self._address = directory, address
-        self._runners: list[web.AppRunner] = []
+        self._runners: list[AppRunner] = []
 
     async def listen(self, app: Any, certificate: str | None, port: int) -> str:
         """Serve an `aiohttp.web.Application`; returns `host:port`. Raises OSError when the port is taken."""
+        from aiohttp import web  # which few elements need; in a container of its own each would load it
+
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
         context = None if certificate is None else self._tls(certificate)

@@ -126,6 +126,9 @@ class ProcessHost(Host):
         now_ns = time.monotonic_ns()
         return now_ns if now_ns > self._floor_ns else self._floor_ns
 
+    def lag_ns(self) -> int:
+        return max(time.monotonic_ns() - self.frame_ns, 0) if self.frame_ns else 0
+
     def call_at(self, when_ns: int, callback: Callable[..., None], *args: Any) -> TimerHandle:
         """As for frames: the callback runs a little early or late, and as of the moment that it was set for."""
         return self._loop.call_at((when_ns - SLACK_NS // 2) / 1e9, self._ring, when_ns, callback, args)
@@ -200,7 +203,7 @@ class ProcessHost(Host):
         """Give the element every frame of a batch that is due. An envelope that is not one raises as it is taken
         apart; it is counted, and the rest follows."""
         horizon_ns = time.monotonic_ns() + SLACK_NS
-        ports, on_frame, latest_ns = self._ports_by_link, self._on_frame, 0
+        ports, on_frame, latest_ns = self._ports_by_link, self._receiver(), 0
         self._note_wait(batch, horizon_ns - SLACK_NS)
         rest = iter(batch)
         while True:
@@ -259,10 +262,9 @@ class ProcessHost(Host):
         self._errors.value += 1
         self.trouble(f"on_frame({port!r}, {len(frame)} bytes)", error)
 
-    @property
-    def _on_frame(self) -> Callable[[str, bytes], None]:
+    def _receiver(self) -> Callable[[str, bytes], None]:
         assert self.element is not None
-        return self.element.on_frame
+        return self.element.receiver()
 
     def _hold(self, due_ns: int, horizon_ns: int, port: str, journey: str | None, frame: bytes) -> None:
         if type(frame) is not bytes or not 0 < due_ns < horizon_ns + FARTHEST_NS:
@@ -362,9 +364,7 @@ class ProcessHost(Host):
         self.worst_lag_ns = 0
         if self._gate is not None:
             counter("journey_runtime_refused_connections_total").value = self._gate.refused
-        for peer, lost in self._carrier.lost().items():
-            if lost:
-                counter("journey_runtime_undelivered_frames_total", peer=peer).value = lost
+        counter("journey_runtime_undelivered_frames_total").value = self._carrier.lost()
 
 
 def _events(monitor: "zmq.Socket[bytes]") -> list[Any]:

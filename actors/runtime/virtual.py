@@ -11,6 +11,7 @@ import asyncio
 import heapq
 import selectors
 import signal
+from collections import deque
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -63,6 +64,10 @@ class _TimelessSelector(selectors.SelectSelector):
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop whose time is the model's; see the head of this file."""
 
+    _ready: deque[asyncio.Handle]
+    _scheduled: list[asyncio.TimerHandle]
+    """Both asyncio's own."""
+
     def __init__(self) -> None:
         selector = _TimelessSelector()
         selector.advance = self._advance
@@ -88,7 +93,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         heapq.heappush(self._arrivals, (when_ns, self._sent, deliver, port, frame, journey))
 
     def _advance(self, timeout: float | None) -> None:
-        arrivals, ready, scheduled = self._arrivals, self._ready, self._scheduled  # type: ignore[attr-defined]
+        arrivals, ready, scheduled = self._arrivals, self._ready, self._scheduled
         if timeout is None and not arrivals:
             raise Deadlock("nothing is left to happen, yet somebody waits")
         first, horizon_ns = None, _FOREVER_NS
@@ -125,6 +130,7 @@ class VirtualHost(Host):
         self._loop = network.loop
         self._hosts = network.hosts
         self._life = 0
+        self._stalled_until_ns = 0
 
     @property
     def carrier(self) -> "VirtualHost":
@@ -151,8 +157,25 @@ class VirtualHost(Host):
         return self._loop.call_at(when_ns / 1e9, self._ring, self._life, callback, args)
 
     def _ring(self, life: int, callback: Callable[..., None], args: tuple[Any, ...]) -> None:
-        if life == self._life:  # the timers of a killed element do not ring
-            callback(*args)
+        if life != self._life:
+            return  # the timers of a killed element do not ring
+        if self._loop.now_ns < self._stalled_until_ns:
+            self._loop.call_at(self._stalled_until_ns / 1e9, self._ring, life, callback, args)
+            return
+        callback(*args)
+
+    def stall(self, seconds: float) -> None:
+        """As if its process got no time for so long: its timers and frames wait until then, and are late."""
+        self._stalled_until_ns = until_ns = self._loop.now_ns + round(seconds * SECOND)
+        deliver = super().deliver
+
+        def late(port: str, frame: bytes) -> None:
+            if self._loop.now_ns < until_ns:
+                self._loop.call_at(until_ns / 1e9, deliver, port, frame)
+            else:
+                deliver(port, frame)
+
+        self.deliver = late  # type: ignore[method-assign]
 
     async def call(self, element: str, verb: str, /, **arguments: Any) -> Any:
         host = self._hosts.get(element)

@@ -25,14 +25,14 @@ PAGE = Page(
             "Generator lag p99",
             "How late requests left after their intended start; above 5 ms the machine, not the world, is "
             "measured.",
-            (Query(quantile(0.99, "journey_runtime_dispatch_lag_seconds", where='process="laptop"')),),
+            (Query(quantile(0.99, "journey_runtime_generator_lag_seconds")),),
             kind="stat",
             unit="s",
             width=6,
             height=5,
             warn=0.005,
             alarm=0.02,
-            may_be_empty="while the generator sends nothing",
+            may_be_empty="while no load at a rate runs",
         ),
         Panel(
             "Emulator lag p99",
@@ -55,9 +55,10 @@ PAGE = Page(
         ),
         Panel(
             "Offered, answered, not sent",
-            "Three lines: offered and answered lie on each other, not sent is 0. Otherwise the run says "
-            "something else than it seems.",
+            "Offered and answered lie on each other, and on what is planned; not sent is 0. Otherwise the run says "
+            "something else than it seems. `journey load set` and `pause` show as steps.",
             (
+                Query("sum(journey_client_planned_requests_per_second)", "planned"),
                 Query(rate("journey_client_offered_requests_total"), "offered"),
                 Query(rate("journey_client_requests_total"), "answered"),
                 Query(rate("journey_client_dropped_requests_total", "reason"), "not sent: {{reason}}"),

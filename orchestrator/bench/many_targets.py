@@ -15,7 +15,7 @@ from orchestrator.config.models import ElementSpec
 from orchestrator.config.models import World as WorldConfig
 from orchestrator.world import World
 
-TARGETS = RULES = 100
+MANY = 100
 FIRST_PORT = 8000
 PORTS_PER_POD = 34
 HEALTHY_S = 30.0
@@ -37,17 +37,17 @@ def _listening(spec: ElementSpec, ports: list[int]) -> ElementSpec:
     return ElementSpec.model_validate({"kind": spec.kind, **spec.raw, "images": {**images, "nginx": nginx}})
 
 
-async def measure_targets(world: World, domain: str, seconds: float, rounds: int) -> Figure:
-    """With a hundred targets, chosen by least outstanding requests, and a hundred rules; the last one matches."""
-    balancer = _Balancer(world)
+async def measure_targets(world: World, domain: str, seconds: float, rounds: int, many: int = MANY) -> Figure:
+    """With so many targets, chosen by least outstanding requests, and so many rules; the last one matches."""
+    balancer = _Balancer(world, many)
     await balancer.fill()
     await balancer.until_healthy()
     value, reference = await https.in_turn(world, domain, seconds, rounds)
-    title = f"HTTPS requests, {TARGETS} targets, {RULES} rules"
-    return Figure(f"https_requests_per_s_{TARGETS}_targets", title, "/s", value, reference, REFERENCE, 0.25)
+    title = f"HTTPS requests, {many} targets, {many} rules"
+    return Figure(f"https_requests_per_s_{many}_targets", title, "/s", value, reference, REFERENCE, 0.25)
 
 
-async def measure_pods(world: World, domain: str, seconds: float, rounds: int, pods: int = TARGETS) -> Figure:
+async def measure_pods(world: World, domain: str, seconds: float, rounds: int, pods: int = MANY) -> Figure:
     """With so many pods."""
     await scale_to(world, pods)
     value, reference = await https.in_turn(world, domain, seconds, rounds)
@@ -58,8 +58,8 @@ async def measure_pods(world: World, domain: str, seconds: float, rounds: int, p
 class _Balancer:
     """The world's load balancer, changed through AWS's API."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, world: World, many: int) -> None:
+        self._world, self._many = world, many
         self._group = ""
 
     async def fill(self) -> None:
@@ -77,7 +77,7 @@ class _Balancer:
         nodes = [element["name"] for element in self._world.ps()["elements"] if element["kind"] == "alb"]
         async with asyncio.timeout(HEALTHY_S):
             for node in nodes:
-                while await self._healthy(node) < TARGETS:
+                while await self._healthy(node) < self._many:
                     await asyncio.sleep(0.05)
 
     async def _healthy(self, node: str) -> int:
@@ -99,7 +99,7 @@ class _Balancer:
         least = {"Key": "load_balancing.algorithm.type", "Value": "least_outstanding_requests"}
         await self._ask("elbv2", "ModifyTargetGroupAttributes", TargetGroupArn=arn, Attributes=[least])
         addresses, ports = await pod_addresses(self._world), range(FIRST_PORT, FIRST_PORT + PORTS_PER_POD)
-        targets = [{"Id": address, "Port": port} for port in ports for address in addresses][:TARGETS]
+        targets = [{"Id": address, "Port": port} for port in ports for address in addresses][: self._many]
         await self._ask("elbv2", "RegisterTargets", TargetGroupArn=arn, Targets=targets)
         return arn
 
@@ -115,7 +115,7 @@ class _Balancer:
         """New rules look at the path and do not match, but for the last of them; those that there were come behind."""
         asked = await self._ask("elbv2", "DescribeRules", ListenerArn=listener)
         rules = [rule for rule in asked["Rules"] if rule["Priority"] != "default"]
-        last = RULES - len(rules)
+        last = self._many - len(rules)
         moved = [{"RuleArn": rule["RuleArn"], "Priority": last + n} for n, rule in enumerate(rules, 1)]
         await self._ask("elbv2", "SetRulePriorities", RulePriorities=moved)
         refuse = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}

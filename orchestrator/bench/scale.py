@@ -15,7 +15,7 @@ from typing import Any
 import zmq
 
 from orchestrator.bench.figures import Figure
-from orchestrator.hosts.forkserver import warm_up
+from orchestrator.hosts.forkserver import prepare, warm_up
 from orchestrator.world import World
 
 DEPLOYMENT = "/apis/apps/v1/namespaces/default/deployments/nginx"
@@ -109,6 +109,7 @@ async def _idle(up: int) -> None:
 
 def _bare_forks(count: int, kinds: list[str]) -> float:
     """Seconds until so many forks are up."""
+    prepare()
     warm_up(kinds)
     ready, up = os.pipe()
     pids = []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.commands.failure import INTERRUPTED, INVALID, environment
-from orchestrator.commands.options import Json
+from orchestrator.commands.options import Json, Metrics
 from orchestrator.commands.scenarios import Out, Scenario, Seed, keep
 from orchestrator.commands.terminal import pages, print_json, say
 
@@ -21,7 +21,8 @@ def compare(
         typer.Option(
             "--vary",
             metavar="KEY=A,B",
-            help="What differs: alb.algorithm=..., deployment/nginx.replicas=..., elements.NAME....=...",
+            help="What differs: alb.algorithm=..., deployment/nginx.replicas=..., cni.WARM_IP_TARGET=..., "
+            "elements.NAME....=...",
             show_default=False,
         ),
     ] = None,
@@ -31,19 +32,22 @@ def compare(
     seed: Seed = None,
     live: Annotated[bool, typer.Option("--live", help="As processes, in real time.")] = False,
     out: Out = None,
+    metrics: Metrics = None,
     as_json: Json = False,
 ) -> None:
     """Run a scenario with something varied, the same seed and arrivals for each, and tell who did better.
 
     Without --vary the scenario's own variants are compared; with it they give way to all combinations of the values.
     Runs are on the virtual clock unless --live is said. With --repeat each figure has its spread, and a difference
-    counts as clear only when the spreads do not touch. Every run is kept, as `journey run` does.
+    counts as clear only when the spreads do not touch. Every run is kept, as `journey run` does. Prometheus can watch
+    with --live only.
 
     [bold]Examples[/bold]
 
       journey compare configs/scenarios/lor-vs-round-robin.yaml --repeat 3
       journey compare configs/scenarios/lor-vs-round-robin.yaml --vary alb.algorithm=round_robin,weighted_random
       journey compare configs/scenarios/zone-loss.yaml --vary deployment/nginx.replicas=2,4,6
+      journey compare configs/scenarios/rollout-502s.yaml --vary deployment/nginx.preStop=off,5s,10s,15s
 
     Thresholds are shown, and do not decide how it ends: it ends with 5 when the figures cannot be believed.
     """
@@ -52,7 +56,7 @@ def compare(
     loaded, results = _loaded(scenario, vary or []), []
     first = loaded.scenario.seed if seed is None else seed
     for number in range(repeat):
-        result = _play(loaded, first + number, live=live)
+        result = _play(loaded, first + number, live=live, metrics=metrics)
         results.append(result)
         directory = keep(result, out, html=loaded.scenario.report.html)
         say(f"kept in {directory}")
@@ -95,13 +99,17 @@ def _loaded(path: Path, vary: list[str]) -> Any:
     return loaded
 
 
-def _play(loaded: Any, seed: int, *, live: bool) -> "RunResult":
+def _play(loaded: Any, seed: int, *, live: bool, metrics: str | None) -> "RunResult":
     from orchestrator.scenarios.actions import NotReady
     from orchestrator.scenarios.play import perform
 
     try:
         return perform(
-            loaded, on_virtual_clock=not live, seed=seed, tell=lambda what: say(f"{what}, seed {seed}")
+            loaded,
+            on_virtual_clock=not live,
+            seed=seed,
+            tell=lambda what: say(f"{what}, seed {seed}"),
+            metrics=metrics,
         )
     except NotReady as error:
         environment(str(error))
@@ -116,14 +124,15 @@ def _show(title: str, results: "list[RunResult]", found: dict[str, Any]) -> None
     names = list(found["variants"])
     console = pages()
     console.print(f"[bold]{escape(title)}[/]")
-    many = f"{len(results)} seeds: mean, and least to most" if len(results) > 1 else f"seed {results[0].seed}"
+    repeated = len(results) > 1
+    many = f"{len(results)} seeds: mean, and least to most" if repeated else f"seed {results[0].seed} alone"
     console.print(f"[dim]{many}[/]\n")
     table = Table("", *names, "best", box=None, padding=(0, 2, 0, 0))
     for figure in FIGURES:
-        cells = [
-            _cell(found["variants"][name].get(figure.name), figure.unit, len(results) > 1) for name in names
-        ]
-        table.add_row(figure.name, *cells, _told(found["best"].get(figure.name)))
+        cells = [_cell(found["variants"][name].get(figure.name), figure.unit, repeated) for name in names]
+        table.add_row(figure.name, *cells, _told(found["best"].get(figure.name), names, repeated))
+    for row in found["checks"]:
+        table.add_row(escape(row["check"]), *(_check(row["variants"][name]) for name in names), "")
     passed = [
         sum(
             variant.figures["outcome"] == "pass"
@@ -133,8 +142,10 @@ def _show(title: str, results: "list[RunResult]", found: dict[str, Any]) -> None
         )
         for name in names
     ]
-    table.add_row("thresholds hold", *(f"{count} of {len(results)}" for count in passed), "")
+    table.add_row("all checks hold", *(f"{count} of {len(results)}" for count in passed), "")
     console.print(table)
+    if not repeated:
+        console.print("\n[dim]--repeat 3 plays other seeds, too, and tells a difference from luck[/]")
 
 
 def _cell(spread: dict[str, float] | None, unit: str, with_spread: bool) -> str:
@@ -147,7 +158,19 @@ def _cell(spread: dict[str, float] | None, unit: str, with_spread: bool) -> str:
     )
 
 
-def _told(best: dict[str, Any] | None) -> str:
+def _check(found: dict[str, Any]) -> str:
+    """What was found, or how often it held where there is more than one answer."""
+    held, told = found["held"], found["told"]
+    colour = "green" if held == len(told) else "bold red" if not held else "yellow"
+    return f"[{colour}]{told[0] if len(told) == 1 else f'{held} of {len(told)}'}[/]"
+
+
+def _told(best: dict[str, Any] | None, names: list[str], repeated: bool) -> str:
     if best is None:
         return "[dim]no difference[/]"
-    return f"[green]{best['variant']}[/]" if best["clear"] else f"{best['variant']} [dim](spreads touch)[/]"
+    others = [name for name in names if name not in best["variants"]]
+    all_but = len(others) == 1 and len(names) > 2
+    told = f"all but {others[0]}" if all_but else ", ".join(best["variants"])
+    if best["clear"]:
+        return f"[green]{told}[/]"
+    return f"{told} [dim](spreads touch)[/]" if repeated else told

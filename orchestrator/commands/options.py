@@ -1,6 +1,7 @@
 """Options that several verbs share, and how a verb comes by its world."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,25 @@ Url = Annotated[
 ]
 
 
+def _metrics_address(text: str | None) -> str | None:
+    if text not in (None, "off") and not re.fullmatch(r"\S+:\d{1,5}", text):
+        raise typer.BadParameter(f"{text!r} is not HOST:PORT or off", param_hint="--metrics")
+    return text
+
+
+Metrics = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics",
+        metavar="HOST:PORT",
+        envvar="JOURNEY_METRICS",
+        callback=_metrics_address,
+        help="Where Prometheus may come while processes run; `off` for nowhere. "
+        "[127.0.0.1:9464, or the next port that is free]",
+    ),
+]
+
+
 class Session(Protocol):
     """A world to ask: a running one, or one of the command's own."""
 
@@ -82,6 +102,21 @@ def the_world() -> "Client":
     if client is None:
         environment("no world is running; `journey up --detach` starts one")
     return client
+
+
+def the_load() -> "Client":
+    """Whose load is to be changed: of the running world, or of a command that has a world of its own."""
+    running = running_world()
+    own = None
+    if WORLD not in os.environ:
+        from orchestrator.control.api import LOAD_SOCKET, Client
+        from orchestrator.directory import home
+
+        own = Client.find(home(), LOAD_SOCKET)
+    clients = [client for client in (running, own) if client is not None and client.request("loads")]
+    if not clients:
+        environment("no load is running; `journey load` starts one")
+    return clients[0]
 
 
 def the_cluster() -> "Cluster":

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.commands.load_display import PERCENTILES
+from orchestrator.reports.checks import checks_of, outcome_told
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -12,7 +13,10 @@ if TYPE_CHECKING:
     from orchestrator.reports.result import RunResult, VariantResult
 
 MARKS = {"pass": "[green]pass[/]", "fail": "[bold red]FAIL[/]", "invalid": "[bold yellow]INVALID[/]"}
+OK = {True: "[green]ok[/]", False: "[bold red]no[/]"}
 BAR_WIDTH = 40
+MOST_PODS = 12
+"""How many pods are told of one by one."""
 
 Summary = dict[str, Any]
 
@@ -27,11 +31,8 @@ def show(
     clock = "on the virtual clock" if result.clock == "virtual" else "in real time"
     console.print(f"[dim]{result.scenario}, seed {result.seed}, {clock}[/]")
     for variant in result.variants:
-        figures = variant.figures
         console.print()
-        console.print(
-            f"{MARKS[figures['verdict']]}  [bold]{variant.name or 'the run'}[/]{_expected(figures)}"
-        )
+        console.print(_heading(variant))
         for block in _variant(variant):
             console.print(block)
     if len(result.variants) > 1:
@@ -42,22 +43,19 @@ def show(
         console.print(_next(result, directory, path))
 
 
-def _expected(figures: Summary) -> str:
-    if figures["expected"] == "fail":
-        return "  [dim]its thresholds are meant to fail[/]" + (
-            "" if figures["outcome"] == "fail" else ", and do not"
-        )
-    return ""
+def _heading(variant: "VariantResult") -> str:
+    figures, name = variant.figures, f"[bold]{variant.name or 'the run'}[/]"
+    told = outcome_told(figures)
+    if told and figures["verdict"] == "pass":
+        return f"[green]ok[/]    {name}  [green]{told}[/]"
+    return f"{MARKS[figures['verdict']]}  {name}{f'  {told}' if told else ''}"
 
 
 def _variant(variant: "VariantResult") -> "Iterator[RenderableType]":
     from rich.text import Text
 
     figures = variant.figures
-    if figures["thresholds"]:
-        yield _thresholds(figures["thresholds"])
-    if figures.get("assertions"):
-        yield _assertions(figures["assertions"])
+    yield from _checks(figures)
     yield _latency(figures["load"])
     if variant.budget:
         yield _budget(variant)
@@ -70,29 +68,14 @@ def _variant(variant: "VariantResult") -> "Iterator[RenderableType]":
     yield from _validity(figures)
 
 
-def _thresholds(rows: list[Summary]) -> "RenderableType":
+def _checks(figures: Summary) -> "Iterator[RenderableType]":
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2, 0, 0))
-    for row in rows:
-        mark = "[green]ok[/]" if row["ok"] else "[bold red]no[/]"
-        of = ", ".join(f"{key} {value}" for key, value in row.get("where", {}).items())
-        when = [f"during {row['during']}"] if "during" in row else []
-        when += [f"after {row['after_s']:g} s"] if "after_s" in row else []
-        what = " ".join([row["metric"], *([f"of {of}"] if of else []), *when])
-        table.add_row("  ", mark, what, row["is"], row["told"])
-    return table
-
-
-def _assertions(rows: list[Summary]) -> "RenderableType":
-    from rich.table import Table
-
-    table = Table.grid(padding=(0, 2, 0, 0))
-    for row in rows:
-        mark = "[green]ok[/]" if row["ok"] else "[bold red]no[/]"
-        within = f" within {row['within_s']:g} s" if "within_s" in row else ""
-        table.add_row("  ", mark, f"{row['assertion']} {row['claim']}{within}", row["told"])
-    return table
+    for check in checks_of(figures):
+        table.add_row("  ", OK[check.ok], check.what, check.limit, check.told)
+    if table.row_count:
+        yield table
 
 
 def _latency(load: Summary) -> "RenderableType":
@@ -134,7 +117,8 @@ def _pods(figures: Summary) -> "RenderableType":
     columns = [_right(title) for title in ("share", "p50", "p99", "outstanding", "max")]
     per_node = [_right(node) for node in nodes]
     table = Table("  pod", "", *columns, *per_node, box=None, padding=(0, 2, 0, 0))
-    for pod in figures["pods"]:
+    shown, left = _worth_telling(figures["pods"])
+    for pod in shown:
         modes = " ".join(f"{key}={value}" for key, value in pod["modes"].items())
         latency, outstanding = pod["latency_ms"], pod["outstanding"]
         seen = [_seen(pod["per_node"].get(node)) for node in nodes]
@@ -147,8 +131,23 @@ def _pods(figures: Summary) -> "RenderableType":
             str(outstanding["max"]),
             *seen,
         )
+    if left:
+        shares = [pod["share"] for pod in left]
+        table.add_row(f"  {len(left)} more", "", f"{min(shares):.1%}-{max(shares):.1%}")
     table.caption, table.caption_justify = _spread(figures["pods"]), "left"
     return table
+
+
+def _worth_telling(pods: list[Summary]) -> tuple[list[Summary], list[Summary]]:
+    """All pods if they are few; else those that behave oddly, have most under way, or are slowest; and the rest."""
+    if len(pods) <= MOST_PODS:
+        return pods, []
+
+    def oddness(pod: Summary) -> tuple[bool, int, float]:
+        return bool(pod["modes"]), pod["outstanding"]["max"], pod["latency_ms"].get("p99", 0.0)
+
+    names = {pod["pod"] for pod in sorted(pods, key=oddness, reverse=True)[:MOST_PODS]}
+    return [pod for pod in pods if pod["pod"] in names], [pod for pod in pods if pod["pod"] not in names]
 
 
 def _spread(pods: list[Summary]) -> str:
@@ -187,24 +186,20 @@ def _validity(figures: Summary) -> "Iterator[RenderableType]":
 
 
 def _compared(variants: "list[VariantResult]") -> "RenderableType":
-    """The variants side by side."""
+    """The variants side by side: figures that are always of interest, and each check with what was found."""
     from rich.table import Table
+    from rich.text import Text
 
-    titles = ("p50 ms", "p95 ms", "p99 ms", "errors", "most outstanding", "largest share", "smallest share")
-    table = Table("variant", *(_right(title) for title in titles), box=None, padding=(0, 2, 0, 0))
-    for variant in variants:
-        load, pods = variant.figures["load"], variant.figures["pods"]
-        latency = load["latency_ms"]
-        shares = [pod["share"] for pod in pods] or [0.0]
-        most = max((pod["outstanding"]["max"] for pod in pods), default=0)
-        table.add_row(
-            variant.name,
-            *(f"{latency[key]:.1f}" if latency else "-" for key in ("p50", "p95", "p99")),
-            f"{sum(load['errors'].values()):,}",
-            str(most),
-            f"{max(shares):.1%}",
-            f"{min(shares):.1%}",
-        )
+    columns = [_right(variant.name) for variant in variants]
+    table = Table("", *columns, box=None, padding=(0, 3, 0, 0))
+    for name in ("p50", "p95", "p99"):
+        found = [variant.figures["load"]["latency_ms"].get(name) for variant in variants]
+        table.add_row(f"{name} ms", *("-" if value is None else f"{value:.1f}" for value in found))
+    failed = [sum(variant.figures["load"]["errors"].values()) for variant in variants]
+    table.add_row("failed requests", *(f"{count:,}" for count in failed))
+    for row in zip(*(checks_of(variant.figures) for variant in variants), strict=True):
+        cells = [Text(check.told, style="green" if check.ok else "bold red") for check in row]
+        table.add_row(Text(row[0].claim), *cells)
     return table
 
 

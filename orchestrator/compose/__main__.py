@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from actors.links.curve import ELEMENTS, ORCHESTRATOR, Keys, load_keys, make_pair
+from orchestrator.compose.early import Threshold
 from orchestrator.compose.replicas import Replicas
 from orchestrator.config import default_world, load_world
 from orchestrator.control.api import ApiServer, Client, Remote
@@ -92,8 +93,12 @@ async def _serve(file: Path) -> int:
         _clean_directory(), f"tcp://0.0.0.0:{CONTROL_PORT}", make_keys(), start_s=START_S, doors=DOORS
     )
     world = World(load_world(file), host)
-    service = Service(world)
-    server = ApiServer(Remote("0.0.0.0", API_PORT, _token()), service.answers, service.streams)
+    service, threshold = Service(world), Threshold(world)
+    server = ApiServer(
+        Remote("0.0.0.0", API_PORT, _token()),
+        threshold.answers(service.answers),
+        threshold.streams(service.streams),
+    )
     await server.start()
     await world.export(f"0.0.0.0:{METRICS_PORT}")
     world.addresses["metrics"] = f"http://127.0.0.1:{METRICS_PORT}/metrics"  # as the engine publishes it
@@ -103,6 +108,7 @@ async def _serve(file: Path) -> int:
     try:
         if not any(end.done() for end in ends):
             starting.result()
+            threshold.open = True
             print(f"{world.config.name} is up: {len(world.ps()['elements'])} elements", flush=True)
             following = _follow(world, host)
             lost = asyncio.create_task(world.wait())

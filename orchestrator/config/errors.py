@@ -42,11 +42,27 @@ def path_text(path: Path) -> str:
     return text.removeprefix(".").replace("\n", "\\n")
 
 
+ALMOST = 0.75
+"""This share of a name is a longer one's beginning: it was broken off, or mistyped near its end."""
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters they begin with alike."""
+    return next(
+        (n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+    )
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that was probably meant, if any comes near."""
     names = sorted(known)
     folded = {candidate.casefold(): candidate for candidate in reversed(names)}
-    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.75)
+    close += sorted(
+        (candidate for candidate in folded if _alike(name.casefold(), candidate) >= ALMOST * len(name) > 4),
+        key=lambda candidate: (-_alike(name.casefold(), candidate), candidate),
+    )
+    close += difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
     close += [candidate for candidate in sorted(folded) if name and candidate.startswith(name.casefold())]
     return folded[close[0]] if close else None
 

@@ -17,7 +17,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from actors.element import CallFailed
 from actors.protocols.kubernetes.status import ApiError
@@ -25,6 +25,10 @@ from actors.protocols.kubernetes.status import ApiError
 log = logging.getLogger("orchestrator")
 
 API_SOCKET = "api.sock"
+LOAD_SOCKET = "loads.sock"
+"""Of a world that is for one command only: its load can be changed all the same."""
+MOST_BYTES = 1 << 24
+"""Of a request: a trace of a million moments has so many."""
 ENVIRONMENT, USAGE = 3, 2
 BAD_TOKEN = "this world wants its token: the file api.token of its orchestrator's state"
 
@@ -67,11 +71,18 @@ class ApiServer:
     async def start(self) -> None:
         if isinstance(self._where, Remote):
             self._server = await asyncio.start_server(
-                self._serve, self._where.host, self._where.port, limit=1 << 20
+                self._serve, self._where.host, self._where.port, limit=MOST_BYTES
             )
             return
-        self._server = await asyncio.start_unix_server(self._serve, str(self._where), limit=1 << 20)
+        self._server = await asyncio.start_unix_server(self._serve, str(self._where), limit=MOST_BYTES)
         self._where.chmod(0o600)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
 
     async def close(self) -> None:
         if self._server is not None:
@@ -157,9 +168,9 @@ class Client:
         return self.where.parent if isinstance(self.where, Path) else None
 
     @classmethod
-    def find(cls, home: Path) -> "Client | None":
-        """The world that was started last and still answers, if any."""
-        sockets = sorted(home.glob(f"*/{API_SOCKET}"), key=lambda path: path.stat().st_mtime, reverse=True)
+    def find(cls, home: Path, socket: str = API_SOCKET) -> "Client | None":
+        """The world that was started last and still answers, if any; `socket` is the name that it answers at."""
+        sockets = sorted(home.glob(f"*/{socket}"), key=lambda path: path.stat().st_mtime, reverse=True)
         for path in sockets:
             with contextlib.suppress(OSError):
                 cls._connect(path).close()

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,6 +10,8 @@ from orchestrator import operations
 from orchestrator.capture import capture
 from orchestrator.config import World as WorldConfig
 from orchestrator.control.api import API_SOCKET, ENVIRONMENT, Answer, ApiServer, RequestFailed, Stream
+from orchestrator.load.book import LoadBook
+from orchestrator.load.shapes import Staged, Traced
 from orchestrator.world import World
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ class Service:
     def __init__(self, world: World) -> None:
         self.down = asyncio.Event()
         """Somebody wants the world to end."""
+        self.loads = LoadBook()
         self._world = world
         self._faults: FaultBook | None = None
         self.answers: dict[str, Answer] = {
@@ -36,13 +39,15 @@ class Service:
             "fault_add": self.fault_add,
             "fault_list": self.fault_list,
             "fault_clear": self.fault_clear,
+            "loads": self.loads.running,
+            "load_change": self.loads.load_change,
             "explain": self.explain,
             "errors": self.errors,
             "down": self.request_down,
         }
         self.streams: dict[str, Stream] = {
             "load": self.load,
-            "load_open": self.load_open,
+            "load_trace": self.load_trace,
             "capture": self.capture,
         }
 
@@ -82,6 +87,8 @@ class Service:
         from orchestrator.settings import words as said
 
         changed = await verbs.apply(operations.Asked(self._world), said.from_words(words))
+        for each in changed:
+            self._world.numbers.happened("set", str(each.target))
         return [
             {
                 "target": str(each.target),
@@ -138,11 +145,31 @@ class Service:
         self.down.set()
         return {"directory": str(self._world.directory), "pid": os.getpid()}
 
-    def load(self, **arguments: Any) -> AsyncIterator[dict[str, Any]]:
-        return operations.load(self._world, **arguments)
+    def load(
+        self,
+        *,
+        stages: list[dict[str, float]],
+        url: str | None = None,
+        clients: Sequence[str] = (),
+        **options: Any,
+    ) -> AsyncIterator[dict[str, Any]]:
+        """A load of stages, which are all of rates or all of users, by some laptops or all; `options` are their own."""
+        shape = Staged(tuple(stages), options)
+        return operations.run_load(self._world, shape, url=url, clients=clients, book=self.loads)
 
-    def load_open(self, **arguments: Any) -> AsyncIterator[dict[str, Any]]:
-        return operations.load_open(self._world, **arguments)
+    def load_trace(
+        self,
+        *,
+        due_us: list[int],
+        which: list[int] | None,
+        duration_s: float,
+        url: str | None = None,
+        clients: Sequence[str] = (),
+        **options: Any,
+    ) -> AsyncIterator[dict[str, Any]]:
+        """A load whose requests are due at given moments."""
+        shape = Traced(tuple(due_us), None if which is None else tuple(which), duration_s, options)
+        return operations.run_load(self._world, shape, url=url, clients=clients, book=self.loads)
 
     def capture(self, **arguments: Any) -> AsyncIterator[dict[str, Any]]:
         """While this world's own URL is fetched if neither a URL nor a time is given and `until_fetched` is."""
@@ -171,7 +198,7 @@ class OwnWorld:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            self._runner.run(self._world.stop())
+            self._runner.run(self._stop())
         finally:
             self._runner.close()
 
@@ -179,6 +206,12 @@ class OwnWorld:
         self._world = World(self._config)
         self._service = Service(self._world)
         await self._world.start()
+        self._server = self._service.loads.server(self._world.directory)
+        await self._server.start()
+
+    async def _stop(self) -> None:
+        await self._server.close()
+        await self._world.stop()
 
     def request(self, verb: str, /, **arguments: Any) -> Any:
         return self._runner.run(_answer(self._service.answers[verb](**arguments)))

@@ -7,7 +7,8 @@ When the other end is closed, however that came about, all elements are ended an
 was named in a `{"owns": DIRECTORY}`: nothing outlives the orchestrator. Elements ask the kernel to end them should the
 fork server itself be killed.
 
-Before it is told which kinds a world has it loads all that there are, while the orchestrator reads the world's file.
+Before it is told which kinds a world has it loads all that there are, and rehearses a pod, while the orchestrator reads
+the world's file.
 It has one thread and no event loop, ZeroMQ context or open file besides that socket: a fork is a clean copy.
 """
 
@@ -165,11 +166,8 @@ def set_process_name(libc: ctypes.CDLL | None, name: str) -> None:
 
 def warm_up(kinds: Iterable[str]) -> None:
     """Load these kinds of elements and all that they need, so that a forked one starts with everything there."""
-    kinds = list(kinds)
     for kind in kinds:
         load_kind(kind)
-    if POD_KIND in kinds:
-        rehearse()
     gc.collect()
     gc.freeze()
     _FILLING.extend(fill_holes())
@@ -187,10 +185,20 @@ def fill_holes() -> Iterator[bytes]:
             yield bytes(size - header)
 
 
-def main() -> None:
+def prepare() -> None:
+    """Load every kind that there is, and rehearse what pods run; what does not load matters only to worlds that want
+    it, and they are told by `warm_up`."""
+    loaded = set()
     for kind in kind_names():
-        with contextlib.suppress(Exception):  # what does not load matters only to worlds that want it
+        with contextlib.suppress(Exception):
             load_kind(kind)
+            loaded.add(kind)
+    if POD_KIND in loaded:
+        rehearse()
+
+
+def main() -> None:
+    prepare()
     ForkServer(socket.socket(fileno=int(sys.argv[1]))).serve()
 
 

@@ -15,10 +15,14 @@ from orchestrator.journal.flights import Flight
 
 Record = dict[str, Any]
 
-PROPAGATION, QUEUEING, PROCESSING, SERVICE, RESENDING, LAG = (
-    "propagation", "queueing", "processing", "service", "retransmission", "emulator lag",
+PROPAGATION, QUEUEING, PROCESSING, SERVICE, WAITING, RESENDING, LAG = (
+    "propagation", "queueing", "processing", "service", "waiting", "retransmission", "emulator lag",
 )  # fmt: skip
-WAYS = (PROPAGATION, QUEUEING, PROCESSING, SERVICE, RESENDING, LAG)
+WAYS = (PROPAGATION, QUEUEING, PROCESSING, SERVICE, WAITING, RESENDING, LAG)
+TELLING = (
+    "nginx.answer", "tcp.retransmit", "link.receive", "journey.start", "journey.failed", "tcp.reset", "alb.response",
+)  # fmt: skip
+"""Kinds of records that say what the time inside of an element was spent on."""
 
 
 class Part(NamedTuple):
@@ -66,9 +70,7 @@ class _Walk:
         self._start_ns = start_ns
         self._packets = [flight for flight in flights if flight.packet.protocol != "ARP"]
         self._neighbours = [flight for flight in flights if flight.packet.protocol == "ARP"]
-        self._telling = [
-            r for r in records if r["kind"] in ("nginx.answer", "tcp.retransmit", "link.receive")
-        ]
+        self._telling = [record for record in records if record["kind"] in TELLING]
 
     def parts_until(self, end_ns: int, element: str) -> list[Part]:
         moment = end_ns
@@ -140,7 +142,17 @@ def _told(record: Record, since_ns: int, gap_ns: int) -> list[tuple[str, int]]:
             return [(RESENDING, gap_ns)]
         case "link.receive":
             return [(LAG, round(record["lag_us"] * 1000))] if record["t_ns"] == since_ns else []
-    return [(SERVICE, round(record["service_ms"] * 1e6)), (QUEUEING, round(record["queued_ms"] * 1e6))]
+        case "nginx.answer":
+            waited_ms = record.get("latency_ms", 0.0)  # as for an upstream
+            told = ((SERVICE, record["service_ms"]), (QUEUEING, record["queued_ms"]), (WAITING, waited_ms))
+            return [(what, round(ms * 1e6)) for what, ms in told]
+        case "journey.start":  # another try
+            return [(WAITING, gap_ns)] if record["t_ns"] > since_ns else []
+        case "tcp.reset":  # who gave up had waited until then
+            return [(WAITING, gap_ns)] if record.get("direction") == "sent" else []
+        case "alb.response":  # its own answer, at once or after a timeout
+            return [(WAITING, gap_ns)] if record.get("source") == "elb" else []
+    return [(WAITING, gap_ns)]
 
 
 def tiers_of(parts: Sequence[Part], kinds: Mapping[str, str]) -> list[Tier]:

@@ -9,7 +9,12 @@ from hdrh.histogram import HdrHistogram
 from actors.parts.latencies import new_histogram
 
 US_PER_MS = 1000.0
-NINES = (0, 10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.9, 99.95, 99.99, 99.995, 99.999, 100)
+NINES = (
+    *(0, 10, 20, 25, 30, 40, 50, 55, 60, 65, 70, 75, 80, 82, 84, 86, 88),
+    *(90, 91, 92, 93, 94, 95, 96, 97, 97.5, 98, 98.5, 99, 99.2, 99.4, 99.5, 99.6, 99.8),
+    *(99.9, 99.92, 99.95, 99.98, 99.99, 99.995, 99.999, 100),
+)
+"""Where a curve is drawn: closer together towards each further nine."""
 
 
 def decoded(encoded: str) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from orchestrator.journal.journey import Journey
+from orchestrator.reports.checks import checks_of, outcome_told
 from orchestrator.reports.digest import label_of
 from orchestrator.reports.result import RunResult, VariantResult
 
@@ -31,6 +32,8 @@ def _lines(result: RunResult) -> Iterator[str]:
     )
     yield ""
     yield from _latencies(result)
+    if len(result.variants) > 1:
+        yield from _compared(result.variants)
     for variant in result.variants:
         yield from _variant(variant)
     slowest = _slowest(result)
@@ -57,32 +60,48 @@ def _latencies(result: RunResult) -> Iterator[str]:
     yield from _table(["variant", "ms from", *PERCENTILES], rows)
 
 
+def _compared(variants: list[VariantResult]) -> Iterator[str]:
+    """Each check, with what was found by each variant."""
+    rows = [
+        [f"`{_cell(row[0].claim)}`", *(f"{'✅' if check.ok else '❌'} {_cell(check.told)}" for check in row)]
+        for row in zip(*(checks_of(variant.figures) for variant in variants), strict=True)
+    ]
+    if rows:
+        yield from _table(["check", *(_name(variant) for variant in variants)], rows)
+
+
 def _name(variant: VariantResult) -> str:
     return f"`{variant.name}`" if variant.name else "the run"
 
 
 def _variant(variant: VariantResult) -> Iterator[str]:
     figures, load = variant.figures, variant.figures["load"]
-    meant = ", meant to fail" if figures["expected"] == "fail" else ""
-    yield f"### {MARKS[figures['verdict']]}: {_name(variant)}{meant}"
+    told = outcome_told(figures)
+    yield f"### {MARKS[figures['verdict']]}: {_name(variant)}{f' {told}' if told else ''}"
     yield ""
     for doubt in figures["invalid"]:
         yield f"- ⚠️ {doubt}"
-    for row in figures["thresholds"]:
-        of = ", ".join(f"{key} {value}" for key, value in row.get("where", {}).items())
-        mark = "✅" if row["ok"] else "❌"
-        yield f"- {mark} {row['metric']}{f' of {of}' if of else ''}: `{row['is']}`, was **{row['told']}**"
-    for row in figures.get("assertions", ()):
-        yield f"- {'✅' if row['ok'] else '❌'} {row['assertion']} `{row['claim']}`: {row['told']}"
+    for check in checks_of(figures):
+        yield f"- {'✅' if check.ok else '❌'} {check.what} `{check.limit}`: **{check.told}**"
     dropped = sum(load.get("dropped", {}).values())
     errors = ", ".join(f"{count:,} × {kind}" for kind, count in load["errors"].items()) or "no errors"
     offered = load.get("offered", load["requests"])
     yield f"- {offered:,} offered, {load['requests']:,} answered, {dropped:,} dropped; {errors}"
+    yield from (f"- {each}" for each in _clients(load.get("clients", {})))
     yield from (f"- {_cell(each)}" for each in _causes(figures))
     if variant.budget:
         told = ", ".join(f"{each['tier']} {each['ms']:.2f} ms" for each in variant.budget)
         yield f"- where the time of {variant.traced} recorded requests went, on average: {told}"
     yield ""
+
+
+def _clients(clients: dict[str, Any]) -> Iterator[str]:
+    for name, found in clients.items() if len(clients) > 1 else ():
+        latency = found["latency_ms"]
+        told = ", ".join(f"{each} {latency[each]:.1f} ms" for each in ("p50", "p99") if each in latency)
+        killed = ", **killed on the way**" if found["lost_clients"] else ""
+        failed = sum(found["errors"].values())
+        yield f"{name}: {found['requests']:,} answered, {failed:,} failed{f'; {told}' if told else ''}{killed}"
 
 
 def _causes(figures: dict[str, Any]) -> Iterator[str]:

@@ -20,12 +20,15 @@ from orchestrator.scenarios.models import (
     DrainAction,
     FaultAction,
     KillAction,
+    LoadAction,
+    LoadSetAction,
     PatchAction,
     RestartAction,
     ScaleAction,
     SetAction,
     UncordonAction,
     Values,
+    WorldAction,
 )
 from orchestrator.scenarios.scene import Scene
 from orchestrator.settings import balancers, deployments, pods, verbs
@@ -34,6 +37,9 @@ from orchestrator.settings.words import DEPLOYMENT, POD, as_text, from_mapping, 
 POLL_S = 0.1
 PATIENCE_S = 120.0
 ALB = "alb"
+
+Lasting = ScaleAction | RestartAction | DrainAction
+"""What has an end that can be seen."""
 
 
 class NotReady(Exception):
@@ -67,16 +73,21 @@ async def _until_scaled(scene: Scene, name: str) -> None:
 
 
 async def _in_service(scene: Scene, replicas: int) -> bool:
-    """Whether every node of the load balancer has at least so many healthy targets."""
+    """Whether every node of the load balancer has at least so many healthy targets, and none that has left."""
+    registered = await balancers.registered(scene)
     for node in [name for name, kind in scene.kinds().items() if kind == ALB]:
         groups = (await scene.call(node, "inspect")).get("target_groups", {})
         targets = [target for group in groups.values() for target in group["targets"]]
         if sum(target["state"] == "healthy" for target in targets) < replicas:
             return False
+        if registered is not None and any(
+            each["state"] != "draining" and each["target"] not in registered for each in targets
+        ):
+            return False  # deregistered, and the node has not heard of it yet
     return True
 
 
-async def act(scene: Scene, action: Action, faults: FaultBook) -> dict[str, Any]:
+async def act(scene: Scene, action: WorldAction, faults: FaultBook) -> dict[str, Any]:
     """Do it; `what` was done, in words, and `until_s`: when it will be over, if that is known. Raises `RequestFailed`.
 
     A fault has its id as `fault`; what ends faults has theirs as `ended`."""
@@ -131,18 +142,31 @@ async def act(scene: Scene, action: Action, faults: FaultBook) -> dict[str, Any]
             return {"what": f"faults end: {names}", "ended": [each["id"] for each in ended]}
 
 
-async def until_over(scene: Scene, action: Action) -> bool:
-    """Wait until what an action began has come to its end; False if it has none that can be seen."""
-    if not isinstance(action, ScaleAction | RestartAction | DrainAction):
-        return False
+async def until_over(scene: Scene, action: Lasting) -> None:
+    """Wait until what an action began has come to its end."""
     cluster = deployments.cluster_of(scene)
     while True:
         await asyncio.sleep(POLL_S)
         try:
             if await is_over(cluster, action.target):
-                return True
+                return
         except CallFailed:
             continue  # the API server is being started again
+
+
+def told_as(action: Action) -> tuple[str, str] | None:
+    """What dashboards call an action, and what it is of; None for faults, of which a `FaultBook` tells itself."""
+    match action:
+        case FaultAction() | ClearAction():
+            return None
+        case ApplyAction():
+            return action.do, shown(action.object)
+        case AwsAction():
+            return action.do, f"{action.service} {action.operation}"
+        case LoadSetAction() | LoadAction():
+            return action.do, "load"
+        case _:
+            return action.do, action.target
 
 
 def fault_in(action: FaultAction) -> Fault:

@@ -9,12 +9,15 @@ from typing import Any, NamedTuple
 import yaml
 
 from orchestrator.config.errors import ConfigErrors, suggestion
+from orchestrator.reports.checks import checks_of
 from orchestrator.reports.result import RunResult
 from orchestrator.scenarios.loader import Loaded, load_text
 from orchestrator.settings.words import refuse
 
 WORLD = ("elements", "links")
 """What is changed in the world's file; all else is set before the load, as `journey set` does it."""
+CNI, CNI_KIND = "cni", "cni_agent"
+"""`cni.WARM_IP_TARGET`: of the CNI agents of all nodes."""
 
 
 class Vary(NamedTuple):
@@ -52,10 +55,11 @@ def varied(path: Any, varies: Sequence[Vary]) -> Loaded:
     value = yaml.safe_load(text)
     if not isinstance(value, dict):
         raise refuse(f"{path} is not a scenario")
+    agents = _cni_agents(path, value) if any(vary.key.startswith(f"{CNI}.") for vary in varies) else []
     variants: dict[str, Any] = {}
     for values in product(*(vary.values for vary in varies)):
         setting = {vary.key: chosen for vary, chosen in zip(varies, values, strict=True)}
-        variants[_name(setting)] = _variant(setting)
+        variants[_name(setting)] = _variant(setting, agents)
     whole = {key: inner for key, inner in value.items() if key not in ("variants", "expect")}
     try:
         return load_text(yaml.safe_dump({**whole, "variants": variants}, sort_keys=False), path)
@@ -64,6 +68,15 @@ def varied(path: Any, varies: Sequence[Vary]) -> Loaded:
         if not faults:
             raise
         raise refuse(f"--vary {varies[0].key}: {faults[0]}") from None
+
+
+def _cni_agents(path: Any, scenario: dict[str, Any]) -> list[str]:
+    from pathlib import Path
+
+    from orchestrator.config.loader import load_world
+
+    world = load_world(Path(path).parent / str(scenario.get("world", "")))
+    return [name for name, spec in world.elements.items() if spec.kind == CNI_KIND]
 
 
 def _name(setting: dict[str, str]) -> str:
@@ -75,7 +88,7 @@ def _name(setting: dict[str, str]) -> str:
     return name[:63].strip("-_")
 
 
-def _variant(setting: dict[str, str]) -> dict[str, Any]:
+def _variant(setting: dict[str, str], agents: Sequence[str]) -> dict[str, Any]:
     changed: dict[str, Any] = {}
     for key, text in setting.items():
         first, _, rest = key.partition(".")
@@ -85,6 +98,10 @@ def _variant(setting: dict[str, str]) -> dict[str, Any]:
                     f"{key!r}: which of the {first}? Say it like elements.cni-node-1.env.WARM_IP_TARGET"
                 )
             _put(changed.setdefault("overrides", {}), key.split("."), yaml.safe_load(text))
+        elif first == CNI and rest:
+            for agent in agents:
+                place = ["elements", agent, "env", rest]
+                _put(changed.setdefault("overrides", {}), place, yaml.safe_load(text))
         elif "/" in key:
             target, dot, name = key.rpartition(".")
             if not dot:
@@ -93,7 +110,7 @@ def _variant(setting: dict[str, str]) -> dict[str, Any]:
         elif first.startswith("alb"):
             changed.setdefault("set", {})[key] = text
         else:
-            hint = suggestion(first, ("alb", *WORLD, "pod", "deployment"), otherwise="it begins with")
+            hint = suggestion(first, ("alb", CNI, *WORLD, "pod", "deployment"), otherwise="it begins with")
             raise refuse(f"{key!r} cannot be varied{hint}")
     return changed
 
@@ -169,17 +186,45 @@ def compared(results: Sequence[RunResult]) -> dict[str, Any]:
             name: {figure: spread._asdict() for figure, spread in found.items()}
             for name, found in spreads.items()
         },
-        "best": {figure.name: best for figure in FIGURES if (best := _best(figure, spreads)) is not None},
+        "best": {
+            figure.name: best
+            for figure in FIGURES
+            if (best := _best(figure, spreads, repeated=len(results) > 1)) is not None
+        },
+        "checks": _checks(results, names),
     }
 
 
-def _best(figure: Figure, spreads: dict[str, dict[str, Spread]]) -> dict[str, Any] | None:
-    """Who is best; `clear` if its worst is better than everybody else's best."""
+def _checks(results: Sequence[RunResult], names: list[str]) -> list[dict[str, Any]]:
+    """Each threshold and assertion: how often it held for each variant, and what was found each time."""
+    rows: dict[str, dict[str, dict[str, Any]]] = {}
+    for result in results:
+        for variant in result.variants:
+            for check in checks_of(variant.figures):
+                found = rows.setdefault(check.claim, {name: {"held": 0, "told": []} for name in names})
+                found[variant.name]["held"] += check.ok
+                found[variant.name]["told"].append(check.told)
+    return [{"check": claim, "variants": found} for claim, found in rows.items()]
+
+
+ALIKE = 0.02
+"""Means that differ by less than this share are called the same."""
+
+
+def _best(figure: Figure, spreads: dict[str, dict[str, Spread]], *, repeated: bool) -> dict[str, Any] | None:
+    """Who is best, alone or with others; `clear` if several runs agree: the worst of these is better than all others'
+    best. None if there is no difference worth the name."""
     known = {name: found[figure.name] for name, found in spreads.items() if figure.name in found}
     if len(known) < 2:
         return None
     first, *others = sorted(known, key=lambda name: known[name].mean)
-    if known[first].mean == known[others[-1]].mean:
+    best = [first, *(other for other in others if _same(known[first].mean, known[other].mean))]
+    worse = [other for other in others if other not in best]
+    if not worse:
         return None
-    clear = all(known[first].most < known[other].least for other in others)
-    return {"variant": first, "clear": clear}
+    clear = all(known[one].most < known[other].least for one in best for other in worse)
+    return {"variant": first, "variants": best, "clear": clear and repeated}
+
+
+def _same(one: float, other: float) -> bool:
+    return abs(other - one) <= ALIKE * max(abs(one), abs(other))

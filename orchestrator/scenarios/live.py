@@ -3,12 +3,15 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import TypeVar
 
 from orchestrator.config.models import World as WorldConfig
 from orchestrator.faults.live import LiveFaults
 from orchestrator.journal.store import JournalStore
-from orchestrator.operations import LAG
+from orchestrator.load.book import LoadBook
+from orchestrator.load.lag import Lags, watched
+from orchestrator.metrics.feed import OFF
 from orchestrator.scenarios.scene import Scene
 from orchestrator.settling import settle, who_settles
 from orchestrator.world import World
@@ -21,13 +24,13 @@ class LiveScene(LiveFaults):
 
     clock = "real"
 
-    def __init__(self, world: World, lags_s: dict[str, float]) -> None:
-        """`lags_s` is where the world's ledger keeps by how much each element was late at worst."""
+    def __init__(self, world: World, lags: Lags) -> None:
         super().__init__(world)
-        self._lags_s = lags_s
+        self._lags = lags
         self.ps = world.ps
         self.until_up = world.until_up
         self.directory = world.directory
+        self.loads = LoadBook()
 
     async def settled(self) -> list[str]:
         async def ask(name: str) -> bool:
@@ -41,8 +44,8 @@ class LiveScene(LiveFaults):
 
     def lags_ms(self) -> dict[str, float]:
         """By element, since this was asked last."""
-        lags_ms = {element: lag_s * 1000 for element, lag_s in self._lags_s.items()}
-        self._lags_s.clear()
+        lags_ms = self._lags.by_element_ms()
+        self._lags.clear()
         return lags_ms
 
     def unix_s(self) -> float:
@@ -56,12 +59,28 @@ class LiveScene(LiveFaults):
         return self._world.journal
 
 
-def play(config: WorldConfig, seed: int, story: Callable[[Scene], Awaitable[Result]]) -> Result:
-    """Bring the world up, run the story in it, take it down."""
+def play(
+    config: WorldConfig,
+    seed: int,
+    story: Callable[[Scene], Awaitable[Result]],
+    *,
+    scenario: str,
+    variant: str,
+    metrics: str | None,
+) -> Result:
+    """Bring the world up, run the story in it, take it down. Its metrics are served at `metrics`, and say what runs."""
 
     async def whole() -> Result:
-        async with World(config, seed=seed) as world:
-            with world.metrics.peaks(LAG) as lags_s:
-                return await story(LiveScene(world, lags_s))
+        world = World(config, seed=seed)
+        world.numbers.scenario(scenario, seed, variant)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(world.stop)
+            if metrics != OFF:
+                await world.export(metrics)  # first: a port that is taken is known at once
+            await world.start()
+            with watched(world.metrics) as lags:
+                scene = LiveScene(world, lags)
+                async with scene.loads.server(world.directory):
+                    return await story(scene)
 
     return asyncio.run(whole())

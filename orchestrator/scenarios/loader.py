@@ -8,43 +8,48 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from actors.parts.pod.modes import BadMode, Modes
-from orchestrator.config.errors import ConfigError, ConfigErrors, Position, path_text, suggestion
+from orchestrator.config.errors import ConfigError, ConfigErrors, Position, suggestion
 from orchestrator.config.errors import Path as ConfigPath
 from orchestrator.config.explain import explain, keys_at
-from orchestrator.config.loader import load_world, read_text, read_world
+from orchestrator.config.loader import read_text
 from orchestrator.config.models import World
 from orchestrator.config.tree import Entry, NotYaml, read_tree
 from orchestrator.control.api import RequestFailed
-from orchestrator.faults.places import zones_of
-from orchestrator.faults.words import ELEMENT, LINK, ZONE, place_of
+from orchestrator.load.models import Load
 from orchestrator.scenarios.actions import fault_in
 from orchestrator.scenarios.cluster_actions import object_in, object_of
+from orchestrator.scenarios.foreseen import attribute_faults
 from orchestrator.scenarios.models import (
     Action,
     ApplyAction,
     DeleteAction,
     DrainAction,
     FaultAction,
-    KillAction,
-    Load,
     PatchAction,
     Scenario,
     Threshold,
     UncordonAction,
 )
 from orchestrator.scenarios.thresholds import complaints
+from orchestrator.scenarios.variants import Fault, load_loads, load_worlds
 from orchestrator.scenarios.windows import WINDOWED
 from orchestrator.settings import deployments
-from orchestrator.settings.words import DEPLOYMENT, POD, Target, as_text, from_mapping, refuse, target_of
+from orchestrator.settings.words import (
+    ALB,
+    DEPLOYMENT,
+    POD,
+    TARGET_GROUP,
+    Target,
+    as_text,
+    from_mapping,
+    refuse,
+    target_of,
+)
 
 _ACTIONS: TypeAdapter[Action] = TypeAdapter(Action)
-
-Fault = tuple[ConfigPath, bool, str]
-"""Where, whether the key is at fault, and what."""
 
 
 class Loaded(NamedTuple):
@@ -97,10 +102,10 @@ def load_text(text: str, path: Path) -> Loaded:
     add(_disagreements(tree))
     worlds: dict[str, World] = {}
     if isinstance(tree.value, dict):
-        add(_load_worlds(tree.value, path.parent, scenario, worlds))
+        add(load_worlds(tree.value, path.parent, scenario, worlds))
     loads: dict[str, Load] = {}
     if scenario is not None:
-        add(_load_loads(tree.value, scenario, loads))
+        add(load_loads(tree.value, path.parent, scenario, loads, worlds))
     if scenario is None or errors:
         raise ConfigErrors(errors)
     return Loaded(path, scenario, worlds, loads)
@@ -120,8 +125,10 @@ def _disagreements(tree: Entry) -> Iterator[Fault]:
             yield from _set_faults(variant.get("set"), ("variants", name, "set"))
     expect = value.get("expect")
     for name in expect if isinstance(expect, dict) else ():
-        if variants and name not in variants:
-            hint = suggestion(str(name), variants, otherwise="variants are")
+        if name not in variants:
+            hint = (
+                suggestion(str(name), variants, otherwise="variants are") if variants else ": there are none"
+            )
             yield ("expect", name), True, f"there is no variant {name!r}{hint}"
     yield from _name_faults(value)
     for where, action in _actions(value):
@@ -159,6 +166,8 @@ def _target_faults(target: Target, values: dict[str, str]) -> Iterator[tuple[str
         for key, text in values.items():
             if (fault := deployments.complaint(key, text)) is not None:
                 yield key, fault.startswith("unknown key"), fault
+    if target.kind in (ALB, TARGET_GROUP):
+        yield from attribute_faults(values, of_group=target.kind == TARGET_GROUP)
 
 
 def _actions(value: dict[str, Any]) -> Iterator[tuple[ConfigPath, dict[str, Any]]]:
@@ -255,127 +264,3 @@ def _threshold_faults(value: Any, path: ConfigPath) -> Iterator[Fault]:
             f"{threshold.metric}{' of a pod' if threshold.where else ''} is known of the whole run only; "
             f"by the second there are {known}",
         )
-
-
-# ---- worlds --------------------------------------------------------------------------------------------------------
-
-
-def _load_worlds(
-    value: dict[str, Any], directory: Path, scenario: Scenario | None, worlds: dict[str, World]
-) -> Iterator[Fault]:
-    """Read the world file, and make each variant's own of it."""
-    if not isinstance(value.get("world"), str) or not value["world"]:
-        return
-    path = directory / value["world"]
-    try:
-        plain = load_world(path)
-    except ConfigErrors as error:
-        yield ("world",), False, _as_one(error)
-        return
-    if scenario is None:
-        return
-    raw = read_tree(read_text(path))[0].value
-    base = merged(raw, scenario.overrides)
-    seen: set[ConfigPath] = set()
-    for name, variant in scenario.named_variants().items():
-        whole = merged(base, variant.overrides)
-        where: ConfigPath = ("variants", name, "overrides") if variant.overrides else ("overrides",)
-        try:
-            worlds[name] = plain if whole == raw else read_world(_yaml(whole), path)
-        except ConfigErrors as error:
-            what = "; ".join(f"{_place(each)}{each.what}" for each in error.errors)
-            yield where, False, f"with this the world is wrong: {what}"
-            worlds[name] = plain
-        for fault in _element_faults(scenario, name, worlds[name]):
-            if fault[0] not in seen:
-                seen.add(fault[0])
-                yield fault
-
-
-def _load_loads(value: dict[str, Any], scenario: Scenario, loads: dict[str, Load]) -> Iterator[Fault]:
-    """Make each variant's own load of the scenario's."""
-    for name, variant in scenario.named_variants().items():
-        loads[name] = scenario.load
-        if not variant.load:
-            continue
-        whole = merged(value["load"], variant.load)
-        try:
-            loads[name] = Load.model_validate(whole)
-        except ValidationError as error:
-            tree, _ = read_tree(_yaml(whole))
-            for where, of_key, what in explain(error, tree, lambda where: keys_at(Load, where)):
-                inside = where if len(where) == 1 and where[0] in variant.load else ()
-                yield ("variants", name, "load", *inside), of_key and bool(inside), what
-
-
-def _element_faults(scenario: Scenario, variant: str, world: World) -> Iterator[Fault]:
-    """Names that a variant's world does not have."""
-    own = scenario.named_variants()[variant].timeline
-    timelines: list[tuple[ConfigPath, list[Action]]] = [
-        (("timeline",), scenario.timeline),
-        (("variants", variant, "timeline"), own),
-    ]
-    for where, timeline in timelines:
-        for number, action in enumerate(timeline):
-            if (what := _unknown(action, world)) is not None:
-                yield (*where, number, "target"), False, what
-    yield from _node_faults(scenario, world)
-
-
-def _unknown(action: Action, world: World) -> str | None:
-    """What is wrong with the name of what an action is done to."""
-    elements = list(world.elements)
-    match action:
-        case KillAction() if not action.target.startswith(f"{POD}/"):
-            kind, name, known = ELEMENT, action.target, elements
-        case FaultAction():
-            try:
-                kind, name = place_of(action.target)
-            except RequestFailed:
-                return None  # that has been said already
-            places = {LINK: list(world.links), ELEMENT: elements, ZONE: list(zones_of(world))}
-            if kind not in places:
-                return None
-            known = places[kind]
-        case DrainAction() | UncordonAction():
-            kind, name = "node", action.target.removeprefix("node/")
-            known = [each for each, spec in world.elements.items() if spec.kind == "eks_node"]
-        case _:
-            return None
-    return (
-        None
-        if name in known
-        else f"there is no {kind} {name!r}{suggestion(name, known, otherwise=f'{kind}s are')}"
-    )
-
-
-def _node_faults(scenario: Scenario, world: World) -> Iterator[Fault]:
-    """Load balancer nodes that thresholds are about."""
-    balancers = [name for name, spec in world.elements.items() if spec.kind == "alb"]
-    for number, threshold in enumerate(scenario.thresholds):
-        named = threshold.where.get("node")
-        if named is not None and balancers and named not in balancers:
-            hint = suggestion(named, balancers, otherwise="nodes are")
-            yield ("thresholds", number, "where"), False, f"there is no load balancer node {named!r}{hint}"
-
-
-def merged(base: Any, change: Any) -> Any:
-    """A change merged into values: mappings key by key, all else replaced, and null takes a key away (RFC 7396)."""
-    if not isinstance(change, dict):
-        return change
-    before = base if isinstance(base, dict) else {}
-    whole = {**before, **{key: merged(before.get(key), value) for key, value in change.items()}}
-    return {key: value for key, value in whole.items() if value is not None or key not in change}
-
-
-def _yaml(value: Any) -> str:
-    return yaml.safe_dump(value, allow_unicode=True, sort_keys=False)
-
-
-def _place(error: ConfigError) -> str:
-    return f"{path_text(error.path)}: " if error.path else ""
-
-
-def _as_one(error: ConfigErrors) -> str:
-    first, *more = map(str, error.errors)
-    return first if not more else f"{first} (and {len(more)} more; `journey validate` shows all)"

@@ -1,111 +1,17 @@
 """The scenario file as pydantic models."""
 
-import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from actors.units import MILLISECOND, SECOND, Duration, Rate, Share
-from orchestrator.config.models import Name, Url
-from orchestrator.load.shapes import Open
+from actors.units import MILLISECOND, Duration, Rate, Share
+from orchestrator.config.models import Name
+from orchestrator.load.models import Load, Part, RatePlan, Users
 from orchestrator.scenarios.assertions import ALWAYS, EVENTUALLY, MOODS, NEVER, Claim, Watched, parse_claim
 from orchestrator.scenarios.thresholds import METRICS, Condition, parse
 
 Values = dict[str, Any]
 Verdict = Literal["pass", "fail"]
-
-
-class Part(BaseModel):
-    """Unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-# ---- load ----------------------------------------------------------------------------------------------------------
-
-_RATE = r"(\d+(?:\.\d+)?)\s*/\s*s"
-
-
-def parse_rate_plan(value: Any) -> tuple[float, float]:
-    """`300/s`, or `50/s to 300/s`, as requests a second at the beginning and at the end. Raises ValueError."""
-    if isinstance(value, tuple):
-        return value
-    match = re.fullmatch(rf"{_RATE}(?:\s+to\s+{_RATE})?", value.strip()) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError(f"{value!r} is not a rate; write it like 300/s, or 50/s to 300/s")
-    first = float(match[1])
-    last = first if match[2] is None else float(match[2])
-    if first + last == 0:
-        raise ValueError("a stage needs a rate above 0")
-    return first, last
-
-
-RatePlan = Annotated[
-    tuple[float, float],
-    BeforeValidator(parse_rate_plan),
-    WithJsonSchema({"type": "string", "examples": ["300/s", "50/s to 300/s"]}),
-]
-
-
-class Stage(Part):
-    """A part of the load."""
-
-    for_: Annotated[Duration, Field(gt=0)] = Field(alias="for", description="how long")
-    rate: RatePlan = Field(description="requests a second: 300/s, or in a straight line 50/s to 300/s")
-
-    def plain(self) -> dict[str, float]:
-        """As the laptop is told."""
-        first, last = self.rate
-        return {"duration_s": self.for_ / SECOND, "rate": first, "rate_at_end": last}
-
-
-class Load(Part):
-    """Requests of an open model: they come whatever happens to those before them."""
-
-    url: Url | None = Field(
-        default=None, description="what is asked for; the world's own URL if none is given"
-    )
-    arrivals: Literal["poisson", "uniform"] = Field(default="poisson", description="how requests are spaced")
-    warm_up: Duration = Field(
-        default=0, description="load at the first stage's rate before that, which nothing is counted of"
-    )
-    stages: list[Stage] = Field(min_length=1, description="rates, one after the other")
-    max_connections: int = Field(default=1000, ge=1, le=10_000, description="connections at most, kept alive")
-    max_inflight: int = Field(
-        default=2000, ge=1, description="requests under way at most; beyond it they are dropped and counted"
-    )
-    timeout: Annotated[Duration, Field(gt=0)] = Field(
-        default=10 * SECOND, description="a request (each try of it) is given up after this long"
-    )
-    retries: int = Field(
-        default=0,
-        ge=0,
-        le=10,
-        description="how often a client asks again after a 5xx, a timeout or a lost connection",
-    )
-    retry_wait: Duration = Field(
-        default=0, description="what it waits before it asks again, doubled each time after the first"
-    )
-
-    def shape(self, seed: int, *, trace_every: int = 0, trace_ids: str | None = None) -> Open:
-        """As the laptop is told; equal seeds give equal arrivals, in all variants."""
-        stages = [stage.plain() for stage in self.stages]
-        if self.warm_up:
-            first = stages[0]["rate"] or stages[0]["rate_at_end"]
-            stages.insert(0, {"duration_s": self.warm_up / SECOND, "rate": first, "rate_at_end": first})
-        options = {
-            "arrivals": self.arrivals,
-            "max_connections": self.max_connections,
-            "max_inflight": self.max_inflight,
-            "timeout_s": self.timeout / SECOND,
-            "seed": seed,
-            "warm_up_s": self.warm_up / SECOND,
-            "trace_every": trace_every,
-            "trace_ids": trace_ids,
-            "retries": self.retries,
-            "retry_wait_s": self.retry_wait / SECOND,
-        }
-        return Open(tuple(stages), options)
 
 
 # ---- what happens --------------------------------------------------------------------------------------------------
@@ -216,7 +122,30 @@ class ClearAction(_At):
     target: str | None = Field(default=None, description="of what faults end; all if not given")
 
 
-Action = Annotated[
+class LoadSetAction(_At):
+    """As `journey load set` does: the load goes on at this level until its end."""
+
+    do: Literal["load.set"]
+    rate: RatePlan | None = Field(default=None, description="requests a second of an open model: 800/s")
+    users: Users | None = Field(default=None, description="users of a closed one: 20")
+
+    @model_validator(mode="after")
+    def _one_level(self) -> "LoadSetAction":
+        if (self.rate is None) == (self.users is None):
+            raise ValueError("say one of rate and users")
+        level = self.rate or self.users
+        if level is not None and level[0] != level[1]:
+            raise ValueError("a load is set to one level; a ramp is a stage's")
+        return self
+
+
+class LoadAction(_At):
+    """As `journey load pause`, `resume` and `stop` do; the load's time goes on while it is paused."""
+
+    do: Literal["load.pause", "load.resume", "load.stop"]
+
+
+WorldAction = (
     SetAction
     | ScaleAction
     | RestartAction
@@ -228,9 +157,9 @@ Action = Annotated[
     | DeleteAction
     | AwsAction
     | FaultAction
-    | ClearAction,
-    Field(discriminator="do"),
-]
+    | ClearAction
+)
+Action = Annotated[WorldAction | LoadSetAction | LoadAction, Field(discriminator="do")]
 
 
 class Journeys(Part):
@@ -328,6 +257,9 @@ class Validity(Part):
     max_dropped: int = Field(default=0, ge=0, description="requests that could not be sent, at most")
     max_dispatch_lag_p99: Duration = Field(
         default=5 * MILLISECOND, description="how late the generator may be, for 99 of 100 requests"
+    )
+    max_dispatch_lag: Duration = Field(
+        default=100 * MILLISECOND, description="how late the generator may be for any request"
     )
     max_element_lag: Duration = Field(
         default=500 * MILLISECOND,

@@ -1,7 +1,8 @@
 """A whole scenario: every variant in a world of its own, one after the other, with the same seed and arrivals."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,11 @@ from orchestrator.scenarios.resolving import resolved
 from orchestrator.scenarios.runner import Run
 from orchestrator.scenarios.scene import Scene
 from orchestrator.scenarios.summary import INVALID, judged, verdict_of
+
+Look = Callable[[dict[str, Any]], None]
+"""Is shown what a load has counted so far."""
+Display = Callable[[float], AbstractContextManager[Look]]
+"""For a load of so many seconds."""
 
 
 def play(
@@ -32,8 +38,13 @@ def perform(
     on_virtual_clock: bool,
     seed: int | None = None,
     tell: Callable[[str], None] | None = None,
+    metrics: str | None = None,
+    display: Display | None = None,
 ) -> RunResult:
-    """Run it. Broken off by ^C it gives what was played until then. Raises what a run can fail by."""
+    """Run it; `display` is shown how each variant's load goes. Broken off by ^C it gives what was played until then.
+    Raises what a run can fail by.
+
+    In real time each world serves its metrics at `metrics`, as `World.export` says, or not at all if that is "off"."""
     scenario = loaded.scenario
     seed = scenario.seed if seed is None else seed
     began_s = time.monotonic()
@@ -44,7 +55,8 @@ def perform(
         if tell is not None:
             tell(f"running {scenario.name}{f', variant {name}' if name else ''}")
         try:
-            variants.append(_variant(loaded, name, seed, on_virtual_clock))
+            show = display or _no_display
+            variants.append(_variant(loaded, name, seed, on_virtual_clock, metrics, show))
         except KeyboardInterrupt:
             interrupted = True
             break
@@ -63,16 +75,27 @@ def perform(
     )
 
 
-def _variant(loaded: Loaded, name: str, seed: int, on_virtual_clock: bool) -> VariantResult:
+@contextmanager
+def _no_display(duration_s: float) -> Iterator[Look]:
+    yield lambda status: None
+
+
+def _variant(
+    loaded: Loaded, name: str, seed: int, on_virtual_clock: bool, metrics: str | None, display: Display
+) -> VariantResult:
     scenario, world = loaded.scenario, loaded.worlds[name]
     variant = scenario.named_variants()[name]
 
     async def story(scene: Scene) -> VariantResult:
         run = Run(scene, scenario, name, variant, loaded.loads[name], world.url or "", seed)
-        result = await run.run()
+        with display(run.duration_s) as look:
+            result = await run.run(look)
         result.figures = judged(scenario, name, result.figures, run.seconds)
         return result
 
-    result = (virtual if on_virtual_clock else live).play(world, seed, story)
+    if on_virtual_clock:
+        result = virtual.play(world, seed, story)
+    else:
+        result = live.play(world, seed, story, scenario=scenario.name, variant=name, metrics=metrics)
     result.resolved = resolved(loaded, name, seed)
     return result

@@ -3,8 +3,9 @@
 from typing import Any
 
 from orchestrator.scenarios.assertions import MOODS
-from orchestrator.scenarios.loader import Loaded, merged
+from orchestrator.scenarios.loader import Loaded
 from orchestrator.scenarios.models import Scenario
+from orchestrator.scenarios.variants import merged
 
 
 def resolved(loaded: Loaded, name: str, seed: int) -> dict[str, Any]:

@@ -1,26 +1,31 @@
 """One variant of a scenario, from a world that has just been started to its figures."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
+from actors.element import CallFailed
 from actors.units import MILLISECOND, SECOND
+from orchestrator.control.api import USAGE, RequestFailed
 from orchestrator.faults.book import FaultBook
 from orchestrator.journal.journey import Journey
-from orchestrator.load.client import LoadClient
+from orchestrator.load.models import Load
+from orchestrator.load.shapes import Change
+from orchestrator.load.team import LoadTeam
 from orchestrator.load.validity import Limits, doubts, late
-from orchestrator.operations import laptop_named
+from orchestrator.operations import laptops_in
 from orchestrator.reports.digest import budget
 from orchestrator.reports.result import VariantResult
 from orchestrator.reports.series import Seconds
-from orchestrator.scenarios.actions import act, prepare, until_over
+from orchestrator.scenarios.actions import Lasting, act, prepare, told_as, until_over
 from orchestrator.scenarios.assertions import facts_of
 from orchestrator.scenarios.evidence import access_log, kept, recorded, world_events
 from orchestrator.scenarios.facts import Facts
-from orchestrator.scenarios.loader import merged
-from orchestrator.scenarios.models import Action, Load, Scenario, Variant
+from orchestrator.scenarios.models import Action, LoadAction, LoadSetAction, Scenario, Variant
 from orchestrator.scenarios.sampling import Outstanding
 from orchestrator.scenarios.scene import Scene
 from orchestrator.scenarios.summary import alb_errors, pod_rows
+from orchestrator.scenarios.variants import merged
 
 LOOK_EVERY = 5
 """Samples between two looks at the load, which cost more."""
@@ -46,7 +51,7 @@ class Run:
         self._scene, self._scenario, self._name, self._variant = scene, scenario, name, variant
         self._load = load
         shape = load.shape(seed, trace_every=scenario.report.trace_every(), trace_ids=f"{seed} {name}")
-        self._client = LoadClient(scene, laptop_named(scene.kinds()), load.url or url, shape)
+        self._team = LoadTeam(scene, load.clients or laptops_in(scene.kinds()), load.url or url, shape)
         self._outstanding = Outstanding(scene)
         self.seconds = Seconds()
         self._events: list[dict[str, Any]] = []
@@ -55,29 +60,37 @@ class Run:
         self._facts = Facts(scene, self._outstanding, facts_of(self._watched))
         self._followed: set[asyncio.Task[None]] = set()
         self._began_ns = 0
+        self._show: Callable[[dict[str, Any]], None] = lambda status: None
         self._kinds: dict[str, str] = {}
         """Of all elements that there have been."""
 
-    async def run(self) -> VariantResult:
-        """The variant, not judged yet."""
+    @property
+    def duration_s(self) -> float:
+        """How long the load is to last, without its warm-up."""
+        return self._team.duration_s
+
+    async def run(self, look: Callable[[dict[str, Any]], None]) -> VariantResult:
+        """The variant, not judged yet; `look` is shown what has been counted so far."""
+        self._show = look
         scene, scenario = self._scene, self._scenario
         unsettled = await scene.settled()
         await prepare(scene, merged(scenario.set_, self._variant.set_))
-        await self._client.start()
+        await self._team.start()
         await asyncio.sleep(self._load.warm_up / SECOND)
         self._began_ns = scene.now_ns()
         scene.lags_ms()  # what was late before does not count
         began_unix_ns = round(scene.unix_s() * SECOND)
         timeline = asyncio.get_running_loop().create_task(self._follow_timeline())
         try:
-            status = await self._watch(timeline)
+            with scene.loads.entered(self._team):
+                status = await self._watch(timeline)
         except BaseException:
-            await self._client.stop()
+            await self._team.stop()
             raise
         finally:
             for task in (timeline, *self._followed):
                 task.cancel()
-        figures = await self._figures(status, unsettled)
+        figures = await self._figures(status, unsettled, began_unix_ns / SECOND)
         return await self._result(figures, status, began_unix_ns)
 
     async def _result(
@@ -95,6 +108,7 @@ class Run:
             latency_hdr=status["hdr"],
             service_hdr=status.get("service_hdr", ""),
             seconds_hdr=self.seconds.histograms,
+            clients_hdr=self.seconds.clients,
             journeys=kept(journeys, keep.keep, keep.slowest),
             traced=len(journeys),
             budget=budget(journeys),
@@ -111,18 +125,38 @@ class Run:
             await asyncio.sleep(max(began_s + at_s - asyncio.get_running_loop().time(), 0))
             event: dict[str, Any] = {"at_s": at_s, **({"name": action.name} if action.name else {})}
             self._events.append(event)
-            event |= await act(self._scene, action, self._faults)
+            if isinstance(action, LoadSetAction | LoadAction):
+                event |= await self._change_load(action)
+            else:
+                event |= await act(self._scene, action, self._faults)
             for other in self._events:
                 if other.get("fault") in event.get("ended", ()):
                     other["until_s"] = at_s
             self._follow(action, event, began_s)
 
+    async def _change_load(self, action: LoadSetAction | LoadAction) -> dict[str, Any]:
+        do = action.do.removeprefix("load.")
+        rate = action.rate[0] if isinstance(action, LoadSetAction) and action.rate else None
+        users = action.users[0] if isinstance(action, LoadSetAction) and action.users else None
+        try:
+            changed = await self._team.change(Change(do, rate, users), note=False)
+        except CallFailed as error:
+            raise RequestFailed(f"{action.do}: {error}", USAGE) from None
+        return {"what": changed["what"]}
+
     def _follow(self, action: Action, event: dict[str, Any], began_s: float) -> None:
-        """Note when it is over."""
+        """Tell of it, and note when it is over. (Of faults the book tells.)"""
+        scene = self._scene
+        if not isinstance(action, Lasting):
+            if (told := told_as(action)) is not None:
+                scene.tell_event(*told, None)
+            return
 
         async def follow() -> None:
-            if await until_over(self._scene, action):
-                event["until_s"] = round(asyncio.get_running_loop().time() - began_s, 3)
+            scene.tell_event(action.do, action.target, True)
+            await until_over(scene, action)
+            event["until_s"] = round(asyncio.get_running_loop().time() - began_s, 3)
+            scene.tell_event(action.do, action.target, False)
 
         self._followed.add(asyncio.get_running_loop().create_task(follow()))
 
@@ -151,29 +185,42 @@ class Run:
 
     async def _look(self) -> dict[str, Any]:
         self._kinds.update(self._scene.kinds())
-        status, seen = await self._client.look(histograms=True), self._outstanding
+        status, seen = await self._team.look(histograms=True), self._outstanding
         self._facts.load = status
+        self._show(status)
         if self.seconds.due(status):
             self.seconds.take(
                 status, outstanding=seen.second(), targets=seen.target_states(), pods=seen.pod_states
             )
         return status
 
-    async def _figures(self, status: dict[str, Any], unsettled: list[str]) -> dict[str, Any]:
+    async def _figures(
+        self, status: dict[str, Any], unsettled: list[str], began_unix_s: float
+    ) -> dict[str, Any]:
         validity = self._scenario.validity
         limits = Limits(
             validity.max_dropped,
             validity.max_dispatch_lag_p99 / MILLISECOND,
+            validity.max_dispatch_lag / MILLISECOND,
             validity.max_element_lag / MILLISECOND,
         )
         await self._outstanding.learn_names()
-        left = ("running", "url", "inflight", "open_connections", "per_pod", "per_pod_ms", "service_hdr")
+        left = (
+            "running",
+            "changes",
+            "url",
+            "inflight",
+            "open_connections",
+            "per_pod",
+            "per_pod_ms",
+            "service_hdr",
+        )
         return {
             "load": {key: value for key, value in status.items() if key not in left},
             "pods": await pod_rows(self._scene, status, self._outstanding),
             "nodes": self._outstanding.nodes,
-            "alb_errors": await alb_errors(self._scene, self._outstanding.nodes),
-            "events": self._events,
+            "alb_errors": await alb_errors(self._scene, self._outstanding.nodes, began_unix_s),
+            "events": sorted([*self._events, *status["changes"]], key=lambda event: event["at_s"]),
             "assertions": [each.row() for each in self._watched],
             "unsettled": unsettled,
             "invalid": [*doubts(status, limits), *late(self._scene.lags_ms(), limits)],

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from orchestrator.faults.places import Afflicted
 from orchestrator.journal.store import JournalStore
+from orchestrator.load.book import LoadBook
 
 
 class Scene(Afflicted, Protocol):
@@ -12,6 +13,8 @@ class Scene(Afflicted, Protocol):
 
     clock: str
     """`virtual` or `real`"""
+    loads: LoadBook
+    """The load that runs, for those who change it from elsewhere."""
     directory: Path
     """The world's run directory, with `logs`; it goes when the world does."""
 

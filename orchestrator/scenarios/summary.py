@@ -1,6 +1,7 @@
 """A run's figures put together: a row for each pod, errors by their cause, verdicts."""
 
 from collections import Counter
+from datetime import datetime
 from typing import Any
 
 from actors.element import CallFailed, load_kind
@@ -70,8 +71,8 @@ async def _modes(scene: Scene, pod: str) -> dict[str, str]:
     return {key: value for key, value in modes.items() if value != "off"}
 
 
-async def alb_errors(scene: Scene, nodes: list[str]) -> list[dict[str, Any]]:
-    """Answers of 4xx and 5xx by node, status and cause, as the nodes remember them."""
+async def alb_errors(scene: Scene, nodes: list[str], since_unix_s: float) -> list[dict[str, Any]]:
+    """Answers of 4xx and 5xx to requests that came since then, by node, status and cause, as nodes remember them."""
     if not nodes or not hasattr(load_kind(ALB)[1], "call_errors"):
         return []
     counts: Counter[tuple[str, int, str, str]] = Counter()
@@ -81,6 +82,8 @@ async def alb_errors(scene: Scene, nodes: list[str]) -> list[dict[str, Any]]:
         except CallFailed:
             continue
         for each in errors:
+            if datetime.fromisoformat(each["time"]).timestamp() - each["total_ms"] / 1000 < since_unix_s:
+                continue  # a request of the warm-up, or of what came before
             cause = each["cause"] or "target"
             counts[node, each["status"], cause, each["sentence"]] += 1
     return [

@@ -12,6 +12,7 @@ from actors.units import SECOND
 from orchestrator.config.models import World
 from orchestrator.faults.places import zones_of
 from orchestrator.journal.store import JournalStore
+from orchestrator.load.book import LoadBook
 from orchestrator.scenarios.scene import Scene
 from orchestrator.simulation import build, furnish, settled
 
@@ -31,6 +32,7 @@ class VirtualScene:
         self._asks = network.hosts[next(iter(config.elements))]
         self._restarts: dict[str, int] = {}
         self.directory = network.directory
+        self.loads = LoadBook()
 
     async def call(self, element: str, verb: str, /, **arguments: Any) -> Any:
         return await self._asks.call(element, verb, **arguments)
@@ -62,6 +64,9 @@ class VirtualScene:
             for port in host.ports.values():
                 ends.setdefault(port.link, []).append(name)
         return ends
+
+    def tell_event(self, event: str, target: str, active: bool | None) -> None:
+        """Nobody scrapes a world in which a minute is over in a second."""
 
     def note_fault(self, element: str, link: str, fault: str, fields: dict[str, Any] | None) -> None:
         """Nothing to be noted: a host keeps its links, and how they are, while its element is away."""

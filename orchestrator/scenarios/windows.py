@@ -16,6 +16,9 @@ from orchestrator.scenarios.thresholds import NoValue
 WINDOWED = ("latency", "service_latency", "requests", "errors", "responses", "dropped", "share")
 """Metrics that are known second by second."""
 
+HTTP = "http_"
+"""How kinds of errors begin that are answers all the same."""
+
 
 def window_of(
     threshold: Threshold, events: list[dict[str, Any]], ends_s: float
@@ -42,7 +45,7 @@ def figures_within(
     counts: dict[str, Counter[str]] = {
         name: Counter() for name in ("errors", "dropped", "per_pod", "statuses")
     }
-    offered = completed = 0
+    completed = 0
     elapsed_s = before_s = 0.0
     for row, (_, hdr), service_hdr in zip(
         seconds.rows, seconds.histograms, seconds.service_histograms, strict=True
@@ -51,7 +54,7 @@ def figures_within(
         if row["t_s"] <= since_s or began_s >= until_s:
             continue
         elapsed_s += row["t_s"] - began_s
-        offered, completed = offered + row["offered"], completed + row["completed"]
+        completed += row["completed"]
         for name, count in counts.items():
             count.update(row[name])
         latency.add(decoded(hdr))
@@ -66,8 +69,10 @@ def figures_within(
         }
         for pod in figures["pods"]
     ]
+    unanswered = sum(n for kind, n in counts["errors"].items() if not kind.startswith(HTTP))
     load = {
-        "offered": offered,
+        # Rates are shares of what ended here: a request that failed here may have been due before.
+        "offered": completed + unanswered + sum(counts["dropped"].values()),
         "requests": completed,
         "elapsed_s": elapsed_s,
         **{name: dict(count) for name, count in counts.items()},

@@ -126,6 +126,19 @@ async def _modify(world: Calls, resource: Resource, values: dict[str, str]) -> N
     await ask(world, f"Modify{what}Attributes", **arguments)
 
 
+async def registered(world: Calls) -> set[str] | None:
+    """All targets that are registered and not deregistered, as `10.0.10.4:80`; None where there is no AWS API."""
+    if AWS_API not in world.kinds().values():
+        return None
+    found = set()
+    for group in (await ask(world, "DescribeTargetGroups"))["TargetGroups"]:
+        health = await ask(world, "DescribeTargetHealth", TargetGroupArn=group["TargetGroupArn"])
+        for each in health["TargetHealthDescriptions"]:
+            if each["TargetHealth"]["State"] != "draining":
+                found.add(f"{each['Target']['Id']}:{each['Target']['Port']}")
+    return found
+
+
 def _plain(answer: dict[str, Any]) -> dict[str, str]:
     return {each["Key"]: each["Value"] for each in answer["Attributes"]}
 

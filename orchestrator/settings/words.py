@@ -63,6 +63,11 @@ def target_of(text: str) -> Target:
         return Target(kind, name)
     if slash and kind not in _NAMED:
         raise refuse(f"{text!r} has no settings{suggestion(kind, _NAMED, otherwise='kinds are')}")
+    if text.partition(".")[0] == "cni":
+        raise refuse(
+            f"{text!r} is of the world, and set before it is made: "
+            "overrides: {elements: {cni-node-1: {env: {WARM_IP_TARGET: 2}}}}"
+        )
     raise refuse(f"{text!r} has no settings; {EXAMPLES} have")
 
 
@@ -93,13 +98,24 @@ def from_mapping(mapping: Mapping[str, Any]) -> Settings:
     for key, value in mapping.items():
         if isinstance(value, Mapping):
             target = target_of(key)
-            settings.setdefault(target, {}).update({name: as_text(each) for name, each in value.items()})
+            settings.setdefault(target, {}).update(
+                {name: _said(target, each) for name, each in value.items()}
+            )
         elif owner := _owner(key):
-            settings.setdefault(owner[0], {})[owner[1]] = as_text(value)
+            settings.setdefault(owner[0], {})[owner[1]] = _said(owner[0], value)
         else:
             target_of(key)
             raise refuse(f"{key}: a mapping such as {{latency: 200ms}} belongs here, not {value!r}")
     return settings
+
+
+def _said(target: Target, value: Any) -> str:
+    """AWS's attributes are true or false, all else is on or off."""
+    return (
+        str(value).lower()
+        if isinstance(value, bool) and target.kind in (ALB, TARGET_GROUP)
+        else as_text(value)
+    )
 
 
 def as_text(value: Any) -> str:

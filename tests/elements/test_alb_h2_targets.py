@@ -7,24 +7,14 @@ import pytest
 from h2.settings import SettingCodes, Settings
 
 from actors.protocols.alb_causes import Cause
-from orchestrator.pki import make_authority
 from tests.elements.alb_bed import Bed
 from tests.elements.h2_serving import H2Serving, busy, reply, speak_h2
 from tests.elements.h2_talk import run_h2
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("pki")
-    make_authority(directory, ["example.com"])
-    return directory
-
-
 @pytest.fixture
-def bed(tmp_path, authority):
-    for name in ("ca.pem", "certs"):
-        (tmp_path / name).symlink_to(authority / name)
-    return Bed(tmp_path, protocol="HTTPS")
+def bed(directory):
+    return Bed(directory, protocol="HTTPS")
 
 
 def causes(bed: Bed) -> list[str]:

@@ -10,23 +10,8 @@ from hypothesis import strategies as st
 
 from actors.protocols.alb_causes import Cause
 from actors.protocols.http2 import request_of
-from orchestrator.pki import make_authority
 from tests.elements.alb_bed import GET, OK, Bed, say, silent
 from tests.elements.h2_talk import H2Talk, connect_h2, run_h2
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("pki")
-    make_authority(directory, ["example.com"])
-    return directory
-
-
-@pytest.fixture
-def directory(tmp_path, authority):
-    for name in ("ca.pem", "certs"):
-        (tmp_path / name).symlink_to(authority / name)
-    return tmp_path
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Every status that an ALB makes by itself, for each documented cause: what the client sees, and what is said of it.
 
-Left out are authentication, JWT, WAF and Lambda (401, 403, 413, 500, 561, 562), which this ALB does not have yet.
+Those of authentication, JWT and AWS WAF are in `test_alb_authentication.py`.
 """
 
 import asyncio
@@ -108,13 +108,19 @@ def test_408_client_timeout(tmp_path):
 def test_460_client_closed(tmp_path):
     bed = Bed(tmp_path)
 
+    def outstanding() -> int:
+        [target] = bed.net.element("alb").inspect()["target_groups"]["web-group"]["targets"]
+        return target["outstanding"]
+
     async def story():
         bed.target().answer = silent
         talk = await bed.connect()
         talk.transport.write(GET)
         await asyncio.sleep(1)
+        assert outstanding() == 1
         talk.transport.close()
         await asyncio.sleep(1)
+        assert outstanding() == 0
 
     bed.run(story())
     judged(bed, 460, Cause.CLIENT_CLOSED, "10.0.0.20:80")
@@ -146,6 +152,7 @@ def test_502_target_refused_connection(tmp_path):
     assert bed.run(story()) == 502
     judged(bed, 502, Cause.TARGET_REFUSED_CONNECTION, "10.0.0.20:80")
     assert " 10.0.0.20:80 -1 -1 -1 502 - " in bed.log()[0]
+    assert bed.metric("journey_alb_target_connection_errors_total") == 1
 
 
 def test_502_target_unreachable(tmp_path):
@@ -185,6 +192,7 @@ def test_502_target_unreachable(tmp_path):
             Cause.MALFORMED_RESPONSE,
             say(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"),
         ),
+        (Cause.RESPONSE_HEADERS_TOO_LONG, say(b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 40_000 + b"\r\n\r\n")),
         (
             Cause.RESPONSE_HEADERS_TOO_LONG,
             say(b"HTTP/1.1 200 OK\r\n" + b"X-A: aaaaaaaaaaa\r\n" * 2_500 + b"\r\n"),
@@ -299,6 +307,7 @@ def test_a_broken_off_answer_keeps_its_status_and_has_a_cause(tmp_path):
         talk = await bed.connect()
         talk.transport.write(GET)
         await talk.lost.wait()
+        assert talk.heard.endswith(b"\r\n\r\n" + b"x" * 2000)
 
     bed.run(story())
     assert judged(bed, 200, Cause.TARGET_CLOSED_CONNECTION, "10.0.0.20:80")["broken_off"]

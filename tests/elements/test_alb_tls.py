@@ -15,24 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from actors.parts.load_balancer.tls import POLICIES, server_context
 from actors.parts.load_balancer.tls_policies import for_targets
-from orchestrator.pki import make_authority
 from tests.elements.alb_bed import GET, LISTENER_ARN, Bed
 
 LISTENER = f"listener/{LISTENER_ARN}"
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("pki")
-    make_authority(directory, ["example.com", "other.org"])
-    return directory
-
-
-@pytest.fixture
-def directory(tmp_path, authority):
-    for name in ("ca.pem", "certs"):
-        (tmp_path / name).symlink_to(authority / name)
-    return tmp_path
 
 
 def shaken(server: ssl.SSLContext, **limits) -> tuple[str | None, str]:

@@ -18,7 +18,7 @@ async def opened(
     scene: Scene, rate: float = 100, duration_s: float = 2, url: str = URL, **options: Any
 ) -> Any:
     stages = options.pop("stages", [{"duration_s": duration_s, "rate": rate}])
-    await scene.call("load_open", url=url, stages=stages, **options)
+    await scene.call("load_plan", url=url, stages=stages, **options)
     while (status := await scene.call("load_status"))["running"]:
         await scene.sleep(0.1)
     return status
@@ -160,7 +160,7 @@ def test_errors_of_the_site_and_broken_connections(scene):
 
 def test_it_can_be_stopped(scene):
     async def story():
-        await scene.call("load_open", url=URL, stages=[{"duration_s": 1000, "rate": 50}])
+        await scene.call("load_plan", url=URL, stages=[{"duration_s": 1000, "rate": 50}])
         with pytest.raises(CallFailed, match="running already"):
             await scene.call("load_start", url=URL, concurrency=1, duration_s=1)
         await scene.sleep(2)
@@ -187,7 +187,7 @@ def test_it_can_be_stopped(scene):
         (
             {"users": 3},
             "unknown option 'users'; a load has arrivals, max_connections, max_inflight, timeout_s, seed, "
-            "warm_up_s, trace_every, trace_ids, retries, retry_wait_s",
+            "warm_up_s, trace_every, trace_ids, retries, retry_wait_s, requests, keepalive, paused, phase",
         ),
         ({"stages": [{"rate": 3}]}, "a stage has duration_s, rate and perhaps rate_at_end, not rate"),
     ],

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from orchestrator.pki import make_authority
 from tests.interop.alb_on_sockets import RealAlb
-from tests.tools import needs
+from tests.tools import needs, wants
 
 pytestmark = needs("curl")
 
@@ -45,10 +45,8 @@ def fetch(directory: Path, *calls: list[str]) -> list[str]:
         runner = web.AppRunner(web.Application(client_max_size=10_000_000))
         runner.app.router.add_route("*", "/{path:.*}", answer)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        assert site._server is not None
-        alb = RealAlb(directory, site._server.sockets[0].getsockname()[1])  # type: ignore[attr-defined]
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        alb = RealAlb(directory, runner.addresses[0][1])
         try:
             async with asyncio.timeout(20):
                 await alb.healthy()
@@ -82,9 +80,7 @@ async def curl(alb: RealAlb, directory: Path, arguments: list[str]) -> str:
 
 VERSIONS = [
     pytest.param("--http1.1", id="http/1.1"),
-    pytest.param(
-        "--http2", id="http/2", marks=pytest.mark.skipif(not curl_speaks_http_2(), reason="an old curl")
-    ),
+    pytest.param("--http2", id="http/2", marks=wants({"curl with HTTP/2": curl_speaks_http_2()})),
 ]
 
 

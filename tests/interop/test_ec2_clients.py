@@ -79,15 +79,23 @@ async def test_the_cli_looks_at_what_the_world_began_with(aws: Aws):
     )  # fmt: skip
     (eni,) = found["NetworkInterfaces"]
     assert eni["NetworkInterfaceId"] == ENIS[0] and eni["Association"]["PublicIp"] == "198.51.100.7"
-    groups = await aws.cli("ec2", "describe-security-groups", "--group-ids", NODES)
-    (permission,) = groups["SecurityGroups"][0]["IpPermissions"]
-    assert permission["UserIdGroupPairs"] == [{"GroupId": NODES, "UserId": "123456789012"}]
-    subnets = await aws.cli("ec2", "describe-subnets", "--filters", "Name=tag:tier,Values=back*")
-    assert [each["AvailableIpAddressCount"] for each in subnets["Subnets"]] == [251 - len(ENIS)]
     described = await aws.cli(
         "ec2", "describe-instances", "--query", "Reservations[].Instances[].InstanceType"
     )
     assert described == ["m5.4xlarge"]
+
+
+async def test_boto3_looks_at_groups_and_subnets(aws: Aws):
+    def story() -> None:
+        ec2: Any = aws.client("ec2")
+        (group,) = ec2.describe_security_groups(GroupIds=[NODES])["SecurityGroups"]
+        (permission,) = group["IpPermissions"]
+        assert permission["UserIdGroupPairs"] == [{"GroupId": NODES, "UserId": "123456789012"}]
+        tagged = [{"Name": "tag:tier", "Values": ["back*"]}]
+        (subnet,) = ec2.describe_subnets(Filters=tagged)["Subnets"]
+        assert subnet["AvailableIpAddressCount"] == 251 - len(ENIS)
+
+    await aws.aside(story)
 
 
 @needs("aws")
@@ -103,11 +111,19 @@ async def test_the_cli_makes_a_group_and_is_told_why_not(aws: Aws):
         "An error occurred (InvalidPermission.Duplicate) when calling the AuthorizeSecurityGroupIngress operation: "
         'the specified rule "peer: 0.0.0.0/0, TCP, from port: 443, to port: 443, ALLOW" already exists'
     )
-    await aws.cli("ec2", "revoke-security-group-ingress", *rule)
-    await aws.cli("ec2", "delete-security-group", "--group-id", group)
-    assert "InvalidGroup.NotFound" in await aws.refusal("ec2", "delete-security-group", "--group-id", group)
     assert "(DryRunOperation)" in await aws.refusal("ec2", "describe-vpcs", "--dry-run")
-    assert "(UnsupportedOperation)" in await aws.refusal("ec2", "create-vpc", "--cidr-block", "10.9.0.0/16")
+
+    def unmade() -> None:
+        ec2: Any = aws.client("ec2")
+        (permission,) = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissions"]
+        ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[permission])
+        ec2.delete_security_group(GroupId=group)
+        with pytest.raises(ClientError, match=r"\(InvalidGroup.NotFound\)"):
+            ec2.delete_security_group(GroupId=group)
+        with pytest.raises(ClientError, match=r"\(UnsupportedOperation\)"):
+            ec2.create_vpc(CidrBlock="10.9.0.0/16")
+
+    await aws.aside(unmade)
 
 
 async def test_pages_of_boto3_have_everything_once(aws: Aws):

@@ -146,7 +146,7 @@ async def test_the_cli_changes_attributes_and_rules(aws: Aws, made: Made):
         )
     )["Rules"]
     assert rule["Conditions"][0]["PathPatternConfig"] == {"Values": ["/img/*"]}
-    await aws.cli("elbv2", "delete-rule", "--rule-arn", rule["RuleArn"])
+    await aws.aside(lambda: aws.client("elbv2").delete_rule(RuleArn=rule["RuleArn"]))
 
 
 @needs("aws")
@@ -172,32 +172,34 @@ async def test_the_cli_is_refused_in_aws_s_words(aws: Aws, made: Made):
 
 
 @needs("aws")
-async def test_the_cli_registers_a_target_and_sees_it_go(aws: Aws, made: Made):
+async def test_the_cli_registers_a_target_and_boto3_sees_it_go(aws: Aws, made: Made):
     group, target = ("--target-group-arn", made.group), ("--targets", "Id=10.0.0.77,Port=8080")
-    delay = "Key=deregistration_delay.timeout_seconds,Value=10"
-    await aws.cli("elbv2", "modify-target-group-attributes", *group, "--attributes", delay)
-    await aws.cli("elbv2", "register-targets", *group, *target)
+    elb = aws.client("elbv2")
+    delay = {"Key": "deregistration_delay.timeout_seconds", "Value": "2"}
 
-    async def described() -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = (
-            await aws.cli("elbv2", "describe-target-health", *group, "--include", "AnomalyDetection")
-        )["TargetHealthDescriptions"]
+    def described() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = elb.describe_target_health(TargetGroupArn=made.group)[
+            "TargetHealthDescriptions"
+        ]
         return found
 
-    (found,) = await described()
+    await aws.aside(lambda: elb.modify_target_group_attributes(TargetGroupArn=made.group, Attributes=[delay]))
+    await aws.cli("elbv2", "register-targets", *group, *target)
+    told = await aws.cli("elbv2", "describe-target-health", *group, "--include", "AnomalyDetection")
+    (found,) = told["TargetHealthDescriptions"]
     assert found["Target"] == {"Id": "10.0.0.77", "Port": 8080, "AvailabilityZone": "eu-west-1a"}
     assert found["TargetHealth"]["State"] == "initial" and found["HealthCheckPort"] == "8080"
     assert found["AnomalyDetection"] == {"Result": "normal", "MitigationInEffect": "no"}
-    await aws.cli("elbv2", "deregister-targets", *group, *target)
-    (found,) = await described()
-    assert found["TargetHealth"]["Reason"] == "Target.DeregistrationInProgress"
-    waiter = aws.client("elbv2").get_waiter("target_deregistered")
-    await aws.aside(
-        lambda: waiter.wait(
-            TargetGroupArn=made.group, Targets=[{"Id": "10.0.0.77", "Port": 8080}], WaiterConfig=SOON
-        )
-    )
-    assert await described() == []
+
+    def go() -> None:
+        which = {"TargetGroupArn": made.group, "Targets": [{"Id": "10.0.0.77", "Port": 8080}]}
+        elb.deregister_targets(**which)
+        (found,) = described()
+        assert found["TargetHealth"]["Reason"] == "Target.DeregistrationInProgress"
+        elb.get_waiter("target_deregistered").wait(**which, WaiterConfig=SOON)
+        assert described() == []
+
+    await aws.aside(go)
 
 
 async def test_boto3_pages_and_raises_the_modelled_errors(aws: Aws, made: Made):

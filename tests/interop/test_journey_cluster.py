@@ -22,7 +22,8 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("JOURNEY_HOME", str(home))
             done = subprocess.run([*JOURNEY, *arguments], capture_output=True, text=True, timeout=90)
-        assert done.returncode == 0, done.stderr
+        believed_or_not = (0, 5) if arguments[0] == "load" else (0,)
+        assert done.returncode in believed_or_not, done.stderr
         return done.stdout
 
     run("up", "--detach")

@@ -9,8 +9,8 @@ from typing import Any
 from actors.element import CallFailed
 from actors.parts.latencies import new_histogram, percentiles_ms
 from orchestrator.journal.store import JournalStore
+from orchestrator.load.lag import FRAMES
 from orchestrator.metrics.ledger import Ledger
-from orchestrator.operations import LAG
 from tests.orchestrator.synthetic import DELAY_US, KINDS, first_journey
 
 FRAME = bytes.fromhex("ffffffffffff0200000000010806") + bytes(46)
@@ -71,11 +71,12 @@ class FakeWorld:
             self.journal.add({**record, "journey": journey})
         return {"status": 200, "total_ms": 0.0}
 
-    async def _load_start(self, url: str, concurrency: int, duration_s: float) -> dict[str, Any]:
+    async def _load_plan(self, url: str, stages: list[dict[str, float]], **options: Any) -> dict[str, Any]:
+        duration_s = sum(stage["duration_s"] for stage in stages)
         self._load_s, self._duration_s = 0.0, duration_s
         return load_status(0.0, duration_s)
 
-    async def _load_status(self) -> dict[str, Any]:
+    async def _load_status(self, percentiles: bool) -> dict[str, Any]:
         self._looks += 1
         if self._looks == self.laptop_dies_at_look:
             self.restarts += 1
@@ -87,6 +88,11 @@ class FakeWorld:
         return []
 
     async def _load_stop(self) -> None: ...
+
+    async def _load_change(self, do: str, rate: float | None, users: int | None) -> dict[str, Any]:
+        if do == "resume":
+            raise CallFailed("the load is not paused")
+        return {"what": f"load: {do}", "status": load_status(self._load_s, self._duration_s)}
 
     def ps(self) -> dict[str, Any]:
         elements = [
@@ -101,7 +107,7 @@ class FakeWorld:
     async def until_up(self, element: str) -> None: ...
 
     async def settle(self, journey: str | None = None) -> None:
-        self.metrics.add("vpc", {"counters": [], "gauges": [(LAG, {}, self.lag_s)]})
+        self.metrics.add("vpc", {"counters": [], "gauges": [(FRAMES, {}, self.lag_s)]})
 
     @contextlib.asynccontextmanager
     async def capture(self, links: list[str] | None, write: Callable[[Any], None]) -> AsyncIterator[None]:

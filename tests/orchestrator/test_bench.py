@@ -73,11 +73,13 @@ async def test_the_figures_of_a_running_world():
         assert (await recovery.measure(world, suite.ROUTER, suite.BEHIND_IT)).value < recovery.GIVE_UP_S
 
 
-async def test_a_hundred_targets_behind_a_hundred_rules_share_the_requests():
+async def test_many_targets_behind_many_rules_share_the_requests():
     async with World(many_targets.listening(load_world(default_world()))) as world:
-        measured = await many_targets.measure_targets(world, "packet-journey.com", seconds=0.5, rounds=1)
-        assert (measured.key, measured.value > 0) == ("https_requests_per_s_100_targets", True)
+        measured = await many_targets.measure_targets(
+            world, "packet-journey.com", seconds=0.3, rounds=1, many=12
+        )
+        assert (measured.key, measured.value > 0) == ("https_requests_per_s_12_targets", True)
         groups = (await world.call("alb-1a", "inspect"))["target_groups"]
         served = [target["served"] for target in groups["many"]["targets"]]
-        assert len(served) == 100
-        assert sum(served) > 0
+        assert len(served) == 12
+        assert min(served) > 0

@@ -1,5 +1,4 @@
 import asyncio
-import shutil
 import subprocess
 
 import pytest
@@ -9,6 +8,7 @@ from orchestrator import capture as room
 from orchestrator.capture import CaptureFile, capture
 from orchestrator.control.api import RequestFailed
 from tests.orchestrator.fake_world import FakeWorld
+from tests.tools import needs
 
 KEYS = "CLIENT_RANDOM 00 11\n"
 
@@ -64,7 +64,7 @@ async def test_keys_that_come_later_are_told_once(world, tmp_path, monkeypatch):
     assert "".join([piece["tls_keys"] async for piece in pieces]) == KEYS
 
 
-@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+@needs("tshark")
 def test_tshark_reads_it(world, tmp_path):
     asyncio.run(captured(world, tmp_path, duration_s=0.01))
     told = subprocess.run(

@@ -230,7 +230,8 @@ def test_load_shows_who_served(running):
     client = running(load=[load_status(5, 10), load_status(10, 10)])
     result = run("load", "-c", "8", "--duration", "10s")
     assert result.exit_code == 0
-    assert client.requests[0][1] == {"url": None, "element": None, "concurrency": 8, "duration_s": 10.0}
+    stages = [{"duration_s": 10.0, "users": 8, "users_at_end": 8}]
+    assert client.requests[0][1] == {"url": None, "clients": [], "stages": stages}
     assert "10,000 requests, 1,000/s, 8 at once" in result.stdout
     assert "nginx-1" in result.stdout
     assert "50.0%" in result.stdout
@@ -255,7 +256,7 @@ def test_load_that_nothing_came_in_the_way_of_is_told_without_notes(running):
 
 def test_load_as_json_is_the_last_count(running):
     running(load=[load_status(5, 10), load_status(10, 10)])
-    assert json.loads(run("load", "--json").stdout) == load_status(10, 10)
+    assert json.loads(run("load", "--json").stdout) == {**load_status(10, 10), "invalid": []}
 
 
 def test_a_load_that_nobody_answered_ends_with_4(own_world, monkeypatch):

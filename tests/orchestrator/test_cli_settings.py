@@ -68,11 +68,11 @@ OPEN = {
 
 
 def test_load_at_a_rate(running):
-    client = running(load_open=[OPEN])
+    client = running(load=[OPEN])
     result = run("load", "--rate", "300", "--arrivals", "uniform")
-    stages = [{"duration_s": 10.0, "rate": 300.0}]
+    stages = [{"duration_s": 10.0, "rate": 300.0, "rate_at_end": 300.0}]
     assert client.requests == [
-        ("load_open", {"url": None, "element": None, "stages": stages, "arrivals": "uniform"})
+        ("load", {"url": None, "clients": [], "stages": stages, "arrivals": "uniform"})
     ]
     assert result.exit_code == 0
     assert (
@@ -85,12 +85,15 @@ def test_load_at_a_rate(running):
     ("status", "why"),
     [
         ({"dropped": {"max_inflight": 12}}, "12 of 10,000 requests were dropped, not sent (max_inflight)"),
-        ({"dispatch_lag_ms": {"p99": 9.0}}, "the generator was late: p99 9.0 ms after requests were due"),
+        (
+            {"dispatch_lag_ms": {"p99": 9.0}},
+            "the generator sent requests later than they were due: p99 9.0 ms (5 ms are believed)",
+        ),
         ({"lost_clients": 1}, "the laptop was killed on the way"),
     ],
 )
 def test_a_load_that_cannot_be_believed_ends_with_5(running, status, why):
-    running(load_open=[{**OPEN, **status}])
+    running(load=[{**OPEN, **status}])
     result = run("load", "--rate", "300")
     assert result.exit_code == 5 and f"INVALID: {why}" in result.stderr
     assert why in json.loads(run("load", "--rate", "300", "--json").stdout)["invalid"][0]
@@ -108,11 +111,87 @@ def test_a_load_that_cannot_be_believed_ends_with_5(running, status, why):
             "--arrivals says how requests of an open model are spaced; give it a --rate",
         ),
         (["--rate", "3", "--arrivals", "poison"], "--arrivals cannot be 'poison', did you mean 'poisson'?"),
+        (
+            ["--rate", "3", "--think", "1s"],
+            "--think is what a closed model's users do; give it a --concurrency",
+        ),
+        (
+            ["--rate", "3", "--stage", "3/s for 1s"],
+            "--rate and --stage say what the load is like: give one of them",
+        ),
+        (
+            ["--stage", "3/s for 1s", "--stage", "3 users for 1s"],
+            "stages are all of rates (an open model) or all of users (a closed one)",
+        ),
+        (
+            ["--request", "GET"],
+            "--request 'GET' is not a request; write it like 'GET /', or '3x POST /orders -> 201'",
+        ),
+        (["--trace", "/nowhere"], "/nowhere: No such file or directory"),
+        (["--keepalive", "120%"], "--keepalive '120%' is more than 100%"),
+        (["puase"], "load has no verb 'puase', did you mean 'pause'? (write a host as https://puase/)"),
+        (["set", "fast"], "'fast' is no level of a load; write it like 800/s, or 20 users"),
     ],
 )
 def test_loads_that_are_none(arguments, message):
     result = run("load", *arguments)
     assert (result.exit_code, result.stderr) == (2, f"{message}\n")
+
+
+def test_what_is_asked_for_and_how_is_said_on_the_command_line(running):
+    client = running(load=[OPEN])
+    words = [
+        "--stage",
+        "1/s to 5/s for 4s",
+        "--request",
+        "3x HEAD /a",
+        "--keepalive",
+        "70%",
+        "--warm-up",
+        "2s",
+    ]
+    assert run("load", *words, "--seed", "7").exit_code == 0
+    assert client.requests[0][1] == {
+        "url": None,
+        "clients": [],
+        "stages": [
+            {"duration_s": 2, "rate": 1, "rate_at_end": 1},
+            {"duration_s": 4, "rate": 1, "rate_at_end": 5},
+        ],
+        "arrivals": "poisson",
+        "requests": [{"path": "/a", "method": "HEAD", "weight": 3.0}],
+        "keepalive": 0.7,
+        "seed": 7,
+        "warm_up_s": 2,
+    }
+
+
+def test_an_emulator_that_fell_behind_makes_a_load_invalid(running):
+    running(load=[{**OPEN, "lag_ms": {"max": 700.0, "element": "isp", "elements": {"isp": 700.0}}}])
+    result = run("load", "--rate", "300")
+    assert result.exit_code == 5 and "INVALID: the emulator fell behind: isp was 700 ms late" in result.stderr
+
+
+def test_the_load_that_runs_is_changed(running):
+    client = running(loads=1, load_change={"what": "load paused", "status": {}})
+    result = run("load", "pause")
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "load paused\n",
+    ) and "journey load resume" in result.stderr
+    run("load", "set", "800/s")
+    run("load", "set", "20", "users")
+    asked = [arguments for verb, arguments in client.requests if verb == "load_change"]
+    assert [(each["do"], each["rate"], each["users"]) for each in asked] == [
+        ("pause", None, None), ("set", 800.0, None), ("set", None, 20),
+    ]  # fmt: skip
+
+
+def test_there_must_be_a_load_that_is_to_be_changed(running, monkeypatch, tmp_path):
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
+    running(loads=0)
+    result = run("load", "stop")
+    assert (result.exit_code, result.stderr) == (3, "no load is running; `journey load` starts one\n")
 
 
 # ---- explain ---------------------------------------------------------------------------------------------------

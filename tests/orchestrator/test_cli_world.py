@@ -20,9 +20,13 @@ def home(tmp_path, monkeypatch):
     subprocess.run([*JOURNEY, "down"], capture_output=True)
 
 
-def journey(*arguments: str, code: int = 0) -> str:
+BELIEVED_OR_NOT = (0, 5)
+"""How a load ends: on a busy machine its figures are told, and not to be believed."""
+
+
+def journey(*arguments: str, code: int | tuple[int, ...] = 0) -> str:
     done = subprocess.run([*JOURNEY, *arguments], capture_output=True, text=True, timeout=60)
-    assert done.returncode == code, done.stderr
+    assert done.returncode in (code if isinstance(code, tuple) else (code,)), done.stderr
     return done.stdout
 
 
@@ -51,7 +55,7 @@ def test_a_detached_world_serves_other_commands_until_it_is_taken_down(home, tmp
         decision for decision in told["decisions"] if decision["kind"] == "dns.cache"
     ).items()
 
-    loaded = json.loads(journey("load", "--json", "-c", "4", "-d", "1s"))
+    loaded = json.loads(journey("load", "--json", "-c", "4", "-d", "1s", code=BELIEVED_OR_NOT))
     assert sum(loaded["per_pod"].values()) == loaded["requests"] > 50
     pods = {element["name"] for element in listed["elements"] if element["kind"] == "nginx_pod"}
     assert set(loaded["per_pod"]) == pods and len(pods) == 3

@@ -2,7 +2,7 @@ import pytest
 
 from orchestrator.journal.flights import Packet
 from orchestrator.journal.journey import Journey, UnknownJourney
-from orchestrator.journal.timing import PROCESSING, PROPAGATION, RESENDING, SERVICE
+from orchestrator.journal.timing import PROCESSING, PROPAGATION, RESENDING, SERVICE, WAITING
 from tests.orchestrator.synthetic import EXPECTED_HOPS, KINDS, Script, first_journey
 
 
@@ -67,6 +67,20 @@ def test_waiting_for_a_retransmission_is_named_as_such():
     s.tell("laptop", "journey.end", status=200, total_ms=s.now_us / 1000, phases={}, body_bytes=0)
     home = Journey("resent", s.records, kinds=KINDS).tiers[0]
     assert home.ways == pytest.approx({PROPAGATION: 1.2, RESENDING: 1000})
+
+
+def test_waiting_until_one_gives_up_and_asks_again_is_named_as_such():
+    s = Script()
+    s.tell("laptop", "journey.start", url="https://x/")
+    s.wait(1_000_000)
+    s.tell("laptop", "tcp.reset", direction="sent", reason="aborted")
+    s.wait(500_000)
+    s.tell("laptop", "journey.start", url="https://x/")
+    s.send(["laptop", "home-router"], "TCP 192.168.1.100:1 > 192.168.1.1:443 [SYN] len 0")
+    s.send(["home-router", "laptop"], "TCP 192.168.1.1:443 > 192.168.1.100:1 [SYN ACK] len 0")
+    s.tell("laptop", "journey.end", status=200, total_ms=s.now_us / 1000, phases={}, body_bytes=0)
+    home = Journey("again", s.records, kinds=KINDS).tiers[0]
+    assert home.ways == pytest.approx({PROPAGATION: 1.2, WAITING: 1500})
 
 
 def test_a_journey_survives_packing(journey):

@@ -7,6 +7,7 @@ from actors.element import CallFailed
 from orchestrator import operations
 from orchestrator.control.api import USAGE, RequestFailed
 from orchestrator.journal.journey import Journey
+from orchestrator.load.lag import FRAMES
 from tests.orchestrator.fake_world import FakeWorld
 from tests.orchestrator.synthetic import EXPECTED_HOPS
 
@@ -48,7 +49,8 @@ async def test_a_load_yields_what_was_counted_until_it_is_over(world):
     seen = [status async for status in operations.load(world, concurrency=3, duration_s=3)]
     assert [status["running"] for status in seen] == [True, True, False]
     start = world.calls[0]
-    assert start == ("laptop", "load_start", {"url": world.config.url, "concurrency": 3, "duration_s": 3})
+    stages = [{"duration_s": 3, "users": 3, "users_at_end": 3}]
+    assert start == ("laptop", "load_plan", {"url": world.config.url, "stages": stages})
     assert all(verb != "load_stop" for _, verb, _ in world.calls)
 
 
@@ -62,10 +64,11 @@ async def test_a_load_that_is_broken_off_is_stopped(world):
 async def test_a_load_goes_on_when_the_laptop_is_killed_and_all_is_added_up(world):
     world.laptop_dies_at_look = 3
     seen = [status async for status in operations.load(world, concurrency=3, duration_s=5)]
-    starts = [arguments for _, verb, arguments in world.calls if verb == "load_start"]
+    starts = [arguments for _, verb, arguments in world.calls if verb == "load_plan"]
     assert len(starts) == 2
-    assert starts[1]["duration_s"] < 5
-    assert starts[1] | {"duration_s": 5} == starts[0], "the same again, for the rest of the time"
+    first, second = (start["stages"][0] for start in starts)
+    assert second["duration_s"] < 5
+    assert second | {"duration_s": 5} == first, "the same again, for the rest of the time"
     assert [status["requests"] for status in seen] == sorted(status["requests"] for status in seen)
     assert [status["lost_clients"] for status in seen] == [0, 0, *[1] * (len(seen) - 2)]
     last = seen[-1]
@@ -90,7 +93,7 @@ async def test_a_call_that_fails_for_another_reason_ends_the_load(world, monkeyp
     async def refuse(**_):
         raise CallFailed("the network is down")
 
-    monkeypatch.setattr(world, "_load_start", refuse)
+    monkeypatch.setattr(world, "_load_plan", refuse)
     with pytest.raises(CallFailed, match="network is down"):
         await anext(operations.load(world, concurrency=3, duration_s=5))
 
@@ -99,10 +102,12 @@ async def test_a_load_tells_how_far_the_emulator_fell_behind_meanwhile(world):
     world.lag_s = 9.0  # until the load begins
     lags = []
     async for status in operations.load(world, concurrency=3, duration_s=3):
-        world.metrics.add("isp", {"counters": [], "gauges": [(operations.LAG, {}, 0.02 / (len(lags) + 1))]})
+        world.metrics.add("isp", {"counters": [], "gauges": [(FRAMES, {}, 0.02 / (len(lags) + 1))]})
         world.lag_s = 0.001
         lags.append(status["lag_ms"])
-    assert lags == [{"max": 0.0, "element": None}, *[{"max": 20.0, "element": "isp"}] * 2]
+    late = {"max": 20.0, "element": "isp", "elements": {"isp": 20.0}}
+    assert lags[0] == {"max": 0.0, "element": None, "elements": {}} and lags[1] == late
+    assert lags[2] == {**late, "elements": {"isp": 20.0, "vpc": 1.0}}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """How long AWS takes, and how much it lets one ask: the part `control_plane` of aws_api's config."""
 
+from typing import Any
+
 from pydantic import Field
 
 from actors.parts.config_fields import Part
@@ -29,33 +31,30 @@ what one sees from within a region, mostly the round trips of TLS and some tens 
 interface is usable after up to 10 s (amazon-vpc-cni-k8s, docs/eni-and-ip-target.md); what EC2 takes goes with it."""
 
 
+def _delay(default: str, until: str) -> Any:
+    return Field(default=default, validate_default=True, description=until)
+
+
 class Delays(Part):
     """How long it takes until what was accepted has its effect."""
 
-    load_balancer_provisioning: Duration = Field(
-        default="2m32s",
-        validate_default=True,
-        description="from CreateLoadBalancer to `active` (AWS: a few minutes; the EKS user guide shows 2m32s)",
+    load_balancer_provisioning: Duration = _delay(
+        "2m32s", "from CreateLoadBalancer to `active` (AWS: a few minutes; the EKS user guide shows 2m32s)"
     )
-    configuration: Duration = Field(
-        default="2s",
-        validate_default=True,
-        description="until a change of listeners, rules or attributes has reached the nodes (chosen: AWS names none)",
+    configuration: Duration = _delay(
+        "2s",
+        "until a change of listeners, rules or attributes has reached the nodes (chosen: AWS names none)",
     )
-    target_registration: Duration = Field(
-        default="10s",
-        validate_default=True,
-        description="until nodes know of a registered target (AWS names none; about 10 s say users of its controller)",
+    target_registration: Duration = _delay(
+        "10s",
+        "until nodes know of a registered target (AWS names none; about 10 s say users of its controller)",
     )
-    target_deregistration: Duration = Field(
-        default="10s",
-        validate_default=True,
-        description="until nodes stop choosing a deregistered target (AWS names none; about as long as registration)",
+    target_deregistration: Duration = _delay(
+        "10s",
+        "until nodes stop choosing a deregistered target (AWS names none; about as long as registration)",
     )
-    record_change: Duration = Field(
-        default="60s",
-        validate_default=True,
-        description="until Route 53's name servers answer by a changed record; AWS says 60 s as a rule",
+    record_change: Duration = _delay(
+        "60s", "until Route 53's name servers answer by a changed record; AWS says 60 s as a rule"
     )
 
 

@@ -1,33 +1,19 @@
-"""The connections of an open model: kept alive, at most so many, each busy with one request at a time.
+"""The connections of a load: kept alive, at most so many, each busy with one request at a time.
 
 A request takes the connection that has been idle longest, so that connections take turns as those of many clients do;
 where none is idle one more is opened, and the request goes out on whichever is free first. Beyond the bound it waits.
+One that comes as a new visitor has a connection opened for itself alone, whatever is idle; at the bound it takes the
+place of the idlest.
 """
 
-import asyncio
 from collections import deque
-from typing import Any, Protocol
-
-import httptools
+from typing import Protocol
 
 from actors.element import JOURNEY, Context
-from actors.parts.load.counts import NOBODY, Counts
+from actors.parts.load.arrival import Arrival
+from actors.parts.load.counts import Counts
+from actors.parts.load.line import Line, ReadingLine
 from actors.parts.load.site import Site
-
-
-class Arrival:
-    """A request that was due at a moment, and the connection that it went out on."""
-
-    __slots__ = ("due_ns", "journey", "line", "retries", "sent_ns", "tried_ns")
-
-    def __init__(self, due_ns: int) -> None:
-        self.due_ns = self.tried_ns = due_ns
-        self.retries = 0
-        """How often it has been asked for again; `tried_ns` is when that was last."""
-        self.sent_ns = 0
-        self.journey: str | None = None
-        """Its id, if it is recorded."""
-        self.line: Line | None = None
 
 
 class Run(Protocol):
@@ -35,7 +21,7 @@ class Run(Protocol):
 
     counts: Counts
 
-    def answered(self, arrival: Arrival, status: int, server: bytes) -> None: ...
+    def answered(self, arrival: Arrival, status: int, server: bytes, body: bytes) -> None: ...
 
     def failed(self, arrival: Arrival, kind: str) -> None: ...
 
@@ -43,17 +29,19 @@ class Run(Protocol):
 class Pool:
     """Connections to one site."""
 
-    def __init__(self, context: Context, site: Site, most: int, run: Run) -> None:
+    def __init__(self, context: Context, site: Site, most: int, run: Run, *, reads: bool = False) -> None:
         self.run = run
         self.now_ns = context.now_ns
-        self.request = site.request
-        self.url = str(site.url)
         self.record = context.record
         self._context, self._site, self._most = context, site, most
+        self._line = ReadingLine if reads else Line
         self._idle: deque[Line] = deque()
         self._lines: dict[Line, None] = {}
         self._waiting: deque[Arrival] = deque()
+        self._alone: deque[Arrival] = deque()
+        """Those that wait for there to be room for a connection of their own."""
         self._opening = 0
+        self._opening_alone: dict[Arrival, None] = {}
         self._open = True
 
     def __len__(self) -> int:
@@ -62,10 +50,15 @@ class Pool:
     def states(self) -> dict[str, int]:
         """How many connections are opening, idle and active."""
         idle = len(self._idle)
-        return {"opening": self._opening, "idle": idle, "active": len(self._lines) - idle}
+        opening = self._opening + len(self._opening_alone)
+        return {"opening": opening, "idle": idle, "active": len(self._lines) - idle}
 
     def give(self, arrival: Arrival) -> None:
         """Send it now, or as soon as there is a connection for it."""
+        if arrival.alone:
+            self._alone.append(arrival)
+            self._open_more()
+            return
         if self._idle:
             self._idle.popleft().send(arrival)
             return
@@ -76,8 +69,17 @@ class Pool:
         """It has had its time: cut its connection, or forget that it waits for one."""
         if arrival.line is not None:
             arrival.line.cut()
-        elif arrival in self._waiting:
-            self._waiting.remove(arrival)
+            return
+        self._opening_alone.pop(arrival, None)
+        for queue in (self._waiting, self._alone):
+            if arrival in queue:
+                queue.remove(arrival)
+
+    def limit(self, most: int) -> None:
+        """So many from now on; idle ones beyond that are closed."""
+        self._most = most
+        while self._idle and len(self._lines) > most:
+            self._forget(self._idle.popleft())
 
     def close(self) -> None:
         """Nothing more will come."""
@@ -87,133 +89,73 @@ class Pool:
 
     # ---- connections ---------------------------------------------------------------------------------------
 
-    def _open_more(self) -> None:
-        """One connection for each request that waits, as far as the bound allows."""
-        while self._opening < len(self._waiting) and self._opening + len(self._lines) < self._most:
-            self._opening += 1
-            self._context.spawn(self._connect(), "load connect")
+    def _room(self) -> int:
+        return self._most - self._opening - len(self._opening_alone) - len(self._lines)
 
-    async def _connect(self) -> None:
-        JOURNEY.set(
-            None
-        )  # this task's own; whoever happened to be on the way when it began is not who it is for
-        line = Line(self)
+    def _open_more(self) -> None:
+        """A connection for each request that waits, as far as the bound allows."""
+        while self._alone:
+            if self._room() <= 0:
+                if not self._idle:
+                    break
+                self._forget(self._idle.popleft())
+            arrival = self._alone.popleft()
+            self._opening_alone[arrival] = None
+            self._context.spawn(self._connect(self._line(self, arrival)), "load connect")
+        while self._opening < len(self._waiting) and self._room() > 0:
+            self._opening += 1
+            self._context.spawn(self._connect(self._line(self)), "load connect")
+
+    def _forget(self, line: Line) -> None:
+        """Close an idle connection, which makes room."""
+        self._lines.pop(line, None)
+        line.cut(politely=True)
+
+    async def _connect(self, line: Line) -> None:
+        # This task's own; whoever happened to be on the way when it began is not who it is for.
+        JOURNEY.set(None if line.own is None else line.own.journey)
         host, error = await self._site.connect(lambda: line)
-        self._opening -= 1
         if not error:
             self.run.counts.connected[host] += 1
-        elif self._waiting:
-            # the one that has waited longest is who would have gone out on it
-            self.run.failed(self._waiting.popleft(), error)
+        if line.own is None:
+            self._opening -= 1
+            if error and self._waiting:
+                # the one that has waited longest is who would have gone out on it
+                self.run.failed(self._waiting.popleft(), error)
+        elif line.own in self._opening_alone:
+            del self._opening_alone[line.own]
+            if error:
+                self.run.failed(line.own, error)
         self._open_more()
 
     # ---- for the connections -------------------------------------------------------------------------------
 
-    def ready(self, line: "Line") -> None:
+    def ready(self, line: Line) -> None:
         """A connection is open, or free again."""
         if line not in self._lines:
             self._lines[line] = None
-        if self._waiting:
+        if line.own is not None:
+            self._ready_alone(line, line.own)
+        elif self._waiting:
             line.send(self._waiting.popleft())
         elif self._open:
             self._idle.append(line)
+            if self._alone:
+                self._open_more()
         else:
             line.cut(politely=True)
 
-    def gone(self, line: "Line") -> None:
+    def _ready_alone(self, line: Line, own: Arrival) -> None:
+        if own in self._opening_alone:
+            del self._opening_alone[own]
+            line.send(own)
+        else:
+            line.cut()  # it has been given up meanwhile
+
+    def gone(self, line: Line) -> None:
         """A connection has ended; who waits gets another."""
         self._lines.pop(line, None)
         if line in self._idle:
             self._idle.remove(line)
         if self._open:
             self._open_more()
-
-
-class Line(asyncio.Protocol):
-    """One connection."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-        self._arrival: Arrival | None = None
-        self._transport: Any = None
-        self._parser: Any = None
-        self._server = NOBODY
-        self._complete = False
-        self._status = 0
-        self._keep_alive = False
-
-    def send(self, arrival: Arrival) -> None:
-        arrival.line, arrival.sent_ns = self, self._pool.now_ns()
-        self._arrival = arrival
-        if arrival.journey == JOURNEY.get():
-            self._transport.write(self._pool.request)  # none, as nearly always
-        else:
-            self._send_as(arrival.journey)
-
-    def _send_as(self, journey: str | None) -> None:
-        """What goes out now, and what others do because of it, is of this journey, and not of that whose answer has
-        just made the connection free."""
-        token = JOURNEY.set(journey)
-        try:
-            self._pool.record("journey.start", url=self._pool.url, method="GET")
-            self._transport.write(self._pool.request)
-        finally:
-            JOURNEY.reset(token)
-
-    def cut(self, *, politely: bool = False) -> None:
-        """End the connection; whoever waits for an answer knows."""
-        self._arrival = None
-        if politely:
-            self._transport.close()
-        else:
-            self._transport.abort()
-
-    def connection_made(self, transport: Any) -> None:
-        self._transport = transport
-        self._parser = httptools.HttpResponseParser(self)
-        self._pool.ready(self)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        if self._transport is None:
-            return  # a handshake failed; whoever connects knows
-        arrival, self._arrival = self._arrival, None
-        if arrival is not None:
-            self._pool.run.failed(arrival, "reset" if error is not None else "closed")
-        self._pool.gone(self)
-
-    def data_received(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError:
-            self._spoiled()
-            return
-        if not self._complete:
-            return
-        self._complete = False
-        arrival, self._arrival = self._arrival, None
-        if arrival is None:
-            self._spoiled()  # nobody asked
-            return
-        self._pool.run.answered(arrival, self._status, self._server)
-        self._server = NOBODY
-        if self._keep_alive:
-            self._pool.ready(self)
-        else:
-            self._transport.close()
-
-    def _spoiled(self) -> None:
-        arrival, self._arrival = self._arrival, None
-        if arrival is not None:
-            self._pool.run.failed(arrival, "bad_response")
-        self._transport.abort()
-
-    # ---- what the parser calls -----------------------------------------------------------------------------
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if name == b"X-Served-By" or name.lower() == b"x-served-by":
-            self._server = value
-
-    def on_message_complete(self) -> None:
-        self._complete = True
-        self._status = self._parser.get_status_code()
-        self._keep_alive = self._parser.should_keep_alive()

@@ -1,4 +1,4 @@
-"""The site that a load is for: the bytes of its request, and connections to whichever of its addresses answers."""
+"""The site that a load is for: connections to whichever of its addresses answers."""
 
 import ssl
 from collections.abc import Callable
@@ -18,7 +18,6 @@ class Site:
 
     def __init__(self, stack: Stack, resolve: Resolve, tls: ssl.SSLContext | None, url: URL) -> None:
         self.url = url
-        self.request = request_bytes(url)
         self._stack, self._resolve, self._tls = stack, resolve, tls
 
     async def connect(self, make_protocol: Callable[[], Any]) -> tuple[str, str]:
@@ -58,16 +57,3 @@ class Site:
         except OSError:
             return "unreachable"
         return ""
-
-
-def request_bytes(url: URL) -> bytes:
-    """The bytes of the request; the same every time."""
-    assert url.raw_host is not None
-    host = url.raw_host if url.is_default_port() else f"{url.raw_host}:{url.port}"
-    lines = (
-        f"GET {url.raw_path_qs} HTTP/1.1",
-        f"Host: {host}",
-        "User-Agent: packet-journey-load",
-        "Accept: */*",
-    )
-    return "".join(f"{line}\r\n" for line in (*lines, "")).encode()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from actors.element import Context
+from actors.element import QUEUEING_S, Context
 from actors.units import MILLISECOND, SECOND
 
 OUTCOMES = ("ok", "http_4xx", "http_5xx", "timeout", "refused", "reset", "dns_error", "tls_error")
@@ -15,29 +15,35 @@ _OUTCOME_OF = {
 """Errors that are not outcomes of their own in `journey_client_requests_total`."""
 
 STATES = ("opening", "idle", "active")
-REASONS = ("generator_saturated", "max_inflight")
+MAX_INFLIGHT = "max_inflight"
+"""The one reason for which a request is dropped instead of sent."""
 
 
 class ClientMetrics:
-    """The metrics of one laptop's load; `scenario` is the name of what it is part of, or empty."""
+    """The metrics of one laptop's load. Which scenario it is part of is added by those who know of scenarios."""
 
-    def __init__(self, context: Context, scenario: str = "") -> None:
+    def __init__(self, context: Context) -> None:
         metrics = context.metrics
-        self.offered = metrics.counter("journey_client_offered_requests_total", scenario=scenario)
+        self.offered = metrics.counter("journey_client_offered_requests_total")
         self.inflight = metrics.gauge("journey_client_inflight_requests")
+        self._planned_rate = metrics.gauge("journey_client_planned_requests_per_second")
+        self._planned_users = metrics.gauge("journey_client_planned_users")
+        self._lag = metrics.histogram("journey_runtime_generator_lag_seconds", buckets=QUEUEING_S)
+        self._changes = {
+            do: metrics.counter("journey_client_load_changes_total", change=do)
+            for do in ("pause", "resume", "set", "stop")
+        }
         self._requests = {
-            outcome: metrics.counter("journey_client_requests_total", scenario=scenario, outcome=outcome)
-            for outcome in OUTCOMES
+            outcome: metrics.counter("journey_client_requests_total", outcome=outcome) for outcome in OUTCOMES
         }
         self._dropped = {
-            reason: metrics.counter("journey_client_dropped_requests_total", reason=reason)
-            for reason in REASONS
+            MAX_INFLIGHT: metrics.counter("journey_client_dropped_requests_total", reason=MAX_INFLIGHT)
         }
         self._connections = {
             state: metrics.gauge("journey_client_connections", state=state) for state in STATES
         }
-        self._latency = metrics.histogram("journey_client_request_duration_seconds", scenario=scenario)
-        self._service = metrics.histogram("journey_client_service_duration_seconds", scenario=scenario)
+        self._latency = metrics.histogram("journey_client_request_duration_seconds")
+        self._service = metrics.histogram("journey_client_service_duration_seconds")
 
     def answered(self, status: int, latency_ns: int, service_ns: int, journey: str | None = None) -> None:
         """A complete answer, so long after its request was meant to be sent, and was."""
@@ -64,6 +70,18 @@ class ClientMetrics:
         """How many there are in each state."""
         for state, gauge in self._connections.items():
             gauge.value = connections.get(state, 0)
+
+    def tell_plan(self, rate: float, users: float) -> None:
+        """What the load is to be at this moment: requests a second, or users."""
+        self._planned_rate.value, self._planned_users.value = rate, users
+
+    def late(self, lag_ns: int) -> None:
+        """The generator was so late for something."""
+        self._lag.observe(lag_ns / SECOND)
+
+    def changed(self, do: str) -> None:
+        """Somebody has changed the load while it ran."""
+        self._changes[do].value += 1
 
     def failed(self, error: str) -> None:
         """There is no answer."""

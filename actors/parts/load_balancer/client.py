@@ -85,11 +85,6 @@ class ClientConnection(ClientSide):
         else:
             self.control_reading()
 
-    def _close(self) -> None:
-        if not self._closing:
-            self._closing = True
-            self._transport.close()
-
     # ---- the answers, and who is faster ------------------------------------------------------------------
 
     def answer(self, exchange: Exchange, answer: Answer) -> int:
@@ -173,7 +168,6 @@ class ClientConnection(ClientSide):
     # ---- silence -----------------------------------------------------------------------------------------
 
     def _check_idle(self) -> None:
-        """One timer per connection: it looks how long the silence is, and comes back when it may be long enough."""
         now_ns = self.node.context.now_ns()
         silent_since_ns = self._active_ns
         exchange = self.exchange

@@ -6,6 +6,7 @@ whether HTTP/1.1 (`client.py`) or HTTP/2 (`h2_client.py`) is spoken on it. An ex
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol
 
 from actors.parts.load_balancer.node import Node
@@ -68,7 +69,7 @@ class Client(Protocol):
         ...
 
 
-class ClientSide(asyncio.Protocol):
+class ClientSide(asyncio.Protocol, ABC):
     """A client's connection, whatever is spoken on it."""
 
     def __init__(self, listener: "Listener", accepted_ns: int) -> None:
@@ -149,12 +150,18 @@ class ClientSide(asyncio.Protocol):
         self._closing = True
         self._transport.abort()
 
+    def _close(self) -> None:
+        if not self._closing:
+            self._closing = True
+            self._transport.close()
+
+    @abstractmethod
     def retire(self) -> None:
         """The listener is going: answer what is being answered, then close."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _check_idle(self) -> None:
-        raise NotImplementedError
+        """One timer per connection: it looks how long the silence is, and comes back when it may be long enough."""
 
 
 class Arrival(asyncio.Protocol):

@@ -83,11 +83,6 @@ class H2Client(ClientSide):
         for stream in list(self.streams.values()):
             stream.client_gone()
 
-    def _close(self) -> None:
-        if not self._closing:
-            self._closing = True
-            self._transport.close()
-
     def flush(self) -> None:
         """Send what the engine has ready; at the end of a batch of events, once."""
         if not self._feeding and not self._closing:

@@ -36,6 +36,13 @@ class Shown(NamedTuple):
         )
 
 
+class ListenerTls(ssl.SSLObject):
+    """A client's side of a TLS connection: which certificate it was shown, and for which name."""
+
+    server_name: str | None = None
+    certificate: str
+
+
 def server_context(
     policy: str, directory: Path, domains: Sequence[str], protocols: Sequence[str] = ("http/1.1",)
 ) -> ssl.SSLContext:
@@ -58,14 +65,16 @@ def server_context(
     )
 
     def choose(connection: ssl.SSLObject, server_name: str | None, _: ssl.SSLContext) -> None:
-        connection.server_name = server_name  # type: ignore[attr-defined]
-        connection.certificate = default_domain  # type: ignore[attr-defined]
+        assert isinstance(connection, ListenerTls)
+        connection.server_name = server_name
+        connection.certificate = default_domain
         for each in shown:
             if server_name and each.fits(server_name):
                 connection.context = each.context
-                connection.certificate = each.domain  # type: ignore[attr-defined]
+                connection.certificate = each.domain
                 return
 
+    default.sslobject_class = ListenerTls
     default.sni_callback = choose
     return default
 

@@ -25,17 +25,20 @@ class Listeners:
                 "elbv2", "DescribeListeners", "Listeners", LoadBalancerArn=load_balancer
             )
             has = {each["Port"]: each for each in listed}
-        wanted = {each.port for each in stack.listeners}
-        await asyncio.gather(
-            *(
-                self._aws.call("elbv2", "DeleteListener", ListenerArn=each["ListenerArn"])
-                for port, each in has.items()
-                if port not in wanted
-            )
-        )
+        await self._delete("Listener", has, {each.port for each in stack.listeners})
         await asyncio.gather(
             *(self._deploy(each, load_balancer, has.get(each.port), arns) for each in stack.listeners)
         )
+
+    async def _delete(self, kind: str, has: dict[int, Object], wanted: set[int]) -> None:
+        """Delete the listeners, or rules, whose ports, or priorities, are not wanted."""
+        arn = f"{kind}Arn"
+        works = [
+            self._aws.call("elbv2", f"Delete{kind}", **{arn: each[arn]})
+            for key, each in has.items()
+            if key not in wanted
+        ]
+        await asyncio.gather(*works)
 
     async def _deploy(
         self, listener: Listener, load_balancer: str, has: Object | None, arns: dict[str, str]
@@ -130,13 +133,7 @@ class Listeners:
     async def _set_rules(self, listener: Listener, arn: str, has: list[Object], arns: dict[str, str]) -> None:
         """Rules are told apart by their priorities, as the controller does."""
         by_priority = {int(each["Priority"]): each for each in has}
-        wanted = {each.priority for each in listener.rules}
-        works = [
-            self._aws.call("elbv2", "DeleteRule", RuleArn=each["RuleArn"])
-            for priority, each in by_priority.items()
-            if priority not in wanted
-        ]
-        await asyncio.gather(*works)
+        await self._delete("Rule", by_priority, {each.priority for each in listener.rules})
         await asyncio.gather(
             *(self._set_rule(rule, arn, by_priority.get(rule.priority), arns) for rule in listener.rules)
         )

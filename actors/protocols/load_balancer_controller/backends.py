@@ -4,7 +4,7 @@ Source: pkg/ingress/enhanced_backend_types.go. Go reads JSON without looking at 
 `RedirectConfig` are both good.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from actors.protocols.load_balancer_controller.annotations import Annotations, BuildError
@@ -109,34 +109,28 @@ def _forward(value: Object) -> Object:
 
 def conditions(annotations: Annotations, name: str) -> list[Object]:
     """What `conditions.<name>` adds to the rules of this backend. Raises `BuildError`."""
-    suffix = f"conditions.{name}"
-    document = annotations.document(suffix)
-    found = _spelled(document, suffix) if document is not None else []
-    if not isinstance(found, list):
-        raise BuildError(f"failed to parse json annotation, {suffix}: it must be a list")
-    for each in found:
-        field = each.get("Field") if isinstance(each, dict) else None
-        if field not in CONDITION_CONFIGS:
-            raise BuildError(f"unknown condition field: {field}")
-        if CONDITION_CONFIGS[field] not in each:
-            config = CONDITION_CONFIGS[field]
-            raise BuildError(f"missing {config[0].lower()}{config[1:]}")
-    return found
+    return _listed(annotations, f"conditions.{name}", "Field", "condition field", CONDITION_CONFIGS)
 
 
 def transforms(annotations: Annotations, name: str) -> list[Object]:
     """What `transforms.<name>` makes of the requests that go to this backend. Raises `BuildError`."""
-    suffix = f"transforms.{name}"
+    return _listed(annotations, f"transforms.{name}", "Type", "transform type", TRANSFORM_CONFIGS)
+
+
+def _listed(
+    annotations: Annotations, suffix: str, key: str, what: str, configs: Mapping[str, str]
+) -> list[Object]:
+    """The list in an annotation; `configs` says for each kind, which stands at `key`, where its config must stand."""
     document = annotations.document(suffix)
     found = _spelled(document, suffix) if document is not None else []
     if not isinstance(found, list):
         raise BuildError(f"failed to parse json annotation, {suffix}: it must be a list")
     for each in found:
-        kind = each.get("Type") if isinstance(each, dict) else None
-        if kind not in TRANSFORM_CONFIGS:
-            raise BuildError(f"unknown transform type: {kind}")
-        if TRANSFORM_CONFIGS[kind] not in each:
-            config = TRANSFORM_CONFIGS[kind]
+        kind = each.get(key) if isinstance(each, dict) else None
+        config = configs.get(str(kind))
+        if config is None:
+            raise BuildError(f"unknown {what}: {kind}")
+        if config not in each:
             raise BuildError(f"missing {config[0].lower()}{config[1:]}")
     return found
 

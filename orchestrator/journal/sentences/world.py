@@ -44,6 +44,11 @@ def link_state(r: Record) -> Told:
     return Told(f"Link {r.get('link') or r.get('port')} {state}")
 
 
+@sentence("load.changed")
+def load_changed(r: Record) -> Told:
+    return Told(f"The load was changed: {r['what']}")
+
+
 @sentence("element.exit")
 def element_exit(r: Record) -> Told:
     return Told(f"The process {r['how']}")

@@ -2,33 +2,45 @@
 
 from orchestrator.metrics.names.model import Metric, counter, gauge, histogram
 
+_SCENARIO = ("scenario",)
+
 CLIENTS: tuple[Metric, ...] = (
-    counter("journey_client_offered_requests_total", "Requests that the load wanted to send.", "scenario"),
+    counter("journey_client_offered_requests_total", "Requests that the load wanted to send.", added=_SCENARIO),
     counter(
         "journey_client_requests_total",
         "Requests by what became of them: ok, http_4xx, http_5xx, timeout, refused, reset, dns_error, tls_error.",
-        "scenario", "outcome",
+        "outcome", added=_SCENARIO,
     ),
     counter(
         "journey_client_dropped_requests_total",
-        "Requests that were never sent: the generator could not keep up, or too many were under way.",
+        "Requests that were never sent, because too many were under way.",
         "reason",
     ),
     histogram(
         "journey_client_request_duration_seconds",
         "From the moment a request was meant to be sent to the end of its answer.",
-        "scenario",
+        added=_SCENARIO,
     ),
     histogram(
         "journey_client_service_duration_seconds",
         "From the moment a request was really sent to the end of its answer; the gap to the request duration is "
         "coordinated omission.",
-        "scenario",
+        added=_SCENARIO,
     ),
     histogram(
         "journey_client_phase_duration_seconds",
         "Parts of a browser's request on a fresh connection: dns, tcp_connect, tls, first_byte, download.",
         "phase",
+    ),
+    gauge(
+        "journey_client_planned_requests_per_second",
+        "What an open model's plan has at this moment; 0 while it is paused.",
+    ),
+    gauge("journey_client_planned_users", "Users that a closed model has at this moment; 0 while it is paused."),
+    counter(
+        "journey_client_load_changes_total",
+        "Changes of a load while it ran: set, pause, resume, stop.",
+        "change",
     ),
     gauge("journey_client_inflight_requests", "Requests that have been sent and wait for an answer."),
     gauge("journey_client_connections", "Connections of the load: idle, active or opening.", "state"),

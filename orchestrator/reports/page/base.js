@@ -14,6 +14,9 @@ function put(node, attributes, children) {
 }
 const el = (name, attributes, ...children) => put(document.createElement(name), attributes, children);
 const sv = (name, attributes, ...children) => put(document.createElementNS(SVG, name), attributes, children);
+// On a phone pictures are drawn for its width, so that their words can be read.
+const NARROW = innerWidth < 700;
+const PAGE = NARROW ? 430 : 1000;
 const picture = (width, height, label, ...children) =>
   sv("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label }, ...children);
 const text = (x, y, words, attributes) => sv("text", { x, y, ...attributes }, words);

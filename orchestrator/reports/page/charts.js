@@ -1,5 +1,5 @@
 // Charts over time that share one range (drag to zoom, double click to see all again), and the nines axis.
-const WIDE = 640, HIGH = 230, LEFT = 52, RIGHT = 12, TOP = 18, BOTTOM = 24;
+const WIDE = NARROW ? PAGE : 640, HIGH = 230, LEFT = 52, RIGHT = 12, TOP = 18, BOTTOM = 24;
 
 // The part of a variant's time that all of its charts show.
 class Range {
@@ -14,7 +14,7 @@ function timeChart(range, title, x, lines, options) {
   const holder = el("div");
   let log = Boolean(options.log);
   const legend = el("div", { class: "legend" }, lines.map((line) => {
-    const button = el("button", { type: "button", "aria-pressed": "true" }, swatch(line.colour), line.name);
+    const button = el("button", { type: "button", "aria-pressed": "true" }, swatch(line.colour, false, line.dash), line.name);
     button.addEventListener("click", () => {
       if (!off.delete(line)) off.add(line);
       button.setAttribute("aria-pressed", String(!off.has(line)));
@@ -36,33 +36,34 @@ function timeChart(range, title, x, lines, options) {
   return el("figure", { class: options.whole ? "whole" : null },
     el("figcaption", {}, title, el("span", { class: "soft" }, options.note)), legend, holder);
 }
-const swatch = (colour, box) => el("i", { class: box ? "box" : null, style: `background:${colour}` });
+const swatch = (colour, box, dash) => el("i", { class: box ? "box" : null,
+  style: `background:${dash ? `repeating-linear-gradient(90deg,${colour} 0 4px,transparent 4px 7px)` : colour}` });
 
 function timePicture(range, title, x, lines, options) {
-  const [from, to] = range.now;
+  const [from, to] = range.now, wide = options.whole ? (NARROW ? PAGE : 1280) : WIDE;
   const inside = x.map((value, n) => n).filter((n) => x[n] >= from - 1e-9 && x[n] <= to + 1e-9);
   const tops = stack(lines, inside);
   const found = lines.flatMap((line, n) => inside.map((i) => tops[n][i])).filter((v) => v !== null && v !== undefined);
   const most = Math.max(...found, options.log ? 1e-3 : 0) || 1;
   const least = options.log ? Math.min(...found.filter((v) => v > 0), most) / 1.3 : 0;
-  const px = (value) => LEFT + ((value - from) / (to - from)) * (WIDE - LEFT - RIGHT);
+  const px = (value) => LEFT + ((value - from) / (to - from)) * (wide - LEFT - RIGHT);
   const height = HIGH - TOP - BOTTOM;
   const part = options.log
     ? (v) => Math.log(Math.max(v, least) / least) / Math.log((most * 1.15) / least)
     : (v) => v / (most * 1.08);
   const py = (v) => HIGH - BOTTOM - part(v) * height;
-  const picked = picture(WIDE, HIGH, `${title}: ${lines.map((line) => line.name).join(", ")}`);
+  const picked = picture(wide, HIGH, `${title}: ${lines.map((line) => line.name).join(", ")}`);
   for (const value of options.log ? logTicks(least, most * 1.15) : ticks(0, most * 1.08, 5))
-    picked.append(sv("line", { class: "grid", x1: LEFT, x2: WIDE - RIGHT, y1: py(value), y2: py(value) }),
+    picked.append(sv("line", { class: "grid", x1: LEFT, x2: wide - RIGHT, y1: py(value), y2: py(value) }),
       text(LEFT - 6, py(value) + 4, options.unit(value), { "text-anchor": "end" }));
-  for (const value of ticks(from, to, 8))
+  for (const value of ticks(from, to, NARROW ? 5 : 8))
     picked.append(text(px(value), HIGH - 8, seconds(value), { "text-anchor": "middle" }));
   lines.forEach((line, n) => {
     if (line.stacked) picked.append(sv("path", { d: area(inside, x, tops[n], floor(lines, tops, n), px, py), fill: line.colour, opacity: 0.75 }));
     else picked.append(sv("path", { d: path(inside, x, tops[n], px, py), fill: "none", stroke: line.colour, "stroke-width": 1.8, "stroke-linejoin": "round", "stroke-dasharray": line.dash }));
   });
   marks(picked, options.events || [], from, to, px, HIGH - BOTTOM);
-  follow(picked, range, inside, x, lines, options, px);
+  follow(picked, range, inside, x, lines, options, px, wide);
   return picked;
 }
 function stack(lines, inside) {
@@ -101,7 +102,7 @@ function marks(picked, events, from, to, px, bottom) {
   });
 }
 // The cross hair with the values at it, and zooming.
-function follow(picked, range, inside, x, lines, options, px) {
+function follow(picked, range, inside, x, lines, options, px, wide) {
   const [from, to] = range.now;
   const cross = sv("line", { class: "cross", y1: TOP, y2: HIGH - BOTTOM, visibility: "hidden" });
   const zoom = sv("rect", { class: "zoom", y: TOP, height: HIGH - TOP - BOTTOM, visibility: "hidden" });
@@ -109,8 +110,8 @@ function follow(picked, range, inside, x, lines, options, px) {
   let begun = null;
   const at = (event) => {
     const box = picked.getBoundingClientRect();
-    const inPicture = ((event.clientX - box.left) / box.width) * WIDE;
-    return Math.min(to, Math.max(from, from + ((inPicture - LEFT) / (WIDE - LEFT - RIGHT)) * (to - from)));
+    const inPicture = ((event.clientX - box.left) / box.width) * wide;
+    return Math.min(to, Math.max(from, from + ((inPicture - LEFT) / (wide - LEFT - RIGHT)) * (to - from)));
   };
   picked.addEventListener("pointermove", (event) => {
     if (!inside.length || event.target.closest("g")) return;
@@ -140,23 +141,24 @@ function nines(curves) {
   const far = Math.max(...rest.map(([percentile]) => place(percentile))) + 0.15;
   const values = rest.map((point) => point[1]).filter((v) => v > 0);
   const most = Math.max(...values) * 1.2, least = Math.min(...values) / 1.2;
-  const width = 1000, high = 300;
+  const width = PAGE, high = 300;
   const px = (percentile) => LEFT + (place(percentile) / far) * (width - LEFT - RIGHT);
   const py = (v) => high - BOTTOM - (Math.log(Math.max(v, least) / least) / Math.log(most / least)) * (high - TOP - BOTTOM);
   const picked = picture(width, high, "latency by percentile");
   for (const value of logTicks(least, most))
     picked.append(sv("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: py(value), y2: py(value) }),
       text(LEFT - 6, py(value) + 4, milliseconds(value), { "text-anchor": "end" }));
-  for (const value of [0, 50, 90, 99, 99.9, 99.99, 99.999].filter((p) => place(p) <= far))
+  for (const value of [0, 50, 75, 90, 99, 99.9, 99.99, 99.999].filter((p) => place(p) <= far))
     picked.append(sv("line", { class: "grid", x1: px(value), x2: px(value), y1: TOP, y2: high - BOTTOM }),
       text(px(value), high - 8, `${value} %`, { "text-anchor": "middle" }));
   curves.forEach((curve, n) => {
     const d = points[n].map(([percentile, v], i) => `${i ? "L" : "M"}${px(percentile).toFixed(1)} ${py(v).toFixed(1)}`).join("");
+    const whole = (percentile) => [50, 90, 99, 99.9, 99.99, 99.999].includes(percentile);
     picked.append(sv("path", { d, fill: "none", stroke: curve.colour, "stroke-width": 2, "stroke-dasharray": curve.dash }));
     for (const [percentile, v] of points[n])
-      picked.append(sv("circle", { cx: px(percentile), cy: py(v), r: 3.5, fill: curve.colour, ...tipped(`${curve.name}\n${percentile} % within ${milliseconds(v)}`) }));
+      picked.append(sv("circle", { cx: px(percentile), cy: py(v), r: whole(percentile) ? 4 : 2, fill: curve.colour, ...tipped(`${curve.name}\n${percentile} % within ${milliseconds(v)}`) }));
   });
   return el("figure", { class: "whole" },
     el("figcaption", {}, "Latency by percentile", el("span", { class: "soft" }, "each further nine is as far away as the last; exact values, from HdrHistogram")),
-    el("div", { class: "legend" }, curves.map((curve) => el("span", {}, swatch(curve.colour), curve.name))), picked);
+    el("div", { class: "legend" }, curves.map((curve) => el("span", {}, swatch(curve.colour, false, curve.dash), curve.name))), picked);
 }

@@ -3,6 +3,10 @@ const variants = Object.entries(run.variants);
 const PERCENTILES = ["p50", "p90", "p99", "p99.9", "max"];
 const MARKS = { pass: "✓ pass", fail: "✗ fail", invalid: "! invalid" };
 const badge = (verdict) => el("span", { class: `badge ${verdict}` }, MARKS[verdict]);
+// A variant that was to fail, and did, is as it should be; its mark says that it failed all the same.
+const told = (variant) => variant.expected !== "fail" ? badge(variant.verdict)
+  : variant.verdict === "pass" ? el("span", { class: "badge pass" }, "✓ fails, as expected")
+  : [badge(variant.verdict), variant.outcome === "pass" && el("span", { class: "soft" }, " was expected to fail, and does not")];
 const titled = (name) => name || "the run";
 
 function table(head, rows) {
@@ -15,11 +19,18 @@ function top() {
     el("p", { class: "soft" }, `${run.scenario}, seed ${run.seed}, ${clock}; started ${run.wall.started}, took ${seconds(run.wall.took_s)}${run.interrupted ? "; broken off before its end" : ""}`),
     run.description && el("p", {}, run.description)];
 }
+// What the load balancer says of its errors: each cause once, with the nodes that met it.
+function sentences(errors) {
+  const causes = new Map();
+  for (const error of errors) causes.set(error.sentence, [...(causes.get(error.sentence) || []), error]);
+  return [...causes].map(([sentence, found]) =>
+    el("li", {}, `${found[0].status} ${found[0].cause}: ${sentence} (${found.map((error) => `${error.node} ${many(error.count)}`).join(", ")})`));
+}
 function card([name, variant]) {
   const dropped = Object.values(variant.load.dropped || {}).reduce((sum, n) => sum + n, 0);
   const errors = Object.entries(variant.load.errors).map(([kind, n]) => `${many(n)} × ${kind}`).join(", ") || "no errors";
   return el("section", { class: "card" },
-    el("h3", {}, badge(variant.verdict), ` ${titled(name)}`, variant.expected === "fail" && el("span", { class: "soft" }, " its thresholds are meant to fail")),
+    el("h3", {}, `${titled(name)} `, told(variant)),
     variant.invalid.map((doubt) => el("p", { class: "doubt" }, doubt)),
     el("ul", {}, variant.thresholds.map((row) => el("li", {}, el("strong", { class: row.ok ? "pass" : "fail" }, row.ok ? "✓ " : "✗ "),
       `${row.metric}${Object.entries(row.where || {}).map(([key, value]) => ` ${key} ${value}`).join(",")}${row.during ? ` during ${row.during}` : ""}${row.after_s ? ` after ${row.after_s} s` : ""}: ${row.is}, was `, el("strong", {}, row.told)))),
@@ -27,19 +38,21 @@ function card([name, variant]) {
       `${row.assertion} ${row.claim}${row.within_s ? ` within ${row.within_s} s` : ""}: `, el("strong", {}, row.told)))),
     el("p", { class: "soft" }, `${many(variant.load.offered ?? variant.load.requests)} offered, ${many(variant.load.requests)} answered, ${many(dropped)} dropped; ${errors}`),
     Object.entries(variant.origins).map(([origin, errors]) => el("p", {}, `errors by the ${origin}: ${Object.entries(errors).map(([what, n]) => `${many(n)} × ${what}`).join(", ")}`)),
-    variant.alb_errors.length > 0 && el("ul", {}, variant.alb_errors.map((error) => el("li", {}, `${error.node}: ${many(error.count)} × ${error.status} ${error.cause}: ${error.sentence}`))),
+    el("ul", { class: "soft" }, sentences(variant.alb_errors)),
     variant.unsettled.length > 0 && el("p", { class: "soft" }, `not settled when it began: ${variant.unsettled.join(", ")}`));
 }
+// Latencies from when requests were sent are told only where they differ: where something had to wait to be sent.
+const waited = (variant) => PERCENTILES.some((p) => variant.load.service_ms && variant.load.service_ms[p] < variant.load.latency_ms[p] * 0.98);
 function compared() {
   const rows = variants.flatMap(([name, variant]) => [["due", "latency_ms"], ["sent", "service_ms"]]
-    .filter(([, key]) => variant.load[key] && Object.keys(variant.load[key]).length)
-    .map(([since, key]) => [`${titled(name)}, from when ${since}`, ...PERCENTILES.map((p) => milliseconds(variant.load[key][p]))]));
+    .filter(([since, key]) => variant.load[key] && Object.keys(variant.load[key]).length && (since === "due" || waited(variant)))
+    .map(([since, key]) => [waited(variant) ? `${titled(name)}, from when ${since}` : titled(name), ...PERCENTILES.map((p) => milliseconds(variant.load[key][p]))]));
   return table(["latency", ...PERCENTILES], rows);
 }
 function overlaid() {
   return nines(variants.flatMap(([name, variant], n) => [
-    { name: `${titled(name)}, from when due`, points: variant.percentiles.due, colour: COLOURS[n % 8] },
-    { name: `${titled(name)}, from when sent`, points: variant.percentiles.sent, colour: COLOURS[n % 8], dash: "5 4" },
+    { name: waited(variant) ? `${titled(name)}, from when due` : titled(name), points: variant.percentiles.due, colour: COLOURS[n % 8] },
+    { name: `${titled(name)}, from when sent`, points: waited(variant) ? variant.percentiles.sent : [], colour: COLOURS[n % 8], dash: "5 4" },
   ].filter((curve) => curve.points.length)));
 }
 function podNames(variant) {
@@ -61,7 +74,7 @@ function loadCharts(variant, range) {
     timeChart(range, "Offered, completed, dropped", x, [
       line("offered", rate(series.offered), COLOURS[7], { dash: "4 3" }), line("sent", rate(series.sent), COLOURS[5]), line("completed", rate(series.completed), COLOURS[0]), line("dropped", rate(series.dropped), COLOURS[1]),
     ], { unit: (n) => `${short(n)}/s`, events, note: "requests a second" }),
-    timeChart(range, "Requests under way", x, [line("in flight", series.inflight, COLOURS[3])], { unit: short, events, note: "at the end of each second" }),
+    timeChart(range, "Requests under way", x, [line("in flight", series.inflight, COLOURS[3])], { unit: short, events, whole: !failed.length, note: "at the end of each second" }),
     failed.length > 0 && timeChart(range, "Errors", x, failed, { unit: (n) => `${short(n)}/s`, events, note: "a second, by kind" }),
   ];
 }
@@ -119,5 +132,5 @@ put(document.getElementById("report"), {}, [top(), el("div", { class: "cards" },
   el("div", { class: "plots" }, overlaid(), budgetFigure(variants)), choice(sections), sections, foot()]);
 for (const event of ["beforeprint", "afterprint"])
   addEventListener(event, () => { for (const each of document.querySelectorAll("details")) {
-    if (event === "beforeprint") { each.dataset.open = each.open; each.open = true; } else each.open = each.dataset.open === "true";
+    if (event === "beforeprint") { each.dataset.open = each.open; each.open = each.dataset.print !== undefined || each.open; } else each.open = each.dataset.open === "true";
   } });

@@ -7,13 +7,13 @@ function budgetFigure(variants) {
   const shown = variants.filter(([, variant]) => variant.budget.length);
   if (!shown.length) return null;
   const most = Math.max(...shown.map(([, variant]) => variant.budget.reduce((sum, tier) => sum + tier.ms, 0)));
-  const high = 10 + shown.length * 46 + BOTTOM, px = (ms) => NAMES + (ms / most) * (1000 - NAMES - 70);
-  const picked = picture(1000, high, "latency budget by tier");
-  for (const value of ticks(0, most, 8))
+  const high = 10 + shown.length * 46 + BOTTOM, px = (ms) => NAMES + (ms / most) * (PAGE - NAMES - 70);
+  const picked = picture(PAGE, high, "latency budget by tier");
+  for (const value of ticks(0, most, NARROW ? 3 : 8))
     picked.append(sv("line", { class: "grid", x1: px(value), x2: px(value), y1: 6, y2: high - BOTTOM }), text(px(value), high - 8, milliseconds(value), { "text-anchor": "middle" }));
   shown.forEach(([name, variant], n) => {
     let sum = 0;
-    picked.append(text(NAMES - 8, 36 + n * 46, clip(name || "all requests", 24), { "text-anchor": "end", class: "ink" }));
+    picked.append(text(NAMES - 8, 36 + n * 46, clip(name || "all requests", NAME_LENGTH), { "text-anchor": "end", class: "ink" }));
     for (const tier of variant.budget) {
       const ways = Object.entries(tier.ways).map(([way, ms]) => `${way} ${milliseconds(ms)}`);
       picked.append(sv("rect", { x: px(sum), y: 16 + n * 46, width: Math.max(px(sum + tier.ms) - px(sum), 0.5), height: 32, fill: tierColour(tier.tier), ...tipped([`${tier.tier}: ${milliseconds(tier.ms)}`, ...ways].join("\n")) }));
@@ -28,21 +28,21 @@ function budgetFigure(variants) {
 }
 
 function waterfall(request) {
-  const high = request.bars.length * ROW + BOTTOM, left = 330;
-  const px = (ms) => left + (ms / request.total_ms) * (1000 - left - 70);
-  const picked = picture(1000, high, `waterfall of request ${request.id}`);
-  for (const value of ticks(0, request.total_ms, 6))
+  const high = request.bars.length * ROW + BOTTOM, left = NARROW ? 190 : 330;
+  const px = (ms) => left + (ms / request.total_ms) * (PAGE - left - 70);
+  const picked = picture(PAGE, high, `waterfall of request ${request.id}`);
+  for (const value of ticks(0, request.total_ms, NARROW ? 2 : 6))
     picked.append(sv("line", { class: "grid", x1: px(value), x2: px(value), y1: 0, y2: high - BOTTOM }), text(px(value), high - 8, milliseconds(value), { "text-anchor": "middle" }));
   request.bars.forEach((bar, n) => {
     const y = n * ROW;
-    picked.append(text(left - 8, y + 12, clip(`${bar.what}: ${bar.where}`, 46), { "text-anchor": "end", class: "ink" }),
+    picked.append(text(left - 8, y + 12, clip(`${bar.what}: ${bar.where}`, NARROW ? 27 : 46), { "text-anchor": "end", class: "ink" }),
       sv("rect", { x: px(bar.at_ms), y: y + 3, height: ROW - 6, width: Math.max(px(bar.at_ms + bar.ms) - px(bar.at_ms), 1), fill: tierColour(bar.tier), ...tipped(`${bar.tier}, ${bar.what}\n${bar.where}\n${milliseconds(bar.ms)} from ${milliseconds(bar.at_ms)}`) }),
       text(px(bar.at_ms + bar.ms) + 5, y + 12, milliseconds(bar.ms)));
   });
   return picked;
 }
 function waterfalls(variant, pods) {
-  return variant.slowest.map((request, n) => el("details", { open: n === 0 },
+  return variant.slowest.map((request, n) => el("details", { open: n === 0, "data-print": n < 3 },
     el("summary", {}, el("strong", {}, milliseconds(request.total_ms)), `, ${request.error || request.status}, due at ${seconds(request.at_s)}, ${pods(request.pod)} `,
       el("span", { class: "soft" }, `Root=1-${request.id.slice(0, 8)}-${request.id.slice(8)}`)),
     request.why && el("p", { class: "soft" }, request.why), waterfall(request)));
@@ -59,7 +59,7 @@ function sequencePicture(sequence) {
   const picked = picture(1000, high, "message sequence");
   sequence.lanes.forEach((each, n) => picked.append(
     sv("line", { x1: px(n), x2: px(n), y1: 34, y2: high - 4, stroke: tierColour(each.tier), "stroke-width": 1.5, opacity: 0.55 }),
-    sv("g", tipped(`${each.name} (${each.tier || "?"})`), text(px(n), n % 2 ? 28 : 14, clip(each.name, Math.floor(lane / 3.1)), { "text-anchor": "middle", class: "ink" }))));
+    sv("g", tipped(`${each.name} (${each.tier || "?"})`), text(px(n), n % 2 ? 28 : 14, clip(each.name, Math.floor(lane / (n === sequence.lanes.length - 1 ? 5.8 : 3.1))), { "text-anchor": "middle", class: "ink" }))));
   moments.forEach((moment, row) => picked.append(moment.note ? noteMark(moment.note, px, top + row * step + 14) : arrow(moment.message, px, top + row * step + 6)));
   return picked;
 }
@@ -73,7 +73,7 @@ function arrow(message, px, y) {
   const back = to > from ? -7 : 7;
   return sv("g", tipped(`${message.what}\n${message.packet}\n${message.bytes} bytes, sent at ${milliseconds(message.sent_ms)}, took ${milliseconds(message.arrived_ms - message.sent_ms)}`),
     sv("line", { x1: from, y1: y, x2: to, y2: y + 18, stroke: colour, "stroke-width": 1.8 }),
-    message.via.map((lane) => sv("circle", { cx: px(lane), cy: y + 18 * ((px(lane) - from) / (to - from || 1)), r: 2.5, fill: colour })),
+    message.via.filter((lane) => (lane - message.from) * (lane - message.to) < 0).map((lane) => sv("circle", { cx: px(lane), cy: y + 18 * ((px(lane) - from) / (to - from || 1)), r: 2.5, fill: colour })),
     sv("path", { d: `M${to} ${y + 18}l${back} -5l0 8z`, fill: colour }),
     text((from + to) / 2, y + 3, `${clip(message.what, 44)}  ${milliseconds(message.sent_ms)}`, { "text-anchor": "middle", class: "ink" }));
 }
@@ -91,5 +91,5 @@ function sequences(variant) {
   return el("figure", { class: "whole" },
     el("figcaption", {}, "Messages of one request ", choice, el("span", { class: "soft" }, "downwards in the order in which things happened, not to scale; acknowledgements alone are left out")),
     el("div", { class: "legend" }, Object.entries(PROTOCOLS).filter(([name]) => variant.sequences.some((s) => s.messages.some((m) => m.protocol === name))).map(([name, colour]) => el("span", {}, swatch(colour), name))),
-    holder, left);
+    el("div", { class: "wide drawn" }, holder), left);
 }

@@ -5,7 +5,8 @@ const STATES = {
   Error: "var(--c1)", CrashLoopBackOff: "var(--c1)", Failed: "var(--c1)", unused: "var(--c7)",
   Completed: "var(--c7)", Succeeded: "var(--c7)",
 };
-const NAMES = 172, ROW = 17;
+const NAMES = NARROW ? 110 : 190, ROW = 17;
+const NAME_LENGTH = NARROW ? 16 : 27;
 
 // rows: [{name, values}], one value for each second that ends at x
 function strips(range, title, x, rows, note, events, colourOf, tellOf) {
@@ -14,11 +15,11 @@ function strips(range, title, x, rows, note, events, colourOf, tellOf) {
   range.add(() => {
     const [from, to] = range.now;
     const high = TOP + rows.length * ROW + BOTTOM;
-    const px = (value) => NAMES + ((value - from) / (to - from)) * (1000 - NAMES - RIGHT);
-    const picked = picture(1000, high, `${title}, by pod and second`);
+    const px = (value) => NAMES + ((value - from) / (to - from)) * (PAGE - NAMES - RIGHT);
+    const picked = picture(PAGE, high, `${title}, by pod and second`);
     rows.forEach((row, n) => {
       const y = TOP + n * ROW;
-      picked.append(text(NAMES - 8, y + 12, clip(row.name, 24), { "text-anchor": "end", class: "ink" }));
+      picked.append(text(NAMES - 8, y + 12, clip(row.name, NAME_LENGTH), { "text-anchor": "end", class: "ink" }));
       for (const span of spans(x, row.values)) {
         const since = Math.max(from, span.from), until = Math.min(to, span.to);
         if (until <= since || span.value === null) continue;
@@ -28,7 +29,7 @@ function strips(range, title, x, rows, note, events, colourOf, tellOf) {
         }));
       }
     });
-    for (const value of ticks(from, to, 10)) picked.append(text(px(value), high - 8, seconds(value), { "text-anchor": "middle" }));
+    for (const value of ticks(from, to, NARROW ? 5 : 10)) picked.append(text(px(value), high - 8, seconds(value), { "text-anchor": "middle" }));
     marks(picked, events, from, to, px, high - BOTTOM);
     holder.replaceChildren(picked);
   });

@@ -167,7 +167,8 @@ def test_journeys_events_and_the_scenario_are_plain_lines(run, result):
 def test_the_summary_fits_a_comment_and_shows_the_slowest_request(run):
     text = (run / "summary.md").read_text()
     assert len(text) < LONGEST
-    assert "## ✅ pass: Is <it> small?" in text and "❌ errors: `rate == 0%`, was" in text
+    assert "## ✅ pass: Is <it> small?" in text and "- ❌ errors `rate == 0%`: **" in text
+    assert re.search(r"^\| `errors rate == 0%` \| ✅ 0.00% \| ❌ \d", text, re.MULTILINE)
     drawing = re.search(r"```mermaid\nsequenceDiagram\n(.*?)```", text, re.DOTALL)
     assert drawing is not None and "HTTP GET / HTTP/1.1" in drawing[1]
     for line in drawing[1].rstrip().splitlines():

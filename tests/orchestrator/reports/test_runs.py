@@ -1,6 +1,9 @@
 """`journey runs` and `journey report`, and the directories that they look through."""
 
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from orchestrator.cli import app
 from orchestrator.reports.directory import NoSuchRun, all_runs, find_run, new_run, remove_run
 from tests.orchestrator.reports.bed import SCENARIO, read
 
+ROOT = Path(__file__).parents[3]
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -68,10 +72,10 @@ def test_from_a_run_to_its_removal(tmp_path, monkeypatch):
     (run,) = all_runs(tmp_path / "runs")
     assert {path.name for path in tmp_path.iterdir()} == {"small.yaml", "runs"}, "nothing else is written"
     order = [
-        "Is <it> small?", "meant to fail", "no  errors", "from when due", "where the time went", "share",
+        "Is <it> small?", "fails, as expected", "no  errors", "from when due", "where the time went", "share",
         "between pods", "errors by the target", "valid: generator late", f"runs/{run.name}/report.html",
     ]  # fmt: skip
-    text = done.stdout.partition("\n\n")[0] + done.stdout[done.stdout.index("failing  its") :]
+    text = done.stdout.partition("\n\n")[0] + done.stdout[done.stdout.index("failing  fails") :]
     places = [text.index(words) for words in order]
     assert places == sorted(places), "in the order in which one asks"
 
@@ -88,6 +92,35 @@ def test_from_a_run_to_its_removal(tmp_path, monkeypatch):
     assert json.loads(journey("runs", "open", "--json").stdout)["report"] == str(run / "report.html")
     assert journey("runs", "rm", "latest", "nonsense").exit_code == 2 and run.exists(), "all or none"
     assert journey("runs", "rm", "latest").exit_code == 0 and not run.exists()
+
+
+def test_processes_that_hash_in_other_ways_come_to_the_same_summary(tmp_path):
+    (tmp_path / "small.yaml").write_text(SCENARIO)
+    summaries = []
+    for number in "01":
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "orchestrator.cli",
+                "simulate",
+                "small.yaml",
+                "--seed",
+                "1",
+                "--out",
+                number,
+            ],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONHASHSEED": number, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        summaries.append(read(tmp_path / number / "latest/summary.json"))
+    one, other = summaries
+    assert one.pop("wall")["took_s"] > 0 < other.pop("wall")["took_s"]
+    assert one == other
 
 
 def test_out_says_where_to(tmp_path, monkeypatch):

@@ -54,6 +54,12 @@ def test_all_combinations_become_variants(scenario):
         world.elements["node-1"].config.images["nginx"].worker_processes for world in loaded.worlds.values()
     ]
     assert worlds == [1, 4]
+    loaded = varied(scenario, [vary_of("cni.WARM_IP_TARGET=1,5")])
+    targets = [
+        {world.elements[name].config.env.WARM_IP_TARGET for name in ("cni-node-1", "cni-node-2")}
+        for world in loaded.worlds.values()
+    ]
+    assert targets == [{1}, {5}]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +90,9 @@ def test_compare(scenario):
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     assert found["seeds"] == [1, 2] and found["invalid"] == []
-    assert found["best"]["p95"]["variant"] == "least_outstanding_requests"
+    assert found["best"]["most outstanding"]["variant"] == "least_outstanding_requests"
+    (check,) = found["checks"]
+    assert check["check"] == "latency p(50) < 1s" and check["variants"]["round_robin"]["held"] == 2
     assert found["variants"]["round_robin"]["largest share"]["mean"] == pytest.approx(33.3, abs=1)
     result = CliRunner().invoke(app, words)
     assert "2 seeds" in result.stdout and "2 of 2" in result.stdout
@@ -94,15 +102,16 @@ def test_compare(scenario):
 
 def variant(name, p50):
     load = {"latency_ms": {"p50": p50}, "offered": 1, "requests": 1, "errors": {}, "statuses": {}}
-    return VariantResult(name, {"load": load, "pods": [], "invalid": []}, {})
+    return VariantResult(name, {"load": load, "pods": [], "invalid": [], "thresholds": []}, {})
 
 
 @pytest.mark.parametrize(
     ("one", "other", "best"),
     [
-        ((1.0, 2.0), (3.0, 4.0), {"variant": "one", "clear": True}),
-        ((1.0, 3.0), (3.0, 4.0), {"variant": "one", "clear": False}),
-        ((2.0, 2.0), (2.0, 2.0), None),
+        ((1.0, 2.0), (3.0, 4.0), {"variant": "one", "variants": ["one"], "clear": True}),
+        ((1.0, 3.0), (3.0, 4.0), {"variant": "one", "variants": ["one"], "clear": False}),
+        ((1.0,), (3.0,), {"variant": "one", "variants": ["one"], "clear": False}),
+        ((2.0, 2.0), (2.0, 2.01), None),
     ],
 )
 def test_a_difference_is_clear_when_the_spreads_do_not_touch(one, other, best):

@@ -7,7 +7,8 @@ import pytest
 
 from docs.generate import SCENARIO_TARGET, scenario_text
 from orchestrator.config import ConfigErrors
-from orchestrator.scenarios.loader import is_scenario, load_scenario, merged
+from orchestrator.scenarios.loader import is_scenario, load_scenario
+from orchestrator.scenarios.variants import merged
 
 ROOT = Path(__file__).parents[3]
 SHIPPED = sorted((ROOT / "configs/scenarios").glob("*.yaml"))
@@ -69,6 +70,9 @@ def test_a_sound_file(tmp_path: Path):
 
 
 WRONG = [
+    ("  warm_up: 1s", "  clients: [labtop]\n  warm_up: 1s", "13:13: load.clients[0]: there is no laptop 'labtop', "
+     "did you mean 'laptop'?"),
+    ("  warm_up: 1s", "  clients: [laptop, laptop]\n  warm_up: 1s", "13:21: load.clients[1]: laptop stands here twice"),
     ("name: small", "nmae: small", "2:1: nmae: unknown key, did you mean 'name'?"),
     ("title: Is it small?", "titel: x", "3:1: titel: unknown key, did you mean 'title'?"),
     ("journey.yaml", "jurney.yaml", "4:8: world: {ROOT}/configs/jurney.yaml: no such file or directory, "
@@ -95,7 +99,8 @@ WRONG = [
     ("for: 2s", "for: 0", "15:13: load.stages[0].for: must be more than 0"),
     ("do: set,", "do: sett,", "17:18: timeline[0].do: must be 'set' or 'scale' or 'rollout.restart' or 'kill' "
      "or 'drain' or 'uncordon' or 'patch' or 'apply' or 'delete' or 'aws' or "
-     "'fault.add' or 'fault.clear', not 'sett', did you mean 'set'?"),
+     "'fault.add' or 'fault.clear' or 'load.set' or 'load.pause' or 'load.resume' or 'load.stop', not 'sett', "
+     "did you mean 'set'?"),
     ("target: pod/nginx-0, to: {{latency: off}}", "target: pod/nginx-0, to: {{latency: soon}}",
      "17:58: timeline[0].to.latency: 'soon' is not a time; write it like 200ms, uniform(50ms,300ms), "
      "exponential(200ms) or lognormal(100ms,1s)"),
@@ -149,6 +154,20 @@ WRONG = [
     ("never: alb.targets.healthy < 4", "never: alb.targets.healthy < 4, always: alb.targets == 4",
      "30:5: assertions[0]: say one of never, always and eventually"),
     ("within: 2s", "wihtin: 2s", "31:41: assertions[1].wihtin: unknown key, did you mean 'within'?"),
+    ("alb.algorithm:", "alb.algoritm:", "8:3: set.alb.algoritm: no attribute 'algoritm', did you mean 'algorithm'?"),
+    ("round_robin", "fastest", "8:18: set.alb.algorithm: 'fastest' must be one of round_robin, "
+     "least_outstanding_requests, weighted_random"),
+    ("alb.algorithm: round_robin", "tg/nginx: {{algoritm: x}}", "8:14: set.tg/nginx.algoritm: no attribute "
+     "'algoritm', did you mean 'algorithm'?"),
+    ("alb.algorithm: round_robin", "cni.WARM_IP_TARGET: 2", "8:3: set.cni.WARM_IP_TARGET: 'cni.WARM_IP_TARGET' is of "
+     "the world, and set before it is made: overrides: {elements: {cni-node-1: {env: {WARM_IP_TARGET: 2}}}}"),
+    ("at: 2s, do: kill", "at: 3s, do: kill", "20:10: timeline[3].at: the load is over after 2 s; what happens then is "
+     "seen by nobody"),
+    ("do: patch, target: ingress/nginx, with: {{metadata: {{}}}}", "do: aws, service: elb, operation: X",
+     "23:32: timeline[6].service: there is no service 'elb', did you mean 'elbv2'?"),
+    ("outstanding, where: {{pod: nginx-0, node: alb-1a}}, is: max",
+     "alb_errors, where: {{cause: TargetClosd}}, is: count",
+     "27:33: thresholds[2].where: there is no cause 'TargetClosd', did you mean 'TargetClosedConnection'?"),
     ("version: 1", "version: [1", "2:5: this is not YAML: expected ',' or ']', but got ':' "
      "while parsing a flow sequence"),
 ]  # fmt: skip

@@ -1,6 +1,6 @@
 """What Elastic Load Balancing asks of EC2 in its own name: network interfaces of load balancer nodes.
 
-`plane.services["ec2"].load_balancers` is one of these. All verbs work at once, inside the operation that calls them
+`Ec2.load_balancers` is one of these. All verbs work at once, inside the operation that calls them
 (they are part of its transaction); packets meet the change moments later. They raise `AwsError` with EC2's codes.
 """
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
+from actors.parts.aws_api.ec2.load_balancers import LoadBalancerInterfaces
+from actors.parts.aws_api.ec2.service import Ec2
 from actors.parts.aws_api.plane import Plane
 from actors.parts.load_balancer.tls_policies import POLICIES
 from actors.protocols.aws.errors import AwsError
@@ -23,8 +25,10 @@ class Ec2Network:
         self._plane = plane
 
     @property
-    def _ec2(self) -> Any:
-        return self._plane.services["ec2"].load_balancers  # type: ignore[attr-defined]
+    def _ec2(self) -> LoadBalancerInterfaces:
+        ec2 = self._plane.services[Ec2.name]
+        assert isinstance(ec2, Ec2)
+        return ec2.load_balancers
 
     def subnet(self, subnet_id: str) -> Subnet | None:
         try:
@@ -34,10 +38,10 @@ class Ec2Network:
         return Subnet(facts.id, facts.vpc, facts.availability_zone, facts.free_addresses)
 
     def vpc_exists(self, vpc_id: str) -> bool:
-        return bool(self._ec2.vpc_exists(vpc_id))
+        return self._ec2.vpc_exists(vpc_id)
 
     def has_internet_gateway(self, vpc_id: str) -> bool:
-        return bool(self._ec2.has_internet_gateway(vpc_id))
+        return self._ec2.has_internet_gateway(vpc_id)
 
     def is_group_of(self, group_id: str, vpc_id: str) -> bool:
         try:
@@ -47,20 +51,20 @@ class Ec2Network:
         return True
 
     def default_security_group(self, vpc_id: str) -> str:
-        return str(self._ec2.default_group(vpc_id))
+        return self._ec2.default_group(vpc_id)
 
     def zone_of(self, vpc_id: str, address: str) -> str | None:
         wanted = ip_bytes(address)
         for facts in self._ec2.subnets():
             if facts.vpc == vpc_id and wanted in Prefix.parse(facts.cidr):
-                return str(facts.availability_zone)
+                return facts.availability_zone
         return None
 
     def instance(self, instance_id: str) -> Instance | None:
         address = self._ec2.instance_address(instance_id)
-        if address is None:
-            return None
         vpc, zone = self._ec2.instance_vpc(instance_id), self._ec2.instance_zone(instance_id)
+        if address is None or vpc is None or zone is None:
+            return None
         return Instance(instance_id, vpc, zone, address)
 
     def create_interface(
