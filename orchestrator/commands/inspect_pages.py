@@ -185,10 +185,32 @@ def of_balancer(found: Mapping[str, Any]) -> Iterator[Section]:
     )
 
 
+def of_router(found: Mapping[str, Any]) -> Iterator[Section]:
+    """A border router: its BGP neighbours and RIBs, then what every router has."""
+    state = found["state"]
+    bgp = state.get("bgp")
+    if bgp is not None:
+        yield "", {"asn": state.get("asn"), "identifier": bgp["identifier"]}
+        for key, heading in _RIBS.items():
+            if bgp.get(key):
+                yield heading, bgp[key][:MOST_SHOWN]
+    yield from _rest(state, ("bgp", "asn") if bgp is not None else ())
+
+
+_RIBS = {
+    "neighbours": "bgp neighbours",
+    "adj_rib_in": "Adj-RIB-In: what was told",
+    "loc_rib": "Loc-RIB: what was chosen",
+    "adj_rib_out": "Adj-RIB-Out: what is told",
+}
+
+
 PAGES: dict[str, Callable[[Mapping[str, Any]], Iterator[Section]]] = {
     "eks_node": of_node,
     "cni_agent": of_agent,
     "vpc": of_vpc,
+    "isp_as": of_router,
+    "aws_edge": of_router,
     "alb": of_balancer,
 }
 

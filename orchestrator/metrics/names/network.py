@@ -26,6 +26,13 @@ NETWORK: tuple[Metric, ...] = (
     counter("journey_ip_dropped_packets_total", "Packets that a host or router refused, by why.", "reason",
             added=_HERE),
     counter("journey_router_no_route_packets_total", "Packets that a border router had no route for.", "asn"),
+    gauge("journey_bgp_session_up", "Whether a BGP session is established.", "asn", "peer_asn", merge="min"),
+    gauge("journey_bgp_routes", "Routes of a BGP speaker: heard (adj_in), chosen (loc), told (adj_out).", "asn",
+          "rib"),
+    counter("journey_bgp_updates_total", "Prefixes that neighbours have announced or withdrawn.", "asn", "kind"),
+    counter("journey_bgp_best_path_changes_total", "How often the best path to a prefix has changed.", "asn"),
+    histogram("journey_bgp_convergence_duration_seconds", "From an event (session_up, session_down, link_down, "
+              "hold_timer: since the neighbour was last heard) to the last change of a best path.", "event"),
     counter("journey_tcp_opens_total", "Connections opened, as client or server.", "role", added=_HERE),
     counter("journey_tcp_resets_total", "Resets sent and received.", "direction", added=_HERE),
     counter("journey_tcp_listen_drops_total", "Connections that a full queue of SYNs turned away.", added=_HERE),
