@@ -10,7 +10,7 @@ from typing import Any
 
 from actors.element import Context, Element
 from actors.parts.border import BorderConfig
-from actors.parts.tools import ping
+from actors.parts.tools import Tools
 from actors.stack import Stack
 from actors.stack.forwarding import Forwarder
 
@@ -19,7 +19,7 @@ class Config(BorderConfig):
     """An AS border router."""
 
 
-class BorderRouter(Element):
+class BorderRouter(Tools, Element):
     """Forwards by longest prefix, answers pings, and shows up in traceroutes."""
 
     def __init__(self, config: Config, context: Context) -> None:
@@ -44,10 +44,6 @@ class BorderRouter(Element):
 
     def on_link(self, port: str, up: bool) -> None:
         self.stack.on_link(port, up)
-
-    async def call_ping(self, host: str, timeout_s: float = 1.0) -> dict[str, Any]:
-        """Ping from here: `rtt_ms`, or `error`."""
-        return await ping(self.stack, host, timeout_s)
 
     def inspect(self) -> dict[str, Any]:
         return {"asn": self.config.asn, **self.stack.inspect()}
