@@ -6,7 +6,7 @@ frame from outside takes the same way back. Frames of one session and length beg
 and IPv4 header, ports), and leave with the same 38 bytes: these are kept, so most frames cost one lookup here and one
 in the forwarder. What cannot be sent on is given to the forwarder untranslated: it will complain, and its complaint
 then quotes the packet as its sender knows it. The NAT is the firewall too: what comes from outside and belongs to no
-session reaches at most the router's own UDP sockets and its ICMP.
+session reaches at most the router's own UDP sockets, the TCP connections that it has opened, and its ICMP.
 """
 
 from collections.abc import Iterable
@@ -260,7 +260,7 @@ class HomeRouter(DnsTools, Element):
             whole = self._put_together(frame, packet)
             if whole is not None:
                 self._from_outside_carefully(whole)
-        elif found is Refusal.NOT_MINE and packet.protocol != ipv4.TCP:
+        elif found is Refusal.NOT_MINE and (packet.protocol != ipv4.TCP or self._is_own(packet)):
             self.stack.on_frame(WAN, frame)
         elif found is Refusal.NOT_MINE:
             self.stack.ip.drop("unsolicited", f"TCP from {ip_text(packet.source)}")
@@ -272,6 +272,10 @@ class HomeRouter(DnsTools, Element):
                 return
             self._tell(found.session, "in")
             self.forwarder.forward(WAN, found.apply(frame))
+
+    def _is_own(self, segment: ipv4.Packet) -> bool:
+        """Whether a TCP segment belongs to a connection that the router itself has opened."""
+        return segment.source + segment.destination + segment.payload[:4] in self.stack.tcp.transports
 
     def _put_together(self, frame: bytes, piece: ipv4.Packet) -> bytes | None:
         """A frame with the whole packet when this was its last missing piece."""

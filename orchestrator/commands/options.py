@@ -41,6 +41,16 @@ From = Annotated[
         "--from", metavar="ELEMENT", help="The laptop that asks; the world's first.", show_default=False
     ),
 ]
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        "--from",
+        metavar="ELEMENT",
+        help="The element that asks, as `journey ps` lists it; the world's first laptop.",
+        show_default=False,
+    ),
+]
 Url = Annotated[
     str | None,
     typer.Argument(

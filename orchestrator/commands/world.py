@@ -35,6 +35,16 @@ Metrics = Annotated[
         help="Where Prometheus may come; `off` for nowhere. [127.0.0.1:9464, or the next port that is free]",
     ),
 ]
+Dns = Annotated[
+    str | None,
+    typer.Option(
+        "--dns",
+        metavar="HOST:PORT",
+        envvar="JOURNEY_DNS",
+        help="Where dig may ask the resolver, other DNS servers at the ports after it; `off` for nowhere. "
+        "[127.0.0.1:5300, or the next port that is free]",
+    ),
+]
 ReadyFd = Annotated[int | None, typer.Option("--ready-fd", hidden=True)]
 
 
@@ -43,6 +53,7 @@ def up(
     detach: Detach = False,
     tour: Tour = False,
     metrics: Metrics = None,
+    dns: Dns = None,
     ready_fd: ReadyFd = None,
 ) -> None:
     """Start a world, tell its first journey, and keep it until Ctrl-C or `journey down`.
@@ -55,22 +66,25 @@ def up(
 
     Ends with 4 when the first journey of a --detach or --tour was not answered with a 2xx status.
     """
-    if metrics not in (None, "off") and not re.fullmatch(r"\S+:\d{1,5}", metrics):
-        raise typer.BadParameter(f"{metrics!r} is not HOST:PORT or off", param_hint="--metrics")
+    for option, where in (("--metrics", metrics), ("--dns", dns)):
+        if where not in (None, "off") and not re.fullmatch(r"\S+:\d{1,5}", where):
+            raise typer.BadParameter(f"{where!r} is not HOST:PORT or off", param_hint=option)
     if (client := running_world()) is not None:
         environment(f"a world is running already, {where_of(client)}")
     if detach:
         from orchestrator.commands.detached import start_detached
 
         # which reads the file itself: the command should not be twice as slow for it
-        code = start_detached(file, metrics)
+        code = start_detached(file, metrics, dns)
     else:
-        code = _in_foreground(file, tour, ready_fd, metrics)
+        code = _in_foreground(file, tour, ready_fd, metrics, dns)
     if code:
         raise typer.Exit(code)
 
 
-def _in_foreground(file: Path | None, tour: bool, ready_fd: int | None, metrics: str | None) -> int:
+def _in_foreground(
+    file: Path | None, tour: bool, ready_fd: int | None, metrics: str | None, dns: str | None
+) -> int:
     """The fork server loads its code while this process reads the world's file and loads its own."""
     from orchestrator.directory import new_directory
     from orchestrator.hosts.local import LocalHost
@@ -85,7 +99,7 @@ def _in_foreground(file: Path | None, tour: bool, ready_fd: int | None, metrics:
         if host is not None:
             host.abandon()
         raise
-    return Foreground(config, host, tour=tour, ready_fd=ready_fd, metrics=metrics).run()
+    return Foreground(config, host, tour=tour, ready_fd=ready_fd, metrics=metrics, dns=dns).run()
 
 
 def down() -> None:

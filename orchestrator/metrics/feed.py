@@ -38,7 +38,7 @@ Whoever asks meanwhile is answered then."""
 
 
 class PortTaken(OSError):
-    """Somebody listens where metrics were explicitly wanted."""
+    """Somebody listens already where something was to be served."""
 
 
 def listen(address: str | None) -> socket.socket:
