@@ -16,8 +16,8 @@ from actors.parts.pod.container import Container, StartError
 from actors.parts.pod.container_log import ContainerLog
 from actors.parts.pod.image import ContainerImage
 from actors.parts.pod.modes import BadMode, Modes
-from actors.protocols.kubelet.commands import START_ERROR
 from actors.parts.tools import Tools
+from actors.protocols.kubelet.commands import START_ERROR
 from actors.stack import Stack
 from actors.wire.addresses import mac_bytes
 

@@ -101,9 +101,7 @@ class Dig:
                     return step
         return step
 
-    async def _ask(
-        self, server: str | None, server_name: str | None, query: wire.Message, tcp: bool
-    ) -> Step:
+    async def _ask(self, server: str | None, server_name: str | None, query: wire.Message, tcp: bool) -> Step:
         began_ns = self._context.now_ns()
         question = query.question[0]
         self._context.record(
@@ -134,7 +132,9 @@ class Dig:
 
     async def _exchange_here(self, query: wire.Message, tcp: bool) -> wire.Message:
         if self._here is None:
-            raise NoServer(f"{self._context.name} has no resolver of its own: say which server to ask (@ADDRESS)")
+            raise NoServer(
+                f"{self._context.name} has no resolver of its own: say which server to ask (@ADDRESS)"
+            )
         answer = await self._here.answer(wire.encode(query), tcp=tcp)
         if answer is None:
             raise OSError(errno.EBUSY, "too many queries are in hand")
@@ -146,8 +146,6 @@ def _root_servers(response: wire.Message) -> dict[wire.Name, list[str]]:
     answer = from_response(dns.name.root, NS, response)
     names = [record.target for record in answer.records[-1]] if answer.found else []
     addresses = {
-        rrset.name: [record.address for record in rrset]
-        for rrset in response.additional
-        if rrset.rdtype == A
+        rrset.name: [record.address for record in rrset] for rrset in response.additional if rrset.rdtype == A
     }
     return {name: addresses.get(name, []) for name in names}

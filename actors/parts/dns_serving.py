@@ -60,9 +60,7 @@ class DnsService:
 
     async def open(self, stack: Stack, *, interface: str | None = None) -> None:
         """Listen at port 53; on one interface alone if that is given, at the address that it has."""
-        await stack.create_datagram_endpoint(
-            lambda: UdpDoor(self), local_port=dns.PORT, interface=interface
-        )
+        await stack.create_datagram_endpoint(lambda: UdpDoor(self), local_port=dns.PORT, interface=interface)
         address = None if interface is None else stack.ip.interfaces[interface].address
         host = "0.0.0.0" if address is None else str(address).partition("/")[0]
         await stack.create_server(lambda: TcpDoor(self), dns.PORT, host=host)
@@ -135,6 +133,7 @@ class TcpDoor(asyncio.Protocol):
         self._service = service
         self._reader = MessageReader()
         self._waiting = 0
+        self._ended = False
         self._timer: TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -157,6 +156,7 @@ class TcpDoor(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The client has asked all that it wants: what it waits for still goes out."""
+        self._ended = True
         return bool(self._waiting)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -169,7 +169,10 @@ class TcpDoor(asyncio.Protocol):
         if self not in self._service.connections:
             return
         self._transport.write(framed(answer))
-        self._rest()
+        if self._ended and not self._waiting:
+            self._transport.close()
+        else:
+            self._rest()
 
     def _rest(self) -> None:
         """Something has happened: silence begins anew."""

@@ -83,9 +83,7 @@ class Tools:
             question = (dns.name(name), dns.record_type(rdtype))
             dig = self._dig(server)
             steps = (
-                await dig.trace(*question)
-                if trace
-                else [await dig.ask(*question, tcp=tcp, recurse=recurse)]
+                await dig.trace(*question) if trace else [await dig.ask(*question, tcp=tcp, recurse=recurse)]
             )
         except (Malformed, NoServer) as error:
             raise CallFailed(str(error)) from None
@@ -100,9 +98,10 @@ class Tools:
 class DnsTools(Tools):
     """Calls of an element that has a DNS server, or an operating system's resolver, for real programs to ask."""
 
+    dns_service: DnsService
+
     async def call_dns(self, query: bytes, tcp: bool) -> bytes | None:
         """The answer to a query as a program on this host would get it; None where there would be none."""
-        assert self.dns_service is not None
         return await self.dns_service.answer(query, tcp=tcp)
 
 

@@ -81,9 +81,7 @@ class IcmpLayer:
         if kind == icmp.ECHO_REQUEST and int.from_bytes(identifier) == self._identifier:
             self._answer(int.from_bytes(sequence), ours.destination, reporter, error, ttl)
 
-    def _answer(
-        self, sequence: int, destination: bytes, by: bytes, error: OSError | None, ttl: int
-    ) -> None:
+    def _answer(self, sequence: int, destination: bytes, by: bytes, error: OSError | None, ttl: int) -> None:
         asked = self._asked.get(sequence)
         if asked is not None and asked.destination == destination and not asked.answer.done():
             rtt_s = (self._context.now_ns() - asked.sent_ns) / SECOND

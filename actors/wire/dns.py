@@ -104,9 +104,7 @@ def text(name: Name) -> str:
     return name.to_text(omit_final_dot=True)
 
 
-def query(
-    name: Name, rdtype: Type, query_id: int, *, recursion_desired: bool, edns: bool = True
-) -> Message:
+def query(name: Name, rdtype: Type, query_id: int, *, recursion_desired: bool, edns: bool = True) -> Message:
     """A question for one record type of one name; `query_id` has 16 bits.
 
     With EDNS it says that answers of 1232 bytes are welcome by UDP."""

@@ -59,7 +59,8 @@ def _line(answer: dict[str, Any]) -> str:
         return f"icmp_seq={answer['seq']} {answer['error']}"
     if not answer["reached"]:
         return f"from {_named(answer)}: icmp_seq={answer['seq']} {answer['error']}"
-    return f"64 bytes from {answer['address']}: icmp_seq={answer['seq']} ttl={answer['ttl']} time={answer['rtt_ms']:.2f} ms"
+    what = f"icmp_seq={answer['seq']} ttl={answer['ttl']} time={answer['rtt_ms']:.2f} ms"
+    return f"64 bytes from {answer['address']}: {what}"
 
 
 def _summary(sent: int, times: list[float]) -> str:

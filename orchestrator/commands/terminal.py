@@ -52,10 +52,14 @@ def print_json(value: Any) -> None:
 
 
 def tell_what_to_try(listed: dict[str, Any]) -> None:
-    """What a world with these elements and addresses lends itself to. On stderr, for it is no part of what was asked for."""
+    """What a world with these elements and addresses lends itself to. On stderr: it is no part of what was asked for."""
     console = err()
     console.print("\n[bold]Things to try[/], in another terminal")
-    things = [*THINGS_TO_TRY, *_by_dig(listed["addresses"], listed.get("url")), *_on_a_cluster(listed["elements"])]
+    things = [
+        *THINGS_TO_TRY,
+        *_by_dig(listed["addresses"], listed.get("url")),
+        *_on_a_cluster(listed["elements"]),
+    ]
     width = max(len(command) for command, _ in things)
     for command, what in things:
         console.print(f"  {command:<{width}}  [dim]{what}[/]")

@@ -14,6 +14,7 @@ from orchestrator.operations import WorldLike, check_names, kinds_of
 from orchestrator.tools.probing import asker_of
 from orchestrator.tools.whereabouts import look_around
 
+
 async def dig(
     world: WorldLike,
     name: str,

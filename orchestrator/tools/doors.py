@@ -44,8 +44,8 @@ class Doors:
     async def open(self, elements: Iterable[str], address: str | None) -> dict[str, str]:
         """A door for each of the elements; where they are. Raises `PortTaken`.
 
-        The first is at `HOST:PORT` (port 0: any that is free), or at 127.0.0.1:5300 or the next free port if that is None; each of the others at
-        the next free port after the one before it."""
+        The first is at `HOST:PORT` (port 0: any that is free), or at 127.0.0.1:5300 or the next free port if that is
+        None; each of the others at the next free port after the one before it."""
         host, _, first = (address or f"{HOST}:{PORT}").rpartition(":")
         host, port, tries = host.strip("[]"), int(first), 1 if address else TRIES
         where = {}
@@ -79,7 +79,9 @@ def _pair(host: str, port: int, tries: int) -> tuple[socket.socket, socket.socke
             return found
     what = f"{host}:{port}" if tries == 1 else f"any of the {tries} ports from {host}:{port} on"
     why = problem.strerror if problem is not None else "there is no such port"
-    raise PortTaken(f"DNS cannot be served at {what}: {why}; --dns HOST:PORT names another place, --dns off none")
+    raise PortTaken(
+        f"DNS cannot be served at {what}: {why}; --dns HOST:PORT names another place, --dns off none"
+    )
 
 
 def _bound(host: str, port: int) -> tuple[socket.socket, socket.socket]:

@@ -79,7 +79,9 @@ async def traceroute(
     yield {"from": asker, "host": host, "address": address, **_who(known, address)}
     silent = 0
     for hop in range(1, max_hops + 1):
-        probes = [world.call(asker, "probe", host=address, ttl=hop, timeout_s=timeout_s) for _ in range(PROBES)]
+        probes = [
+            world.call(asker, "probe", host=address, ttl=hop, timeout_s=timeout_s) for _ in range(PROBES)
+        ]
         answers = [
             {**each, **(_who(known, each["address"]) if each["address"] else {})}
             for each in await asyncio.gather(*probes)

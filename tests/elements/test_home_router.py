@@ -383,7 +383,9 @@ def test_names_are_asked_for_once_and_then_known():
 
     async def dig() -> list[str]:
         query = dns.query(dns.name(BALANCER), dns.Type.A, 7, recursion_desired=True)
-        response = await ask(net.element("laptop").context, stack(net, "laptop"), 10, ip_bytes("192.168.1.1"), query)
+        response = await ask(
+            net.element("laptop").context, stack(net, "laptop"), 10, ip_bytes("192.168.1.1"), query
+        )
         return from_response(dns.name(BALANCER), dns.Type.A, response).addresses
 
     async def story():

@@ -56,7 +56,9 @@ def dns_truncated(r: Record) -> Told:
 @sentence("dns.too_long")
 def dns_too_long(r: Record) -> Told:
     name = f"{domain(r['name'])} {r['type']}"
-    return Told(f"The answer for {name} is too long for UDP: sends TC", f"the client takes {r['limit']} bytes")
+    return Told(
+        f"The answer for {name} is too long for UDP: sends TC", f"the client takes {r['limit']} bytes"
+    )
 
 
 @sentence("dns.failed")
