@@ -52,7 +52,7 @@ def print_json(value: Any) -> None:
 
 
 def tell_what_to_try(listed: dict[str, Any]) -> None:
-    """What a world with these elements and addresses lends itself to. On stderr: it is no part of what was asked for."""
+    """What a world with these elements and addresses lends itself to; on stderr, as it was not asked for."""
     console = err()
     console.print("\n[bold]Things to try[/], in another terminal")
     things = [
