@@ -17,7 +17,7 @@ from typing import NamedTuple
 from actors.protocols.dhcp import Note, Send
 from actors.units import SECOND
 from actors.wire import dhcp
-from actors.wire.addresses import ANY_IP, BROADCAST_IP, ip_text
+from actors.wire.addresses import ANY_IP, BROADCAST_IP, ip_text, mac_text
 from actors.wire.dhcp import CODES, Message, Options
 
 WANTED = bytes(
@@ -257,8 +257,8 @@ class DhcpClient:
     def _discover(self, exchange: _Exchange, now_ns: int) -> list[Output]:
         self._state = _Selecting(exchange)
         message = self._message(exchange, Options(dhcp.DISCOVER), now_ns)
-        note = Note("dhcp.discover", {"xid": exchange.transaction_id, "attempt": exchange.attempt})
-        return [note, Send(message, BROADCAST_IP)]
+        fields = {"xid": exchange.transaction_id, "attempt": exchange.attempt, "mac": mac_text(self._mac)}
+        return [Note("dhcp.discover", fields), Send(message, BROADCAST_IP)]
 
     def _take(self, offer: Message, exchange: _Exchange, now_ns: int) -> list[Output]:
         """Take the first offer, as most clients do."""

@@ -100,11 +100,18 @@ class DhcpServer:
         current = self._bindings.get(address)
         if current is None or not (current.leased and current.expires_ns > now_ns):
             self._bind(message, address, now_ns + OFFER_HOLD_NS, leased=False)
+        mac = mac_text(message.client_mac)
+        offer = {"address": ip_text(address), "server": ip_text(self._settings.address), "mac": mac}
         return [
-            Note("dhcp.pool", {"address": ip_text(address), "why": why, "free": self.free(now_ns)}),
-            Note("dhcp.offer", {"address": ip_text(address), "server": ip_text(self._settings.address)}),
+            self._picked(message, address, why, now_ns),
+            Note("dhcp.offer", offer),
             self._send(message, dhcp.OFFER, address),
         ]
+
+    def _picked(self, message: Message, address: bytes, why: str, now_ns: int) -> Note:
+        free = self.free(now_ns)
+        mac = mac_text(message.client_mac)
+        return Note("dhcp.pool", {"address": ip_text(address), "why": why, "free": free, "mac": mac})
 
     def _choose(self, client: bytes, wanted: bytes | None, now_ns: int) -> tuple[bytes, str] | None:
         """An address for a client, in the order of section 4.3.1, and the rule that chose it."""
@@ -164,7 +171,8 @@ class DhcpServer:
             broadcast=message.broadcast,
             options=Options(dhcp.NAK, server_identifier=self._settings.address, message=why),
         )
-        return [Note("dhcp.nak", {"address": ip_text(address), "why": why}), Send(reply, BROADCAST_IP)]
+        fields = {"address": ip_text(address), "why": why, "mac": mac_text(message.client_mac)}
+        return [Note("dhcp.nak", fields), Send(reply, BROADCAST_IP)]
 
     # ---- giving back -----------------------------------------------------------------------------------------
 
@@ -173,9 +181,7 @@ class DhcpServer:
         if binding is None or binding.client != _client(message) or binding.expires_ns <= now_ns:
             return []
         self._bindings[binding.address] = binding._replace(expires_ns=now_ns)
-        return [
-            Note("dhcp.pool", {"address": ip_text(binding.address), "why": why, "free": self.free(now_ns)})
-        ]
+        return [self._picked(message, binding.address, why, now_ns)]
 
     def _decline(self, message: Message, address: bytes, now_ns: int) -> list[Output]:
         """Somebody else uses the address: nobody gets it for the time of a lease."""
@@ -185,9 +191,7 @@ class DhcpServer:
         self._address_of.pop(binding.client)
         expires_ns = now_ns + self._settings.lease_s * SECOND
         self._bindings[address] = binding._replace(client=b"", expires_ns=expires_ns, leased=False)
-        return [
-            Note("dhcp.pool", {"address": ip_text(address), "why": "declined", "free": self.free(now_ns)})
-        ]
+        return [self._picked(message, address, "declined", now_ns)]
 
     # ---- what both need --------------------------------------------------------------------------------------
 
