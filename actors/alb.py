@@ -17,6 +17,7 @@ from actors.parts.load_balancer.config import AlbConfig
 from actors.parts.load_balancer.following import Orders
 from actors.parts.load_balancer.node import Node
 from actors.parts.load_balancer.target_group import RunningGroup
+from actors.parts.tools import Tools
 from actors.stack import Stack
 
 
@@ -24,7 +25,7 @@ class Config(AlbConfig):
     """One ALB node, as the world's YAML describes it."""
 
 
-class Alb(Element):
+class Alb(Tools, Element):
     """A load balancer's node in one availability zone."""
 
     def __init__(self, config: Config, context: Context) -> None:

@@ -15,7 +15,7 @@ from actors.element import JOURNEY, CallFailed, Claim, Context, Element, Element
 from actors.parts.aws.client import follow
 from actors.parts.border import BorderConfig, explain_route
 from actors.parts.config_fields import Address, Cidr, fault, unknown
-from actors.parts.tools import ping
+from actors.parts.tools import Tools
 from actors.protocols.elastic_ips import ElasticIps, Refusal, Translation
 from actors.protocols.icmp import is_martian
 from actors.protocols.translation import translated
@@ -78,7 +78,7 @@ class Config(BorderConfig):
             yield Claim("address", public, ("elastic_ips", public))
 
 
-class AwsEdge(Element):
+class AwsEdge(Tools, Element):
     """Routes between the Internet and a VPC, exchanging public for private addresses."""
 
     config: Config
@@ -224,10 +224,6 @@ class AwsEdge(Element):
         """The public address stands for nothing from now on; raises KeyError when it did not before."""
         self.elastic_ips.disassociate(ip_bytes(public))
         self._rewrites.clear()
-
-    async def call_ping(self, host: str, timeout_s: float = 1.0) -> dict[str, Any]:
-        """Ping from here: `rtt_ms`, or `error`."""
-        return await ping(self.stack, host, timeout_s)
 
     async def call_explain_route(self, destination: str) -> dict[str, Any]:
         """Why packets to this address go where they go: the forwarding table's answer, and BGP's ladder behind it."""

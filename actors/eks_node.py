@@ -22,6 +22,7 @@ from actors.parts.kubelet.runtime import POD_KIND
 from actors.parts.kubernetes.client import KubeClient
 from actors.parts.kubernetes.events import EventRecorder
 from actors.parts.node_kernel import ENI_PORT, AttachedInterface, NodeKernel
+from actors.parts.tools import Tools
 from actors.protocols.instance_types import LIMITS
 from actors.protocols.kubelet.node_object import Instance, default_max_pods
 from actors.protocols.netlink import NetlinkError
@@ -91,7 +92,7 @@ class Config(ElementConfig):
         return [ENI_PORT]
 
 
-class EksNode(Element):
+class EksNode(Tools, Element):
     """A node's kernel and kubelet."""
 
     config: Config
@@ -100,6 +101,7 @@ class EksNode(Element):
     def __init__(self, config: Config, context: Context) -> None:
         super().__init__(config, context)
         self.kernel = NodeKernel(context, conntrack_max=config.conntrack_max, tcp=config.sysctls.settings())
+        self.stack = self.kernel.stack
         client = KubeClient(context, config.kube_api, f"system:node:{context.name}")
         self.kubelet = Kubelet(
             context,

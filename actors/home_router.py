@@ -6,7 +6,7 @@ frame from outside takes the same way back. Frames of one session and length beg
 and IPv4 header, ports), and leave with the same 38 bytes: these are kept, so most frames cost one lookup here and one
 in the forwarder. What cannot be sent on is given to the forwarder untranslated: it will complain, and its complaint
 then quotes the packet as its sender knows it. The NAT is the firewall too: what comes from outside and belongs to no
-session reaches at most the router's own UDP sockets and its ICMP.
+session reaches at most the router's own UDP sockets, the TCP connections that it has opened, and its ICMP.
 """
 
 from collections.abc import Iterable
@@ -18,11 +18,13 @@ from pydantic import Field, model_validator
 from actors.element import JOURNEY, Claim, Context, Counter, Element, ElementConfig
 from actors.parts.config_fields import fault
 from actors.parts.dhcp_service import DhcpService
+from actors.parts.dns_asking import ask
 from actors.parts.dns_metrics import follow_cache
-from actors.parts.dns_udp import DnsService, SharedResolve, ask
+from actors.parts.dns_serving import DnsService
+from actors.parts.dns_sharing import SharedResolve
 from actors.parts.home_router_config import DhcpConfig, DnsConfig, LanConfig, NatConfig, WanConfig, parse_pool
 from actors.parts.lan import Lan
-from actors.parts.tools import ping
+from actors.parts.tools import DnsTools
 from actors.protocols import icmp as icmp_rules
 from actors.protocols.connection_tracking import State
 from actors.protocols.dns.answer import respond
@@ -92,7 +94,7 @@ class _Head(NamedTuple):
 Heads = dict[bytes, _Head]
 
 
-class HomeRouter(Element):
+class HomeRouter(DnsTools, Element):
     """Connects a home to the Internet by one public address."""
 
     config: Config
@@ -113,6 +115,7 @@ class HomeRouter(Element):
         self._inward: Heads = {}
         self.dhcp = DhcpService(context, self.stack, LAN, config.dhcp.settings(inside))
         self._dns_cache = Cache(config.dns.cache_size)
+        self.dns_service = self._forwarder()
         self._reassembler = Reassembler()
         self._nat_alarm = Alarm(context, self.nat.deadline_ns, self._on_nat_deadline)
         self._fragment_alarm = Alarm(context, self._reassembler.deadline_ns, self._on_fragment_deadline)
@@ -129,12 +132,13 @@ class HomeRouter(Element):
         for side in (LAN, WAN):
             self._frame_bytes[side] = ethernet.HEADER_BYTES + self.stack.ip.interfaces[side].mtu
         await self.dhcp.start()
-        await self._start_dns()
+        await self.dns_service.open(self.stack, interface=LAN)
 
-    async def _start_dns(self) -> None:
-        forwarder = StubResolver(
+    def _forwarder(self) -> DnsService:
+        """The DNS forwarder: a stub with a cache, for all who ask."""
+        stub = StubResolver(
             FORWARDER,
-            partial(ask, self.stack, self.context.random, DNS_TIMEOUT_S),
+            partial(ask, self.context, self.stack, DNS_TIMEOUT_S),
             cache=self._dns_cache,
             now_ns=self.context.now_ns,
             random=self.context.random,
@@ -142,13 +146,12 @@ class HomeRouter(Element):
             servers=[ip_bytes(server) for server in self.config.dns.forward_to],
         )
         follow_cache(self.context, "forwarder", self._dns_cache)
-        resolve = SharedResolve(self.context, forwarder.resolve)
+        resolve = SharedResolve(self.context, stub.resolve)
 
         async def answer(query: dns.Message, client: bytes) -> dns.Message:
             return await respond(query, resolve)
 
-        service = partial(DnsService, self.context, "forwarder", answer)
-        await self.stack.create_datagram_endpoint(service, local_port=dns.PORT, interface=LAN)
+        return DnsService(self.context, "forwarder", answer)
 
     def on_link(self, port: str, up: bool) -> None:
         if port == WAN:
@@ -257,7 +260,7 @@ class HomeRouter(Element):
             whole = self._put_together(frame, packet)
             if whole is not None:
                 self._from_outside_carefully(whole)
-        elif found is Refusal.NOT_MINE and packet.protocol != ipv4.TCP:
+        elif found is Refusal.NOT_MINE and (packet.protocol != ipv4.TCP or self._is_own(packet)):
             self.stack.on_frame(WAN, frame)
         elif found is Refusal.NOT_MINE:
             self.stack.ip.drop("unsolicited", f"TCP from {ip_text(packet.source)}")
@@ -269,6 +272,10 @@ class HomeRouter(Element):
                 return
             self._tell(found.session, "in")
             self.forwarder.forward(WAN, found.apply(frame))
+
+    def _is_own(self, segment: ipv4.Packet) -> bool:
+        """Whether a TCP segment belongs to a connection that the router itself has opened."""
+        return segment.source + segment.destination + segment.payload[:4] in self.stack.tcp.transports
 
     def _put_together(self, frame: bytes, piece: ipv4.Packet) -> bytes | None:
         """A frame with the whole packet when this was its last missing piece."""
@@ -317,10 +324,6 @@ class HomeRouter(Element):
             self.stack.icmp.give_up_fragments(first)
 
     # ---- looking in ----------------------------------------------------------------------------------------
-
-    async def call_ping(self, host: str, timeout_s: float = 1.0) -> dict[str, Any]:
-        """Ping from here: `rtt_ms`, or `error`."""
-        return await ping(self.stack, host, timeout_s)
 
     def inspect(self) -> dict[str, Any]:
         now_ns = self.context.now_ns()

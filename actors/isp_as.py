@@ -10,7 +10,7 @@ from typing import Any
 
 from actors.element import Context, Element
 from actors.parts.border import BorderConfig, explain_route
-from actors.parts.tools import ping
+from actors.parts.tools import Tools
 from actors.stack import Stack
 from actors.stack.forwarding import Forwarder
 
@@ -19,7 +19,7 @@ class Config(BorderConfig):
     """An AS border router."""
 
 
-class BorderRouter(Element):
+class BorderRouter(Tools, Element):
     """Forwards by longest prefix, answers pings, and shows up in traceroutes."""
 
     def __init__(self, config: Config, context: Context) -> None:
@@ -53,10 +53,6 @@ class BorderRouter(Element):
     async def stop(self) -> None:
         if self.bgp is not None:
             await self.bgp.stop()
-
-    async def call_ping(self, host: str, timeout_s: float = 1.0) -> dict[str, Any]:
-        """Ping from here: `rtt_ms`, or `error`."""
-        return await ping(self.stack, host, timeout_s)
 
     async def call_explain_route(self, destination: str) -> dict[str, Any]:
         """Why packets to this address go where they go: the forwarding table's answer, and BGP's ladder behind it."""

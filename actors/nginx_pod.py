@@ -16,6 +16,7 @@ from actors.parts.pod.container import Container, StartError
 from actors.parts.pod.container_log import ContainerLog
 from actors.parts.pod.image import ContainerImage
 from actors.parts.pod.modes import BadMode, Modes
+from actors.parts.tools import Tools
 from actors.protocols.kubelet.commands import START_ERROR
 from actors.stack import Stack
 from actors.stack.sysctls import Sysctls
@@ -41,7 +42,7 @@ class Config(ElementConfig):
         return (INTERFACE,)
 
 
-class NginxPod(Element):
+class NginxPod(Tools, Element):
     """A pod: a network namespace with containers in it."""
 
     config: Config

@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import zmq
 
@@ -25,6 +25,9 @@ from orchestrator.journal.store import JournalStore
 from orchestrator.metrics.ledger import Ledger
 from orchestrator.metrics.world_metrics import WorldMetrics
 from orchestrator.settling import settle, who_settles
+
+if TYPE_CHECKING:
+    from orchestrator.tools.doors import Doors
 
 log = logging.getLogger("orchestrator")
 
@@ -59,6 +62,7 @@ class World:
         self._host.attach(self._registry)
         self._taps = Taps(self._registry)
         self._end: asyncio.Task[None] | None = None
+        self._doors: Doors | None = None
 
     async def __aenter__(self) -> "World":
         await self.start()
@@ -147,6 +151,8 @@ class World:
             return
         self._stopping = True
         self._supervisor.stop()
+        if self._doors is not None:
+            await self._doors.close()
         await self.numbers.stop()
         await self._host.close()
         self._registry.close()
@@ -160,6 +166,18 @@ class World:
 
         The address is published as `metrics`. Raises `PortTaken`."""
         self.addresses["metrics"] = await self.numbers.export(address)
+
+    async def serve_dns(self, address: str | None = None) -> None:
+        """Let real programs ask the DNS servers of this world, the resolver at `HOST:PORT`; see `tools.doors`.
+
+        The addresses are published as `dns` and `dns.<element>`. Raises `PortTaken`."""
+        from orchestrator.tools.doors import Doors, who_answers
+
+        self._doors = Doors(self.call)
+        where = await self._doors.open(who_answers(self.config.elements), address)
+        for element, place in where.items():
+            self.addresses.setdefault("dns", place)
+            self.addresses[f"dns.{element}"] = place
 
     async def wait(self) -> None:
         """Until the world has ended."""
@@ -243,6 +261,7 @@ class World:
                 for member in self._registry.members.values()
             ],
             "addresses": self.addresses,
+            "url": self.config.url,
             "directory": str(self.directory),
         }
 

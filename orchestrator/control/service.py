@@ -33,6 +33,7 @@ class Service:
             "kubeconfig": self.kubeconfig,
             "call": self.call,
             "inspect": self.inspect,
+            "dig": self.dig,
             "trace": self.trace,
             "set": self.set,
             "get": self.get,
@@ -49,6 +50,8 @@ class Service:
             "load": self.load,
             "load_trace": self.load_trace,
             "capture": self.capture,
+            "ping": self.ping,
+            "traceroute": self.traceroute,
         }
 
     def server(self) -> ApiServer:
@@ -76,6 +79,12 @@ class Service:
     async def inspect(self, element: str) -> dict[str, Any]:
         """`{"name", "kind", "state"}`."""
         return await operations.inspect(self._world, element)
+
+    async def dig(self, **arguments: Any) -> dict[str, Any]:
+        """A DNS question, what was answered, and who decided what."""
+        from orchestrator.tools.digging import dig
+
+        return await dig(self._world, **arguments)
 
     async def trace(self, url: str | None = None, element: str | None = None) -> dict[str, Any]:
         """A packed journey."""
@@ -170,6 +179,18 @@ class Service:
         """A load whose requests are due at given moments."""
         shape = Traced(tuple(due_us), None if which is None else tuple(which), duration_s, options)
         return operations.run_load(self._world, shape, url=url, clients=clients, book=self.loads)
+
+    def ping(self, **arguments: Any) -> AsyncIterator[dict[str, Any]]:
+        """Echo requests, one by one."""
+        from orchestrator.tools.probing import ping
+
+        return ping(self._world, **arguments)
+
+    def traceroute(self, **arguments: Any) -> AsyncIterator[dict[str, Any]]:
+        """The hops of a way, one by one."""
+        from orchestrator.tools.probing import traceroute
+
+        return traceroute(self._world, **arguments)
 
     def capture(self, **arguments: Any) -> AsyncIterator[dict[str, Any]]:
         """While this world's own URL is fetched if neither a URL nor a time is given and `until_fetched` is."""

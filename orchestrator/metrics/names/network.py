@@ -48,12 +48,16 @@ NETWORK: tuple[Metric, ...] = (
     counter("journey_tcp_segments_sent_total", "Segments sent.", added=_HERE),
     counter("journey_tcp_syn_cookies_total", "SYN cookies sent, and those that came back.", "direction", added=_HERE),
     gauge("journey_tcp_accept_queue_connections", "Connections that nobody has accepted yet.", "port", added=_HERE),
-    counter("journey_dns_queries_total", "Queries answered, by resolver (stub, forwarder, recursive, root, tld, "
+    counter("journey_dns_queries_total", "Queries answered, by resolver (stub, os, forwarder, recursive, root, tld, "
             "authoritative) and response code.", "resolver", "rcode"),
     counter("journey_dns_cache_requests_total", "Questions to a cache: hit, miss or stale.", "resolver", "result"),
     histogram("journey_dns_query_duration_seconds", "From query to response.", "resolver"),
     counter("journey_dns_dropped_queries_total", "Queries dropped because too many were in hand.", "resolver"),
     counter("journey_dns_malformed_messages_total", "DNS messages that could not be read.", "resolver"),
+    counter("journey_dns_received_queries_total", "Messages to a DNS server, by the transport that carried them.",
+            "resolver", "transport"),
+    counter("journey_dns_truncated_responses_total", "Responses too long for UDP: sent without records, with TC.",
+            "resolver"),
     gauge("journey_vpc_tracked_connections", "Connections that security groups remember."),
     counter("journey_vpc_dropped_packets_total", "Packets that the VPC dropped, by why.", "reason"),
 )  # fmt: skip
