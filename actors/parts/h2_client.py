@@ -24,22 +24,30 @@ from actors.element import JOURNEY
 from actors.protocols.http2 import BrokenStream, ClientEngine, Headers, Leaving, Outlet, goaway
 
 ALPN = "h2"
-BAD_RESPONSE, CLOSED, RESET, UNPROCESSED, NOT_SPOKEN = (
-    "bad_response",
-    "closed",
-    "reset",
-    "unprocessed",
-    "no_http2",
-)
-"""How exchanges fail. `unprocessed`: the server says that it has not looked at the request, which may be sent again
-(RFC 9113, section 8.7); `no_http2`: it has not agreed to HTTP/2."""
+BAD_RESPONSE, CLOSED, RESET = "bad_response", "closed", "reset"
+STREAM_RESET, GOAWAY, UNPROCESSED, NOT_SPOKEN = "stream_reset", "goaway", "unprocessed", "no_http2"
+"""How exchanges fail. `stream_reset`: RST_STREAM; `goaway`: the server gave the connection up for an error, and may
+have looked at the request; `unprocessed`: it says that it has not, and that it may be sent again (RFC 9113, section
+8.7); `no_http2`: it has not agreed to HTTP/2."""
 LAST_STREAM = 2**31 - 1
+MANY_STREAMS = 1000
+"""A server that has set no limit is not sent more at once."""
 
 
 class Exchange:
     """One request and its answer."""
 
-    __slots__ = ("body", "bytes", "fields", "most_bytes", "on_end", "on_head", "outlet", "status", "stream_id")
+    __slots__ = (
+        "body",
+        "bytes",
+        "fields",
+        "most_bytes",
+        "on_end",
+        "on_head",
+        "outlet",
+        "status",
+        "stream_id",
+    )
 
     def __init__(
         self,
@@ -88,7 +96,16 @@ class H2Connection(asyncio.Protocol):
         self._engine = ClientEngine(self._on_event)
         self.exchanges: dict[int, Exchange] = {}
         self._transport: Any = None
-        self._settled = self._leaving = self._feeding = self._buffer_full = False
+        self._settled = self._leaving = self._feeding = self._buffer_full = self._terminated = False
+        self.spoken = True
+        """Whether the server has agreed to HTTP/2, or not been asked yet."""
+        self.heard = 0
+        """How often something has come."""
+
+    @property
+    def most_streams(self) -> int:
+        """How many requests it takes at once, as far as is known."""
+        return min(self._engine.remote_settings.max_concurrent_streams, MANY_STREAMS)
 
     @property
     def open(self) -> bool:
@@ -101,7 +118,7 @@ class H2Connection(asyncio.Protocol):
             self._settled
             and not self._leaving
             and self.open
-            and len(self.exchanges) < self._engine.remote_settings.max_concurrent_streams
+            and len(self.exchanges) < self.most_streams
             and self._engine.highest_outbound_stream_id < LAST_STREAM - 2
         )
 
@@ -129,6 +146,11 @@ class H2Connection(asyncio.Protocol):
             self._reset(exchange, ErrorCodes.CANCEL)
             self._freed()
 
+    def leave(self) -> None:
+        """No more requests: it is closed when those under way are over."""
+        self._leaving = True
+        self._freed()
+
     def close(self) -> None:
         """Say goodbye, and close; what is under way fails."""
         self._leaving = True
@@ -148,14 +170,14 @@ class H2Connection(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
         tls = transport.get_extra_info("ssl_object")
-        if tls is None or tls.selected_alpn_protocol() != ALPN:
-            self._leaving = True
-            self._fail_all(NOT_SPOKEN)
-            transport.abort()
-            return
-        self._flush_now()
+        self.spoken = tls is not None and tls.selected_alpn_protocol() == ALPN
+        if not self.spoken or self._leaving:
+            self.abort()
+        else:
+            self._flush_now()
 
     def data_received(self, data: bytes) -> None:
+        self.heard += 1
         self._feeding = True
         try:
             self._engine.receive_data(data)
@@ -167,6 +189,9 @@ class H2Connection(asyncio.Protocol):
             self._transport.close()
             return
         self._feeding = False
+        if self._terminated:
+            self._transport.close()
+            return
         self._pump()
         self._flush()
 
@@ -195,8 +220,9 @@ class H2Connection(asyncio.Protocol):
             case Leaving():
                 self._leave(event.last_stream_id)
             case ConnectionTerminated():
-                self._leaving = True
-                self._fail_all(RESET)
+                self._terminated = True
+                self._leave(event.last_stream_id or 0)
+                self._fail_all(GOAWAY)
             case DataReceived():
                 self._engine.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
                 if (exchange := self.exchanges.get(event.stream_id)) is not None:
@@ -208,7 +234,7 @@ class H2Connection(asyncio.Protocol):
                 self._end(exchange, "" if exchange.status else BAD_RESPONSE)
             case StreamReset() if event.stream_id in self.exchanges:
                 refused = event.error_code == ErrorCodes.REFUSED_STREAM
-                self._end(self.exchanges[event.stream_id], UNPROCESSED if refused else RESET)
+                self._end(self.exchanges[event.stream_id], UNPROCESSED if refused else STREAM_RESET)
             case BrokenStream() if event.stream_id in self.exchanges:
                 exchange = self.exchanges[event.stream_id]
                 self._reset(exchange, ErrorCodes.PROTOCOL_ERROR)
@@ -224,8 +250,9 @@ class H2Connection(asyncio.Protocol):
         self._freed()
 
     def _freed(self) -> None:
-        if self._leaving and not self.exchanges:
-            self.close()
+        if self._leaving:
+            if not self.exchanges and not self._terminated:
+                self.close()
         elif self.has_room():
             self._on_free(self)
 
