@@ -128,6 +128,8 @@ class H2Connection(asyncio.Protocol):
         """Send a request, as part of a journey or none; there must be room."""
         exchange.stream_id = self._engine.get_next_available_stream_id()
         self.exchanges[exchange.stream_id] = exchange
+        if journey is not None:
+            self._flush_now()  # what others have to say is not the journey's
         token = JOURNEY.set(journey)
         try:
             self._engine.send_headers(exchange.stream_id, headers, end_stream=not content)
