@@ -3,11 +3,14 @@
 import ssl
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from h2.errors import ErrorCodes
+from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
 
@@ -334,6 +337,45 @@ def test_a_site_that_does_not_speak_it_is_told_so(scene):
 def test_a_site_without_tls_is_refused(scene):
     with pytest.raises(CallFailed, match=r"HTTP/2 is agreed on in TLS: http://packet-journey.com/ has none"):
         load(scene, rate=10, url=f"http://{SITE}/")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_a_server_does_each_request_has_one_outcome(scene, seed, caplog):
+    """Answers, late ones, resets, refusals, GOAWAYs of every kind, ends of the connection, silence: by dice."""
+    dice = Random(seed)
+
+    def ok(serving: H2Serving, stream: int) -> None:
+        with suppress(ProtocolError):  # the client has gone meanwhile, or has had enough of it
+            OK(serving, stream)
+
+    def whatever(serving: H2Serving, stream: int) -> None:
+        last = dice.choice([0, stream - 2, stream, 2**31 - 1])
+        deeds: list[Callable[[], None]] = [
+            lambda: reset_with(dice.choice(list(ErrorCodes)))(serving, stream),
+            lambda: goaway(serving, last),
+            lambda: goaway(serving, last, ErrorCodes.ENHANCE_YOUR_CALM),
+            serving.transport.close,
+            serving.transport.abort,
+            lambda: None,
+            lambda: serving.transport.write(dice.randbytes(30)),
+            lambda: after(dice.random(), ok)(serving, stream),
+        ]
+        if dice.random() < 0.2:
+            dice.choice(deeds)()
+        else:
+            ok(serving, stream)
+
+    def settings(server: Server) -> None:
+        server.answer, server.settings = (
+            whatever,
+            {SettingCodes.MAX_CONCURRENT_STREAMS: dice.choice([1, 5, 100])},
+        )
+
+    model = {"rate": 150} if seed % 2 else {"users": 30, "think_s": 0.05}
+    status, _ = load(scene, settings, keepalive=0.8, retries=seed % 3, seed=seed, timeout_s=0.4, **model)
+    assert status["offered"] == status["requests"] + sum(status["errors"].values()) > 150
+    assert (status["inflight"], len(scene.net.element("laptop")._load.pool)) == (0, 0)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_equal_seeds_give_equal_figures(directory: Path):

@@ -132,3 +132,17 @@ def test_recorded_requests_of_one_connection_are_told_apart(run):
             for kind in ("journey.start", "http.request", "alb.target", "nginx.answer", "journey.end")
         ]
         assert told == [1] * 5
+
+
+def test_a_load_balancer_s_goaway_costs_no_request(tmp_path, monkeypatch):
+    """An ALB ends a connection after 10,000 requests; here after 50."""
+    monkeypatch.setattr("actors.parts.load_balancer.h2_client.MAX_REQUESTS", 50)
+    path = tmp_path / "goaway.yaml"
+    path.write_text(
+        f"version: 1\nname: goaway\ntitle: Is any lost?\nworld: {ROOT}/configs/journey.yaml\n"
+        'load: {http: "2", arrivals: poisson, stages: [{for: 2s, rate: 300/s}]}\n'
+    )
+    [variant] = perform(load_scenario(path), on_virtual_clock=True, seed=3).variants
+    load = variant.figures["load"]
+    assert load["requests"] == load["offered"] > 500 and load["errors"] == {}
+    assert 11 <= sum(load["connections"].values()) <= 20
