@@ -19,7 +19,7 @@ from actors.parts.dns_sharing import SharedResolve
 from actors.parts.load.closed import ClosedRun
 from actors.parts.load.mix import BadRequest, mix_of
 from actors.parts.load.open_model import OpenRun
-from actors.parts.load.plan import CLOSED, OPEN, BadPlan, Plan, plan_of, trace_plan_of
+from actors.parts.load.plan import CLOSED, HTTP_2, OPEN, BadPlan, Plan, plan_of, trace_plan_of
 from actors.parts.load.run import BadChange, LoadRun
 from actors.parts.load.site import Site
 from actors.parts.load.told import ClientMetrics
@@ -209,8 +209,8 @@ class Laptop(DnsTools, Element):
         `warm_up_s` (of the stages' time; nothing is counted of it), `trace_every` (one of so many requests is a journey
         that everybody records; 0: none) and `trace_ids` (what the journeys' ids are drawn from), `retries` and
         `retry_wait_s`, `requests` (as `mix.py` has them, with weights), `keepalive` (the share of requests that go out
-        on a connection that is kept) and `paused`; an open one has `arrivals` (poisson or uniform), `max_connections`
-        and `max_inflight`, a closed one `think_s`."""
+        on a connection that is kept), `http` (1.1 or 2) and `paused`; an open one has `arrivals` (poisson or uniform),
+        `max_connections` and `max_inflight`, a closed one `think_s`."""
         return await self._begin(url, lambda: plan_of(stages, options))
 
     async def call_load_trace(
@@ -229,7 +229,7 @@ class Laptop(DnsTools, Element):
         except (BadPlan, BadRequest) as error:
             raise CallFailed(f"{self.context.name}: {error}") from None
         kind = ClosedRun if plan.executor == CLOSED else OpenRun
-        site = await self._site(target)
+        site = await self._site(target, plan)
         self._load = kind(self.context, site, mix, plan)
         return self._load.status()
 
@@ -237,10 +237,14 @@ class Laptop(DnsTools, Element):
         if self._load is not None and self._load.running:
             raise CallFailed("a load is running already; stop it first")
 
-    async def _site(self, target: URL) -> Site:
+    async def _site(self, target: URL, plan: Plan) -> Site:
+        tls = None
+        if target.scheme == "https":
+            tls = self.browser.tls_h2 if plan.http == HTTP_2 else self.browser.tls
+        elif plan.http == HTTP_2:
+            raise CallFailed(f"HTTP/2 is agreed on in TLS: {target} has none, ask for https")
         if not await self._wait_for_network():
             raise CallFailed(_NETWORK_DOWN.error)
-        tls = self.browser.tls if target.scheme == "https" else None
         return Site(self.stack, self._resolve, tls, target)
 
     async def call_load_status(self, percentiles: bool = True) -> dict[str, Any]:

@@ -95,10 +95,18 @@ class Browser:
     @cached_property
     def tls(self) -> ssl.SSLContext:
         """Trusts the emulator's CA only; secrets go to `tls-keys.log`, for Wireshark."""
+        return self._tls_for("http/1.1")
+
+    @cached_property
+    def tls_h2(self) -> ssl.SSLContext:
+        """The same for HTTP/2, by ALPN (RFC 9113, section 3.2)."""
+        return self._tls_for("h2")
+
+    def _tls_for(self, protocol: str) -> ssl.SSLContext:
         directory = self.context.directory
         context = ssl.create_default_context(cafile=directory / "ca.pem")
         context.keylog_filename = str(directory / "tls-keys.log")
-        context.set_alpn_protocols(["http/1.1"])
+        context.set_alpn_protocols([protocol])
         return context
 
     def warm_up(self) -> None:

@@ -83,6 +83,18 @@ PAGE = Page(
             unit="s",
         ),
         Panel(
+            "Answers by client",
+            "Answered requests per second of each laptop: even, as the load is divided.",
+            (Query(rate("journey_client_requests_total", "client"), "{{client}}"),),
+            unit="reqps",
+        ),
+        Panel(
+            "p99 by client",
+            "From intended start, of each laptop: lines that are not alike, of a world with several homes, lie apart.",
+            (Query(quantile(0.99, _INTENDED, "client"), "{{client}}"),),
+            unit="s",
+        ),
+        Panel(
             "Latency from actual send",
             "p50, p90 and p99 as most load generators tell them.",
             percentiles(_SERVICE),

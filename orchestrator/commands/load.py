@@ -92,6 +92,10 @@ Keepalive = Annotated[
         metavar="SHARE", help="Requests on connections that are kept; each of the others opens its own."
     ),
 ]
+Http2 = Annotated[
+    bool,
+    typer.Option("--http2", help="Speak HTTP/2: requests are streams of few connections."),
+]
 Think = Annotated[
     str | None,
     typer.Option(
@@ -140,6 +144,7 @@ def run(
     request: Requests = None,
     mix: Mix = None,
     keepalive: Keepalive = "100%",
+    http2: Http2 = False,
     think: Think = None,
     arrivals: Arrivals = None,
     warm_up: WarmUp = None,
@@ -161,6 +166,7 @@ def run(
       journey load --stage '50/s to 300/s for 10s' --stage '300/s for 1m'
       journey load --rate 100 --request '3x GET /' --request '1x POST / -> 405'
       journey load --trace arrivals.txt
+      journey load --rate 300 --http2
       journey load --rate 600 --from laptop-1 --from laptop-2
       journey load --json | jq .per_pod
 
@@ -179,6 +185,8 @@ def run(
     _check_verb(url)
     url = checked_url(url)
     options = _options(request, mix, keepalive, think, arrivals)
+    if http2:
+        options["http"] = "2"
     if seed is not None:
         options["seed"] = seed
     if warm_up is not None:

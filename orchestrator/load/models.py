@@ -196,6 +196,10 @@ class Load(Part):
         default=1.0,
         description="share of requests on connections that are kept; each of the others opens its own",
     )
+    http: Literal["1.1", "2"] = Field(
+        default="1.1",
+        description="HTTP's version: with 2, requests are streams of few connections; the URL is https then",
+    )
     arrivals: Literal["poisson", "uniform"] = Field(
         default="poisson", description="how requests of an open model are spaced"
     )
@@ -247,6 +251,8 @@ class Load(Part):
             raise ValueError(f"{', '.join(sorted(foreign))} is an open model's, and this load has users")
         if not self.closed and "think" in given:
             raise ValueError("think is a closed model's, and this load has no users")
+        if self.http == "2" and self.url is not None and not self.url.startswith("https:"):
+            raise ValueError(f"HTTP/2 is agreed on in TLS: {self.url} has none, ask for https")
         return self
 
     @property
@@ -265,6 +271,7 @@ class Load(Part):
             "retry_wait_s": self.retry_wait / SECOND,
             "requests": [request.plain() for request in self.requests],
             "keepalive": self.keepalive,
+            "http": self.http,
         }
         if self.closed:
             options["think_s"] = self.think / SECOND

@@ -4,7 +4,14 @@ from itertools import groupby
 
 from actors.element import DURATIONS_S, POD_START_S, QUEUEING_S
 from orchestrator.metrics.names import METRICS, MISSING
-from orchestrator.metrics.names.budget import LABELS, MOST_LABELS, MOST_PER_POD, MOST_SERIES, PODS
+from orchestrator.metrics.names.budget import (
+    LABELS,
+    MOST_LABELS,
+    MOST_PER_CLIENT,
+    MOST_PER_POD,
+    MOST_SERIES,
+    PODS,
+)
 from orchestrator.metrics.names.cloudwatch import STATISTICS, Statistic
 from orchestrator.metrics.names.model import Metric
 from orchestrator.metrics.renamed import RENAMED
@@ -61,9 +68,10 @@ new connections, bytes, rule evaluations.)
 _BUDGET = """\
 ## How many series there are
 
-No metric of ours has more than {most_labels} labels, and no label is a request, a trace, a client or a URL. Only `pod`
-and `target` grow with the number of pods. A test holds the default world to these figures, and `journey bench` measures
-how long a scrape of {pods} pods takes (less than 150 ms).
+No metric of ours has more than {most_labels} labels, and no label is a request, a trace, a client's address or a URL.
+Only `pod` and `target` grow with the number of pods; each laptop has at most {per_client} series by `client`. A test
+holds the default world to these figures, and `journey bench` measures how long a scrape of {pods} pods takes (less than
+150 ms).
 
 | page | series for each pod, at most | series with {pods} pods, at most |
 |---|---|---|
@@ -135,7 +143,11 @@ def _budget() -> str:
         for label, bound in LABELS.items()
     ]
     return _BUDGET.format(
-        most_labels=MOST_LABELS, pods=PODS, pages="\n".join(pages), labels="\n".join(labels)
+        most_labels=MOST_LABELS,
+        per_client=MOST_PER_CLIENT,
+        pods=PODS,
+        pages="\n".join(pages),
+        labels="\n".join(labels),
     )
 
 

@@ -23,10 +23,10 @@ class Who:
     """What the world was started for, or empty."""
 
     def label(self, name: str) -> str:
-        """`element`, `node`, `kind`, `tier`, `scenario`; `process` is the element, and of launched ones their kind:
-        they may be hundreds."""
+        """`element`, `node`, `kind`, `tier`, `scenario`; `process` and `client` are the element, and of launched ones
+        their kind: they may be hundreds."""
         match name:
-            case "element" | "process":
+            case "element" | "process" | "client":
                 return self.kind if self.launched else self.element
             case "node":
                 return self.node or self.element

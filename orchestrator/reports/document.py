@@ -52,13 +52,27 @@ def page(result: RunResult) -> Plain:
     plain["environment"] = result.wall.environment
     for variant in result.variants:
         shown = plain["variants"][variant.name]
-        shown["load"] = {key: value for key, value in shown["load"].items() if key != "hdr"}
+        load = {key: value for key, value in shown["load"].items() if key != "hdr"}
+        shown["load"] = {**load, "clients": _clients(load.get("clients", {}))}
         del shown["service_hdr"]
         slowest = journeys_of(variant)[:MOST_WATERFALLS]
         shown["slowest"] = [outline(each, variant.began_ns) for each in slowest]
         shown["sequences"] = [sequence(each) for each in slowest]
         shown["world_events"] = happened(variant)
     return plain
+
+
+def _clients(clients: dict[str, Plain]) -> Plain:
+    """Each client with its curve in place of its histograms, where there are several."""
+    if len(clients) < 2:
+        return {}
+    return {
+        name: {
+            **{key: value for key, value in found.items() if not key.endswith("hdr")},
+            "points": [list(point) for point in curve(found["hdr"])],
+        }
+        for name, found in clients.items()
+    }
 
 
 def happened(variant: VariantResult) -> list[Plain]:

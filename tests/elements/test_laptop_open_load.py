@@ -183,11 +183,12 @@ def test_it_can_be_stopped(scene):
         ({"max_connections": 0}, "a load has between 1 and 10000 connections, not 0"),
         ({"max_inflight": 0}, "max_inflight is 1 or more, not 0"),
         ({"warm_up_s": 2.0}, "the warm-up ends before the load does, not after 2 s"),
+        ({"http": "3"}, "http is '1.1' or '2', not '3'"),
         ({"timeout_s": 0}, "a request is given longer than 0 s"),
         (
             {"users": 3},
             "unknown option 'users'; a load has arrivals, max_connections, max_inflight, timeout_s, seed, "
-            "warm_up_s, trace_every, trace_ids, retries, retry_wait_s, requests, keepalive, paused, phase",
+            "warm_up_s, trace_every, trace_ids, retries, retry_wait_s, requests, keepalive, paused, phase, http",
         ),
         ({"stages": [{"rate": 3}]}, "a stage has duration_s, rate and perhaps rate_at_end, not rate"),
     ],

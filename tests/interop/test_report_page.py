@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from playwright import sync_api
 
 from orchestrator.reports.files import write_run
+from orchestrator.reports.result import RunResult
 from tests.orchestrator.reports.bed import played
 from tests.tools import needs
 
@@ -19,9 +21,14 @@ pytestmark = needs("chromium")
 
 
 @pytest.fixture(scope="module")
-def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def result(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    return played(tmp_path_factory.mktemp("scenario"))
+
+
+@pytest.fixture(scope="module")
+def page_file(result: RunResult, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("run")
-    write_run(played(directory), directory)
+    write_run(result, directory)
     return directory / "report.html"
 
 
@@ -65,6 +72,30 @@ def test_everything_is_drawn(page):
     broken = page.evaluate("() => /NaN|undefined|Infinity/.exec(document.getElementById('report').innerHTML)")
     assert broken is None
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_clients_are_told_apart_where_there_are_several(browser, result, tmp_path):
+    """Ten, with the figures of one and the same: more than there are colours for."""
+    result = deepcopy(result)
+    load = result.variants[0].figures["load"]
+    [alone] = load["clients"].values()
+    load["clients"] = {f"laptop-{number}": {**alone, "requests": number} for number in range(1, 11)}
+    write_run(result, tmp_path)
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto((tmp_path / "report.html").as_uri())
+    shown = page.locator(".variant:not([hidden])")
+    rows = shown.locator("table", has_text="laptop-10").locator("tbody tr").all_inner_texts()
+    told = [row.split("\t") for row in rows]
+    assert [(row[0], row[1]) for row in told] == [
+        (f"laptop-{number}", str(number)) for number in range(1, 11)
+    ]
+    assert told[0][6].endswith(" ms") and told[0][-1] == "0"
+    figure = shown.locator("figure", has_text="of the 8 clients with the highest p99")
+    assert figure.locator(".legend span span, .legend > span").count() >= 8
+    assert figure.locator("svg path").count() == 8
+    failing = page.locator(".variant").nth(1)
+    assert "Clients" not in failing.locator("h2").all_text_contents(), "one laptop is the whole"
+    page.close()
 
 
 def test_a_phone_shows_all_of_it_in_words_that_can_be_read(browser, page_file):

@@ -150,7 +150,7 @@ def test_what_is_asked_for_and_how_is_said_on_the_command_line(running):
         "--warm-up",
         "2s",
     ]
-    assert run("load", *words, "--seed", "7").exit_code == 0
+    assert run("load", *words, "--seed", "7", "--http2").exit_code == 0
     assert client.requests[0][1] == {
         "url": None,
         "clients": [],
@@ -161,6 +161,7 @@ def test_what_is_asked_for_and_how_is_said_on_the_command_line(running):
         "arrivals": "poisson",
         "requests": [{"path": "/a", "method": "HEAD", "weight": 3.0}],
         "keepalive": 0.7,
+        "http": "2",
         "seed": 7,
         "warm_up_s": 2,
     }

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from actors.parts.load.mix import Wanted
 
 if TYPE_CHECKING:
+    from actors.parts.load.h2_pool import H2Line
     from actors.parts.load.line import Line
 
 
@@ -25,4 +26,4 @@ class Arrival:
         self.sent_ns = 0
         self.journey: str | None = None
         """Its id, if it is recorded."""
-        self.line: Line | None = None
+        self.line: Line | H2Line | None = None

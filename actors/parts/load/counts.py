@@ -12,10 +12,12 @@ MANY_PODS = 32
 """More are not told one by one while the load runs: encoding one takes a quarter of a millisecond."""
 CLIENT_ERRORS = (
     "http_4xx", "http_5xx", "unexpected", "timeout", "connect_timeout", "refused", "reset", "closed", "unreachable",
-    "dns_error", "tls_error", "bad_response", "not_retried",
+    "dns_error", "tls_error", "bad_response", "not_retried", "stream_reset", "goaway", "unprocessed", "no_http2",
 )  # fmt: skip
 """Every kind of error that is counted; `unexpected`: not the answer that the request expects; `not_retried`: the load
-was stopped before a client could ask again."""
+was stopped before a client could ask again. Of HTTP/2: `stream_reset` is RST_STREAM; `goaway`, a GOAWAY with an error;
+`unprocessed`, a server that would not look at the request, however often it was sent; `no_http2`, one that does not
+speak it."""
 
 
 class Counts:

@@ -18,6 +18,7 @@ MAX_CONNECTIONS = 10_000
 MAX_TRACE = 1_000_000
 MAX_RETRIES = 10
 OPEN, CLOSED = "open", "closed"
+HTTP_1, HTTP_2 = "1.1", "2"
 DEFAULTS: dict[str, Any] = {
     "arrivals": POISSON,
     "max_connections": 1000,
@@ -34,6 +35,7 @@ DEFAULTS: dict[str, Any] = {
     "think_s": 0.0,
     "paused": False,
     "phase": 0.0,
+    "http": "1.1",
 }
 OPEN_ONLY = ("arrivals", "phase", "max_connections", "max_inflight")
 CLOSED_ONLY = ("think_s",)
@@ -87,6 +89,8 @@ class Plan:
     """Whether nothing is sent until it is resumed."""
     phase: float = 0.0
     """How much of a step evenly spaced arrivals begin later: clients of one load take turns."""
+    http: str = HTTP_1
+    """With `2`, requests are streams of few connections; with `1.1` each has a connection for itself meanwhile."""
 
     @property
     def duration_ns(self) -> int:
@@ -161,6 +165,8 @@ def _check(given: Mapping[str, Any]) -> None:
         raise BadPlan(
             f"phase is a part of the step between two requests, from 0 to 1, not {given['phase']:g}"
         )
+    if given["http"] not in (HTTP_1, HTTP_2):
+        raise BadPlan(f"http is {HTTP_1!r} or {HTTP_2!r}, not {given['http']!r}")
     if given["think_s"] < 0:
         raise BadPlan(f"nobody thinks for {given['think_s']:g} s")
 
@@ -186,6 +192,7 @@ def _plan(executor: str, stages: list[Stage], trace: Trace | None, given: Mappin
         given["requests"],
         given["paused"],
         given["phase"],
+        given["http"],
     )
     if not 0 <= warm_up_ns < plan.duration_ns:
         raise BadPlan(f"the warm-up ends before the load does, not after {given['warm_up_s']:g} s")

@@ -67,7 +67,7 @@ class Pool:
 
     def give_up(self, arrival: Arrival) -> None:
         """It has had its time: cut its connection, or forget that it waits for one."""
-        if arrival.line is not None:
+        if isinstance(arrival.line, Line):
             arrival.line.cut()
             return
         self._opening_alone.pop(arrival, None)

@@ -8,18 +8,21 @@ cannot keep up, the figures must not be believed.
 from abc import ABC, abstractmethod
 from collections import Counter
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actors.element import Context
 from actors.parts.latencies import LONGEST_US, new_histogram, percentiles_ms
 from actors.parts.load.arrival import Arrival
 from actors.parts.load.counts import Counts
 from actors.parts.load.mix import Mix
-from actors.parts.load.plan import Plan
+from actors.parts.load.plan import HTTP_1, Plan
 from actors.parts.load.pool import Pool
 from actors.parts.load.site import Site
 from actors.parts.load.told import ClientMetrics
 from actors.units import MILLISECOND, SECOND
+
+if TYPE_CHECKING:
+    from actors.parts.load.h2_pool import H2Pool
 
 LOOK_S = 0.05
 """How often requests are looked for that have had their time."""
@@ -53,7 +56,7 @@ class LoadRun(ABC):
         self._offered = self._retried = 0
         self._dropped: Counter[str] = Counter()
         self._lag = new_histogram()
-        self.pool = Pool(context, site, plan.max_connections, self, reads=mix.reads)
+        self.pool = _pool(plan)(context, site, plan.max_connections, self, reads=mix.reads)
 
     # ---- what executors say --------------------------------------------------------------------------------
 
@@ -287,3 +290,11 @@ class LoadRun(ABC):
             "lag_hdr": self._lag.encode().decode(),
             "open_connections": len(self.pool),
         }
+
+
+def _pool(plan: Plan) -> "type[Pool] | type[H2Pool]":
+    if plan.http == HTTP_1:
+        return Pool
+    from actors.parts.load.h2_pool import H2Pool  # and with it the library, which most laptops do not need
+
+    return H2Pool

@@ -11,6 +11,10 @@ _OUTCOME_OF = {
     "unreachable": "refused",
     "closed": "reset",
     "bad_response": "reset",
+    "stream_reset": "reset",
+    "goaway": "reset",
+    "unprocessed": "refused",
+    "no_http2": "tls_error",
 }
 """Errors that are not outcomes of their own in `journey_client_requests_total`."""
 

@@ -1,7 +1,8 @@
 """How many series there may be: what bounds the values of each label.
 
-A label multiplies series, so none may be whatever clients send or elements come by: no request, trace, client, port of
-a client, connection or URL. Those that grow with pods are few, and never two of them on one metric of ours.
+A label multiplies series, so none may be whatever clients send or elements come by: no request, trace, address or port
+of a client, connection or URL. A `client` is a laptop of the world's file. Those that grow with pods are few, and never
+two of them on one metric of ours.
 """
 
 from typing import NamedTuple
@@ -10,6 +11,8 @@ PODS = 500
 MOST_SERIES = {"/metrics": 7000, "/metrics/aws": 7000}
 """Of the default world with so many pods."""
 MOST_PER_POD = {"/metrics": 10, "/metrics/aws": 11}
+MOST_PER_CLIENT = 40
+"""Of series with the label `client`, on `/metrics`."""
 MOST_LABELS = 4
 """Of a metric of ours; names of others have what they have."""
 
@@ -31,6 +34,7 @@ LABELS: dict[str, Bound] = {
     "element": Bound(_ELEMENTS),
     "process": Bound(f"{_ELEMENTS}; launched ones together, by their kind"),
     "node": Bound("nodes"),
+    "client": Bound("laptops of the world's file"),
     "router": Bound("home routers"),
     "asn": Bound("border routers"),
     "link": Bound("links of the world's file; those to a node's pods together"),

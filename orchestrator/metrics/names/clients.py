@@ -2,24 +2,27 @@
 
 from orchestrator.metrics.names.model import Metric, counter, gauge, histogram
 
+_EACH = ("scenario", "client")
+"""Of each laptop, by its name. Not the histogram from when requests were sent: one is twenty series for each."""
+_CLIENT = ("client",)
 _SCENARIO = ("scenario",)
 
 CLIENTS: tuple[Metric, ...] = (
-    counter("journey_client_offered_requests_total", "Requests that the load wanted to send.", added=_SCENARIO),
+    counter("journey_client_offered_requests_total", "Requests that the load wanted to send.", added=_EACH),
     counter(
         "journey_client_requests_total",
         "Requests by what became of them: ok, http_4xx, http_5xx, timeout, refused, reset, dns_error, tls_error.",
-        "outcome", added=_SCENARIO,
+        "outcome", added=_EACH,
     ),
     counter(
         "journey_client_dropped_requests_total",
         "Requests that were never sent, because too many were under way.",
-        "reason",
+        "reason", added=_CLIENT,
     ),
     histogram(
         "journey_client_request_duration_seconds",
         "From the moment a request was meant to be sent to the end of its answer.",
-        added=_SCENARIO,
+        added=_EACH,
     ),
     histogram(
         "journey_client_service_duration_seconds",
@@ -42,8 +45,8 @@ CLIENTS: tuple[Metric, ...] = (
         "Changes of a load while it ran: set, pause, resume, stop.",
         "change",
     ),
-    gauge("journey_client_inflight_requests", "Requests that have been sent and wait for an answer."),
-    gauge("journey_client_connections", "Connections of the load: idle, active or opening.", "state"),
+    gauge("journey_client_inflight_requests", "Requests that have been sent and wait for an answer.", added=_CLIENT),
+    gauge("journey_client_connections", "Connections of the load: idle, active or opening.", "state", added=_CLIENT),
     gauge("journey_nat_sessions", "Sessions in a home router's translation table.", "router"),
     gauge("journey_nat_session_limit", "Sessions that fit into a home router's translation table.", "router"),
     counter(

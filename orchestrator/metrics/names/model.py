@@ -19,7 +19,7 @@ class Metric:
     help: str
     labels: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
-    """Of `element`, `kind`, `node`, `tier`, `process` and `scenario`; see `orchestrator/metrics/merging.py`."""
+    """Of `element`, `client`, `kind`, `node`, `tier`, `process` and `scenario`; see `metrics/merging.py`."""
     merge: Merge = "sum"
     """What several elements make of one series of a gauge: two ALB nodes have an opinion of one target each."""
     page: Page = "world"

@@ -133,7 +133,7 @@ function follow(picked, range, inside, x, lines, options, px, wide) {
 }
 
 // Latency by percentile; each further nine is as far away as the last.
-function nines(curves) {
+function nines(curves, title = "Latency by percentile") {
   const place = (percentile) => -Math.log10(1 - Math.min(percentile, 99.9999) / 100);
   const points = curves.map((curve) => curve.points.filter(([percentile]) => percentile < 100));
   const rest = points.flat();
@@ -144,7 +144,7 @@ function nines(curves) {
   const width = PAGE, high = 300;
   const px = (percentile) => LEFT + (place(percentile) / far) * (width - LEFT - RIGHT);
   const py = (v) => high - BOTTOM - (Math.log(Math.max(v, least) / least) / Math.log(most / least)) * (high - TOP - BOTTOM);
-  const picked = picture(width, high, "latency by percentile");
+  const picked = picture(width, high, title);
   for (const value of logTicks(least, most))
     picked.append(sv("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: py(value), y2: py(value) }),
       text(LEFT - 6, py(value) + 4, milliseconds(value), { "text-anchor": "end" }));
@@ -159,6 +159,6 @@ function nines(curves) {
       picked.append(sv("circle", { cx: px(percentile), cy: py(v), r: whole(percentile) ? 4 : 2, fill: curve.colour, ...tipped(`${curve.name}\n${percentile} % within ${milliseconds(v)}`) }));
   });
   return el("figure", { class: "whole" },
-    el("figcaption", {}, "Latency by percentile", el("span", { class: "soft" }, "each further nine is as far away as the last; exact values, from HdrHistogram")),
+    el("figcaption", {}, title, el("span", { class: "soft" }, "each further nine is as far away as the last; exact values, from HdrHistogram")),
     el("div", { class: "legend" }, curves.map((curve) => el("span", {}, swatch(curve.colour, false, curve.dash), curve.name))), picked);
 }

@@ -100,6 +100,23 @@ function podTable(variant) {
     ...variant.nodes.map((node) => (pod.per_node[node] ? `${pod.per_node[node].mean.toFixed(2)} (${pod.per_node[node].max})` : "–")),
   ]));
 }
+// Of each laptop, where there are several: a table, and the curves of those with the highest p99, as many as there are colours.
+function clientFigures(variant) {
+  const clients = Object.entries(variant.load.clients);
+  if (!clients.length) return null;
+  const sum = (counts) => Object.values(counts || {}).reduce((all, n) => all + n, 0);
+  const most = Math.max(1, ...clients.map(([, client]) => client.requests));
+  const slowest = [...clients].sort(([, one], [, other]) => (other.latency_ms.p99 || 0) - (one.latency_ms.p99 || 0)).slice(0, COLOURS.length);
+  const drawn = clients.filter((client) => slowest.includes(client));
+  const title = drawn.length < clients.length ? `Latency by percentile, of the ${drawn.length} clients with the highest p99` : "Latency by percentile, by client";
+  return [el("h2", {}, "Clients"),
+    table(["client", "answered", "offered", "dropped", "failed", ...PERCENTILES, "killed"], clients.map(([name, client]) => [
+      name, [el("span", { class: "share", style: `width:${(client.requests / most) * 70}px` }), many(client.requests)],
+      client.offered === undefined ? "–" : many(client.offered), many(sum(client.dropped)), many(sum(client.errors)),
+      ...PERCENTILES.map((p) => milliseconds(client.latency_ms[p])), many(client.lost_clients),
+    ])),
+    el("div", { class: "plots" }, nines(drawn.map(([name, client], n) => ({ name, points: client.points, colour: COLOURS[n] })), title))];
+}
 function eventList(variant) {
   return [variant.events.length > 0 && el("ol", { class: "events" }, variant.events.map((event) => el("li", {}, `${seconds(event.at_s)}: ${event.what}`))),
     variant.world_events.length > 0 && el("details", {}, el("summary", {}, `${many(variant.world_events.length)} things that happened in the world`),
@@ -112,7 +129,7 @@ function section([name, variant], n) {
   return el("div", { class: "variant", hidden: n > 0, "data-variant": name },
     variants.length > 1 && el("h2", {}, `Variant ${titled(name)}`), eventList(variant),
     el("p", { class: "soft screen" }, "Drag over a chart to zoom into all of them, double click to see everything again; click on a name to hide its line."),
-    plots, el("h2", {}, "Pods"), podTable(variant),
+    plots, el("h2", {}, "Pods"), podTable(variant), clientFigures(variant),
     variant.slowest.length > 0 && [el("h2", {}, "The slowest recorded requests"), el("p", { class: "soft" }, `of ${many(variant.journeys.recorded)} that were recorded hop by hop; model time`), waterfalls(variant, pods), sequences(variant)]);
 }
 function choice(sections) {

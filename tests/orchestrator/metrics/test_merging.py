@@ -65,7 +65,26 @@ def test_labels_are_added_by_what_is_known_of_an_element():
     assert list(found["journey_hop_duration_seconds"].buckets) == [
         (("kind", "queueing"), ("tier", "control"))
     ]
-    assert list(found["journey_client_offered_requests_total"].values) == [(("scenario", "warm-pool"),)]
+    assert list(found["journey_client_offered_requests_total"].values) == [
+        (("scenario", "warm-pool"), ("client", "aws-node-1"))
+    ]
+
+
+def test_each_laptop_is_a_client_of_its_own():
+    stores = [MetricStore(), MetricStore()]
+    for number, store in enumerate(stores):
+        store.counter("journey_client_requests_total", outcome="ok").value = 3 + number
+        store.histogram("journey_client_service_duration_seconds").observe(0.1)
+    known = {name: Who(name, "laptop", "client") for name in ("laptop-1", "laptop-2")}
+    found = families(reported(("laptop-1", stores[0]), ("laptop-2", stores[1])), known)
+    requests = {
+        dict(labels)["client"]: value
+        for labels, value in found["journey_client_requests_total"].values.items()
+    }
+    assert requests == {"laptop-1": 3, "laptop-2": 4}
+    assert len(found["journey_client_service_duration_seconds"].buckets) == 1, (
+        "added up: a histogram is many series"
+    )
 
 
 def test_launched_elements_are_told_together_by_their_kind():

@@ -10,7 +10,14 @@ import pytest
 from actors.protocols.alb_causes import Cause
 from orchestrator.metrics.merging import Family
 from orchestrator.metrics.names import METRICS, MISSING
-from orchestrator.metrics.names.budget import LABELS, MOST_LABELS, MOST_PER_POD, MOST_SERIES, PODS
+from orchestrator.metrics.names.budget import (
+    LABELS,
+    MOST_LABELS,
+    MOST_PER_CLIENT,
+    MOST_PER_POD,
+    MOST_SERIES,
+    PODS,
+)
 from orchestrator.metrics.names.cloudwatch import STATISTICS
 from orchestrator.metrics.tiers import TIERS
 from tests.orchestrator.metrics.worlds import default_with, series_of
@@ -56,7 +63,7 @@ def test_a_metric_is_named_and_told_as_prometheus_asks(metric):
     assert re.fullmatch(r"[a-z][a-z0-9_]*[a-z0-9]", metric.name)
     assert metric.help.endswith(".") and not metric.help.startswith(metric.name)
     assert len(set(metric.all_labels)) == len(metric.all_labels)
-    assert set(metric.added) <= {"element", "kind", "node", "tier", "process", "scenario"}
+    assert set(metric.added) <= {"element", "client", "kind", "node", "tier", "process", "scenario"}
     if metric in OURS:
         assert (metric.kind == "counter") == metric.name.endswith("_total")
         assert (metric.kind == "info") == metric.name.endswith("_info")
@@ -99,7 +106,7 @@ def test_almost_all_metrics_are_there_from_the_beginning_even_at_zero():
 def test_every_label_has_something_that_bounds_it():
     assert {label for metric in METRICS.values() for label in metric.all_labels} == LABELS.keys()
     assert [metric.name for metric in OURS if len(metric.all_labels) > MOST_LABELS] == []
-    assert not {"client", "client_ip", "url", "trace_id", "journey", "request_id"} & LABELS.keys()
+    assert not {"client_ip", "client_address", "url", "trace_id", "journey", "request_id"} & LABELS.keys()
 
 
 def test_only_one_label_of_a_metric_of_ours_grows_with_pods():
@@ -108,6 +115,15 @@ def test_only_one_label_of_a_metric_of_ours_grows_with_pods():
         with_pods = growing & set(metric.all_labels)
         assert len(with_pods) <= 1, metric.name
         assert not with_pods or metric.kind != "histogram", f"{metric.name}: a dozen series for each pod"
+
+
+def test_a_client_has_few_series_and_one_histogram():
+    clients = [each for each in default_with(3).world() if "client" in each.metric.all_labels]
+    assert [each.metric.kind for each in clients].count("histogram") == 1
+    assert {dict(labels)["client"] for each in clients for labels in (*each.values, *each.buckets)} == {
+        "laptop"
+    }
+    assert 30 < series_of(clients).total() <= MOST_PER_CLIENT
 
 
 def test_labels_have_no_more_values_than_they_may():

@@ -301,7 +301,7 @@ variants: {slow: {}}
         'journey_event_active{event="element_down",target="transit-1"} 0.0',
     }
     assert any(
-        line.startswith('journey_client_requests_total{outcome="ok",scenario="small"}')
+        line.startswith('journey_client_requests_total{client="laptop",outcome="ok",scenario="small"}')
         for line in scraped.lines
     )
     assert (summary["clock"], summary["verdict"]) == ("real", "pass")
