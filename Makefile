@@ -30,7 +30,7 @@ format: $(INSTALLED) ## put all files into the common style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-docs: $(INSTALLED) ## write docs/config.md and docs/summary.schema.json anew from the code
+docs: $(INSTALLED) ## write the pages and schemas in docs/ that are made from the code
 	@$(BIN)/python docs/generate.py
 
 dashboards: $(INSTALLED) ## write dashboards/json anew from dashboards/pages

@@ -51,11 +51,14 @@ class CertificateName(Reference):
 
 
 class Claim(NamedTuple):
-    """Something that a config says is its own: `what` is "address" (10.0.0.1) or "subnet" (10.0.0.0/24)."""
+    """Something that a config says is its own: `what` is "address" (10.0.0.1) or "subnet" (10.0.0.0/24).
+
+    `private`: it lies behind a NAT, and others may have the same behind theirs (RFC 2663's private realm)."""
 
     what: str
     value: str
     where: tuple[str | int, ...]
+    private: bool = False
 
 
 class ElementConfig(BaseModel):

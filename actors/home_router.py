@@ -78,8 +78,8 @@ class Config(ElementConfig):
 
     def claims(self) -> Iterable[Claim]:
         for side, text in ((LAN, self.lan.address), (WAN, self.wan.address)):
-            yield Claim("address", text, (side, "address"))
-            yield Claim("subnet", text, (side, "address"))
+            yield Claim("address", text, (side, "address"), private=side == LAN)
+            yield Claim("subnet", text, (side, "address"), private=side == LAN)
 
 
 class _Head(NamedTuple):

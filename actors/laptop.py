@@ -236,24 +236,26 @@ class Laptop(Element):
         tls = self.browser.tls if target.scheme == "https" else None
         return Site(self.stack, self._resolve, tls, target)
 
-    async def call_load_status(self) -> dict[str, Any]:
-        """What the latest load has counted so far; see `LoadRun.status`."""
+    async def call_load_status(self, percentiles: bool = True) -> dict[str, Any]:
+        """What the latest load has counted so far; see `LoadRun.status`. Percentiles can be left to those who add the
+        histograms of several clients up: here they would take time from the load."""
         if self._load is None:
             raise CallFailed("there has been no load yet")
-        return self._load.status()
+        return self._load.status(percentiles=percentiles)
 
     async def call_load_change(
         self, do: str, rate: float | None = None, users: int | None = None
     ) -> dict[str, Any]:
         """`pause`, `resume` or `stop` the load that runs, or `set` its rate or its users: `what` was done, and its
-        `status`."""
+        `status`; `before` is the level that it had."""
         if self._load is None:
             raise CallFailed("there has been no load yet")
+        before = self._load.wanted_now()
         try:
             what = self._load.change(do, rate, users)
         except (BadChange, BadPlan) as error:
             raise CallFailed(str(error)) from None
-        return {"what": what, "status": self._load.status()}
+        return {"what": what, "before": before, "status": self._load.status()}
 
     async def call_load_stop(self) -> dict[str, Any]:
         """End the load; requests that are under way are still waited for."""

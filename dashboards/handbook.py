@@ -20,8 +20,9 @@ Percentiles on dashboards are estimated from histogram buckets; reports of runs 
 emulated world in its own time, `journey_runtime_*` what the emulator costs on this machine.
 
 Prometheus reads [dashboards/prometheus/prometheus.yml](../dashboards/prometheus/prometheus.yml); the alerts and
-recording rules are in [rules.yml](../dashboards/prometheus/rules.yml). Events (faults, rollouts) are vertical lines on
-every graph. Without containers, Debian's `prometheus` does for a world that `journey up` has started:
+recording rules are in [rules.yml](../dashboards/prometheus/rules.yml). Events (faults, settings, what a scenario does,
+elements that are down) are vertical lines on every graph; [metrics](metrics.md) has all that can be asked for. Without
+containers, Debian's `prometheus` does for a world that `journey up` or `journey run` has started:
 
 ```sh
 sed s/orchestrator:9464/127.0.0.1:9464/ dashboards/prometheus/prometheus.yml > /tmp/prometheus.yml

@@ -1,5 +1,6 @@
-"""Writes `docs/config.md` from the models that read world files, and the JSON Schemas of a run's `summary.json` and of
-scenario files: `make docs`. Tests say when they are stale.
+"""Writes what the docs have from the code: `config.md` from the models that read world files, `metrics.md` from the
+table of metrics, and the JSON Schemas of a run's `summary.json` and of scenario files: `make docs`. Tests say when they
+are stale.
 """
 
 import json
@@ -9,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.config.schema import scenario_schema, world_schema
+from orchestrator.metrics.handbook import metrics_page
 from orchestrator.reports.schema import summary_schema
 
 TARGET = Path(__file__).parent / "config.md"
+METRICS_TARGET = Path(__file__).parent / "metrics.md"
 SUMMARY_TARGET = Path(__file__).parent / "summary.schema.json"
 SCENARIO_TARGET = Path(__file__).parent / "scenario.schema.json"
 
@@ -176,5 +179,6 @@ def _cell(text: str) -> str:
 
 if __name__ == "__main__":
     TARGET.write_text(config_page(), encoding="utf-8")
+    METRICS_TARGET.write_text(metrics_page(), encoding="utf-8")
     SUMMARY_TARGET.write_text(summary_text(), encoding="utf-8")
     SCENARIO_TARGET.write_text(scenario_text(), encoding="utf-8")

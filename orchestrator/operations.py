@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,9 +14,9 @@ from orchestrator.journal.journey import Journey
 from orchestrator.journal.origins import went_before
 from orchestrator.journal.store import JournalStore
 from orchestrator.load.book import LoadBook
-from orchestrator.load.client import LoadClient
 from orchestrator.load.lag import watched
 from orchestrator.load.shapes import Shape, closed
+from orchestrator.load.team import LoadTeam
 from orchestrator.metrics.ledger import Ledger
 
 POLL_S = 0.25
@@ -85,10 +85,22 @@ def laptop_of(world: WorldLike, element: str | None = None) -> str:
 
 def laptop_named(kinds: dict[str, str]) -> str:
     """The first laptop among elements with their kinds. Raises `RequestFailed`."""
-    for name, kind in kinds.items():
-        if kind == "laptop":
-            return name
-    raise RequestFailed("this world has no laptop that could ask for anything", USAGE)
+    return laptops_in(kinds)[0]
+
+
+def laptops_in(kinds: dict[str, str]) -> list[str]:
+    """All laptops among elements with their kinds. Raises `RequestFailed` if there is none."""
+    laptops = [name for name, kind in kinds.items() if kind == "laptop"]
+    if not laptops:
+        raise RequestFailed("this world has no laptop that could ask for anything", USAGE)
+    return laptops
+
+
+def clients_of(world: WorldLike, clients: Sequence[str] = ()) -> list[str]:
+    """The laptops that a load comes from: these, each once, or all that there are. Raises `RequestFailed`."""
+    if not clients:
+        return laptops_in(kinds_of(world))
+    return [laptop_of(world, name) for name in dict.fromkeys(clients)]
 
 
 def target_of(world: WorldLike, url: str | None = None) -> str:
@@ -146,10 +158,10 @@ def load(
     concurrency: int,
     duration_s: float,
     url: str | None = None,
-    element: str | None = None,
+    clients: Sequence[str] = (),
 ) -> AsyncIterator[dict[str, Any]]:
     """A closed model: so many requests at once, each followed by the next. Yields as `run_load` does."""
-    return run_load(world, closed(concurrency, duration_s), url=url, element=element)
+    return run_load(world, closed(concurrency, duration_s), url=url, clients=clients)
 
 
 async def run_load(
@@ -157,28 +169,28 @@ async def run_load(
     shape: Shape,
     *,
     url: str | None = None,
-    element: str | None = None,
+    clients: Sequence[str] = (),
     book: LoadBook | None = None,
 ) -> AsyncIterator[dict[str, Any]]:
-    """Any load, which can be changed through the book. Yields what the laptop has counted so far.
+    """Any load, by these laptops or all, which can be changed through the book. Yields what they have counted so far.
 
-    The last value has `running` False and is the result. Beside what `LoadRun.status` tells, a value has
-    `lost_clients`: how often the laptop was killed on the way, `changes`, and `lag_ms`: how far the emulator fell
-    behind meanwhile (`max`, of `elements` and which `element` did most). Breaking off stops the load.
+    The last value has `running` False and is the result. Beside what `LoadRun.status` tells, a value has `clients`:
+    what each has counted, `lost_clients`: how often one was killed on the way, `changes`, and `lag_ms`: how far the
+    emulator fell behind meanwhile (`max`, of `elements` and which `element` did most). Breaking off stops the load.
     """
-    client = LoadClient(world, laptop_of(world, element), target_of(world, url), shape)
+    team = LoadTeam(world, clients_of(world, clients), target_of(world, url), shape)
     await world.settle()  # what elements report from here on is about this load
-    with watched(world.metrics) as lags, (book or LoadBook()).entered(client):
-        await client.start()
+    with watched(world.metrics) as lags, (book or LoadBook()).entered(team):
+        await team.start()
         running = True
         try:
             while running:
                 await asyncio.sleep(POLL_S)
-                status = await client.look()
+                status = await team.look()
                 running = status["running"]
                 if not running:
                     await world.settle()
                 yield {**status, "lag_ms": lags.worst()}
         finally:
             if running:
-                await client.stop()
+                await team.stop()

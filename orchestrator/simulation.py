@@ -63,18 +63,19 @@ def simulate(
     config: WorldConfig,
     seed: int,
     *,
-    laptop: str = "laptop",
+    laptop: str | None = None,
     concurrency: int = 8,
     duration_s: float = 5.0,
     url: str | None = None,
 ) -> dict[str, Any]:
-    """Run the world under a closed loop of load on the virtual clock.
+    """Run the world under a closed loop of load from one laptop (the first, if none is named) on the virtual clock.
 
     One journey before the load and one in each second of it are recorded. Returns `journal_hash`, `journal`, `load`
     (what the laptop counted), `journeys` (their ids), `virtual_s`, `wall_s`, `frames`.
     """
     dice = random.Random(seed)
     journeys: list[str] = []
+    laptop = laptop or next(name for name, element in config.elements.items() if element.kind == "laptop")
     with tempfile.TemporaryDirectory(prefix="journey-") as name:
         directory = Path(name)
         furnish(config, directory)

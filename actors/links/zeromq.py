@@ -125,6 +125,8 @@ class ZeroMQCarrier:
         self._context, self._loop = context, loop
         self._secure = secure
         self._neighbours: dict[str, Neighbour] = {}
+        self._lost_before = 0
+        """At neighbours that have gone."""
         self._pending: list[Neighbour] = []
         self._scheduled = False
         self.draining = False
@@ -156,6 +158,7 @@ class ZeroMQCarrier:
         neighbour = self._neighbours.pop(element, None)
         if neighbour is not None:
             self._pending = [other for other in self._pending if other is not neighbour]
+            self._lost_before += neighbour.lost + len(neighbour.waiting)
             neighbour.socket.close(linger=0)
 
     def away(self) -> list[str]:
@@ -199,9 +202,9 @@ class ZeroMQCarrier:
         self._scheduled = False
         self.flush()
 
-    def lost(self) -> dict[str, int]:
-        """Frames that could not be handed over, by neighbour."""
-        return {name: neighbour.lost for name, neighbour in self._neighbours.items()}
+    def lost(self) -> int:
+        """Frames that could not be handed over, to any neighbour."""
+        return self._lost_before + sum(neighbour.lost for neighbour in self._neighbours.values())
 
     def close(self) -> None:
         self.flush()

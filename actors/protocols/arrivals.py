@@ -45,9 +45,9 @@ def constant(rate: float, duration_ns: int) -> list[Stage]:
     return [Stage(duration_ns, rate, rate)]
 
 
-def arrivals(plan: Sequence[Stage], pattern: str, dice: Random) -> Iterator[int]:
-    """When each request is due. An evenly spaced plan begins with one."""
-    began_ns, area = 0, 0.0 if pattern == UNIFORM else dice.expovariate(1.0)
+def arrivals(plan: Sequence[Stage], pattern: str, dice: Random, phase: float = 0.0) -> Iterator[int]:
+    """When each request is due. An evenly spaced plan begins with one, or by `phase` (a part of a step) later."""
+    began_ns, area = 0, phase if pattern == UNIFORM else dice.expovariate(1.0)
     for stage in plan:
         expected = stage.expected()
         while area < expected:

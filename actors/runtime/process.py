@@ -364,9 +364,7 @@ class ProcessHost(Host):
         self.worst_lag_ns = 0
         if self._gate is not None:
             counter("journey_runtime_refused_connections_total").value = self._gate.refused
-        for peer, lost in self._carrier.lost().items():
-            if lost:
-                counter("journey_runtime_undelivered_frames_total", peer=peer).value = lost
+        counter("journey_runtime_undelivered_frames_total").value = self._carrier.lost()
 
 
 def _events(monitor: "zmq.Socket[bytes]") -> list[Any]:

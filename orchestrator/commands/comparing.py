@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.commands.failure import INTERRUPTED, INVALID, environment
-from orchestrator.commands.options import Json
+from orchestrator.commands.options import Json, Metrics
 from orchestrator.commands.scenarios import Out, Scenario, Seed, keep
 from orchestrator.commands.terminal import pages, print_json, say
 
@@ -32,13 +32,15 @@ def compare(
     seed: Seed = None,
     live: Annotated[bool, typer.Option("--live", help="As processes, in real time.")] = False,
     out: Out = None,
+    metrics: Metrics = None,
     as_json: Json = False,
 ) -> None:
     """Run a scenario with something varied, the same seed and arrivals for each, and tell who did better.
 
     Without --vary the scenario's own variants are compared; with it they give way to all combinations of the values.
     Runs are on the virtual clock unless --live is said. With --repeat each figure has its spread, and a difference
-    counts as clear only when the spreads do not touch. Every run is kept, as `journey run` does.
+    counts as clear only when the spreads do not touch. Every run is kept, as `journey run` does. Prometheus can watch
+    with --live only.
 
     [bold]Examples[/bold]
 
@@ -54,7 +56,7 @@ def compare(
     loaded, results = _loaded(scenario, vary or []), []
     first = loaded.scenario.seed if seed is None else seed
     for number in range(repeat):
-        result = _play(loaded, first + number, live=live)
+        result = _play(loaded, first + number, live=live, metrics=metrics)
         results.append(result)
         directory = keep(result, out, html=loaded.scenario.report.html)
         say(f"kept in {directory}")
@@ -97,13 +99,17 @@ def _loaded(path: Path, vary: list[str]) -> Any:
     return loaded
 
 
-def _play(loaded: Any, seed: int, *, live: bool) -> "RunResult":
+def _play(loaded: Any, seed: int, *, live: bool, metrics: str | None) -> "RunResult":
     from orchestrator.scenarios.actions import NotReady
     from orchestrator.scenarios.play import perform
 
     try:
         return perform(
-            loaded, on_virtual_clock=not live, seed=seed, tell=lambda what: say(f"{what}, seed {seed}")
+            loaded,
+            on_virtual_clock=not live,
+            seed=seed,
+            tell=lambda what: say(f"{what}, seed {seed}"),
+            metrics=metrics,
         )
     except NotReady as error:
         environment(str(error))

@@ -15,10 +15,9 @@ from orchestrator.config import World as WorldConfig
 from orchestrator.control.service import Service
 from orchestrator.hosts.local import LocalHost
 from orchestrator.journal.story import tell_story
-from orchestrator.metrics.feed import PortTaken
+from orchestrator.metrics.feed import OFF
 from orchestrator.world import World
 
-OFF = "off"
 TOUR_S = 10.0
 TOUR_CONCURRENCY = 16
 
@@ -75,12 +74,8 @@ class Foreground:
         return self._code
 
     async def _export(self, world: World) -> None:
-        if self._metrics == OFF:
-            return
-        try:
+        if self._metrics != OFF:
             await world.export(self._metrics)
-        except PortTaken as error:
-            raise Failure(str(error), ENVIRONMENT) from None
 
     def _tell_ready(self, world: World) -> None:
         assert self._ready_fd is not None

@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from orchestrator.commands.failure import INVALID, THRESHOLD, usage
-from orchestrator.commands.options import FileOption, From, Json, Url, a_world, checked_url, seconds
+from orchestrator.commands.options import FileOption, Json, Url, a_world, checked_url, seconds
 from orchestrator.commands.terminal import out, print_json, say
 
 if TYPE_CHECKING:
@@ -104,6 +104,15 @@ Arrivals = Annotated[
         "--arrivals", help="How an open model's requests are spaced: poisson or uniform.", show_default=False
     ),
 ]
+Clients = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--from",
+        metavar="LAPTOP",
+        help="A laptop that it comes from, several in even parts; all that there are.",
+        show_default=False,
+    ),
+]
 Duration = Annotated[
     str | None, typer.Option("--duration", "-d", help="How long, such as 1m30s; 10s.", show_default=False)
 ]
@@ -135,7 +144,7 @@ def run(
     arrivals: Arrivals = None,
     warm_up: WarmUp = None,
     seed: Seed = None,
-    element: From = None,
+    clients: Clients = None,
     file: FileOption = None,
     as_json: Json = False,
 ) -> None:
@@ -152,6 +161,7 @@ def run(
       journey load --stage '50/s to 300/s for 10s' --stage '300/s for 1m'
       journey load --rate 100 --request '3x GET /' --request '1x POST / -> 405'
       journey load --trace arrivals.txt
+      journey load --rate 600 --from laptop-1 --from laptop-2
       journey load --json | jq .per_pod
 
     And while it runs, from another terminal:
@@ -175,7 +185,7 @@ def run(
         options["warm_up_s"] = seconds(warm_up)
     begin, duration_s, how = _begin(concurrency, rate, stage, trace, duration, options)
     with a_world(file) as world, load_display(duration_s) as display:
-        for status in world.stream(begin.verb, url=url, element=element, **begin.arguments):
+        for status in world.stream(begin.verb, url=url, clients=clients or [], **begin.arguments):
             display.update(status)
     invalid = [*doubts(status), *late(status.get("lag_ms", {}).get("elements", {}))]
     if as_json:

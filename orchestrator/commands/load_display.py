@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 PLAIN_EVERY_S = 2.0
 BAR_WIDTH = 30
+CLIENT_PERCENTILES = ("p50", "p99", "max")
 PERCENTILES = ("p50", "p90", "p95", "p99", "p99.9", "max")
 
 Status = dict[str, Any]
@@ -97,6 +98,8 @@ def load_tables(result: Status) -> "Iterable[RenderableType]":
     from rich.text import Text
 
     yield _pods(result)
+    if len(result.get("clients", {})) > 1:
+        yield _clients(result["clients"])
     if result["errors"]:
         errors = Table("error", _right("times"), box=None, padding=(0, 2, 0, 0))
         for error, count in sorted(result["errors"].items()):
@@ -141,10 +144,30 @@ def _notes(result: Status) -> Iterator[str]:
     for change in result.get("changes", ()):
         yield f"at {change['at_s']:g} s: {change['what']}"
     if lost := result.get("lost_clients"):
+        clients = result.get("clients", {})
+        killed = [name for name, client in clients.items() if client["lost_clients"]]
+        who = ", ".join(killed) if len(clients) > 1 else "the laptop"
         times = "once" if lost == 1 else f"{lost} times"
-        yield (
-            f"the laptop was killed {times} on the way: what it had counted until shortly before is included"
+        were, it = ("was", "it") if len(killed) < 2 else ("were", "they")
+        yield f"{who} {were} killed {times} on the way: what {it} had counted until shortly before is included"
+
+
+def _clients(clients: dict[str, Status]) -> "RenderableType":
+    """Each client's part; percentiles of the whole are not made of these, but of all latencies."""
+    from rich.table import Table
+
+    columns = ("requests", "a second", "failed", *(f"{name} ms" for name in CLIENT_PERCENTILES))
+    table = Table("client", *(_right(column) for column in columns), box=None, padding=(0, 2, 0, 0))
+    for name, found in clients.items():
+        latency = found.get("latency_ms") or {}
+        table.add_row(
+            name,
+            f"{found['requests']:,}",
+            f"{found['requests_per_s']:,.0f}",
+            f"{sum(found['errors'].values()):,}",
+            *(f"{latency[each]:.2f}" if each in latency else "-" for each in CLIENT_PERCENTILES),
         )
+    return table
 
 
 def _pods(result: Status) -> "RenderableType":

@@ -1,6 +1,7 @@
 """Options that several verbs share, and how a verb comes by its world."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,6 +46,25 @@ Url = Annotated[
     str | None,
     typer.Argument(
         metavar="[URL]", help="What to ask for; the world's own URL if none is given.", show_default=False
+    ),
+]
+
+
+def _metrics_address(text: str | None) -> str | None:
+    if text not in (None, "off") and not re.fullmatch(r"\S+:\d{1,5}", text):
+        raise typer.BadParameter(f"{text!r} is not HOST:PORT or off", param_hint="--metrics")
+    return text
+
+
+Metrics = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics",
+        metavar="HOST:PORT",
+        envvar="JOURNEY_METRICS",
+        callback=_metrics_address,
+        help="Where Prometheus may come while processes run; `off` for nowhere. "
+        "[127.0.0.1:9464, or the next port that is free]",
     ),
 ]
 

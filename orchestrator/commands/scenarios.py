@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.commands.failure import INTERRUPTED, INVALID, THRESHOLD, environment
-from orchestrator.commands.options import Json
+from orchestrator.commands.options import Json, Metrics
 from orchestrator.commands.terminal import pages, print_json, say
 
 if TYPE_CHECKING:
@@ -34,11 +34,14 @@ Out = Annotated[
 ]
 
 
-def run(scenario: Scenario, seed: Seed = None, out: Out = None, as_json: Json = False) -> None:
+def run(
+    scenario: Scenario, seed: Seed = None, out: Out = None, metrics: Metrics = None, as_json: Json = False
+) -> None:
     """Run a scenario as processes, in real time: load, what happens meanwhile, and a verdict.
 
     Each variant gets a world of its own, with the same seed and arrivals; a world that runs already is left alone. What
-    came of it is kept in runs/, a directory for each run, with a report.html; runs/latest is the newest.
+    came of it is kept in runs/, a directory for each run, with a report.html; runs/latest is the newest. Meanwhile
+    Prometheus may watch: its metrics say which scenario and variant runs, and what of the timeline is in effect.
 
     [bold]Examples[/bold]
 
@@ -48,20 +51,33 @@ def run(scenario: Scenario, seed: Seed = None, out: Out = None, as_json: Json = 
     Ends with 4 when a threshold does not hold (or one that is meant to fail does), with 5 when the figures cannot be
     believed because the generator could not keep up.
     """
-    play_scenario(scenario, seed, on_virtual_clock=False, out=out, as_json=as_json)
+    play_scenario(scenario, seed, on_virtual_clock=False, out=out, metrics=metrics, as_json=as_json)
 
 
 def play_scenario(
-    path: Path, seed: int | None, *, on_virtual_clock: bool, out: Path | None, as_json: bool
+    path: Path,
+    seed: int | None,
+    *,
+    on_virtual_clock: bool,
+    out: Path | None,
+    as_json: bool,
+    metrics: str | None = None,
 ) -> None:
-    """Play it, keep and show how it came out, and exit accordingly."""
+    """Play it, keep and show how it came out, and exit accordingly. `metrics` is for worlds in real time only."""
     from orchestrator.scenarios.actions import NotReady
     from orchestrator.scenarios.loader import load_scenario
     from orchestrator.scenarios.play import perform
 
     loaded = load_scenario(path)
     try:
-        result = perform(loaded, on_virtual_clock=on_virtual_clock, seed=seed, tell=say, display=_display)
+        result = perform(
+            loaded,
+            on_virtual_clock=on_virtual_clock,
+            seed=seed,
+            tell=say,
+            metrics=metrics,
+            display=_display,
+        )
     except NotReady as error:
         environment(str(error))
     directory = keep(result, out, html=loaded.scenario.report.html)

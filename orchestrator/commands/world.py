@@ -1,7 +1,6 @@
 """`journey up`, `down` and `ps`: a world's life."""
 
 import os
-import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +9,7 @@ import typer
 
 from orchestrator.commands.failure import environment, usage
 from orchestrator.commands.listing import show_elements
-from orchestrator.commands.options import File, Json, read_config, running_world
+from orchestrator.commands.options import File, Json, Metrics, read_config, running_world
 from orchestrator.commands.terminal import out, print_json, say
 
 if TYPE_CHECKING:
@@ -24,15 +23,6 @@ Tour = Annotated[
     typer.Option(
         "--tour",
         help="Show what it can do: the first journey, then ten seconds of load. Without a terminal, end then.",
-    ),
-]
-Metrics = Annotated[
-    str | None,
-    typer.Option(
-        "--metrics",
-        metavar="HOST:PORT",
-        envvar="JOURNEY_METRICS",
-        help="Where Prometheus may come; `off` for nowhere. [127.0.0.1:9464, or the next port that is free]",
     ),
 ]
 ReadyFd = Annotated[int | None, typer.Option("--ready-fd", hidden=True)]
@@ -55,8 +45,6 @@ def up(
 
     Ends with 4 when the first journey of a --detach or --tour was not answered with a 2xx status.
     """
-    if metrics not in (None, "off") and not re.fullmatch(r"\S+:\d{1,5}", metrics):
-        raise typer.BadParameter(f"{metrics!r} is not HOST:PORT or off", param_hint="--metrics")
     if (client := running_world()) is not None:
         environment(f"a world is running already, {where_of(client)}")
     if detach:

@@ -4,6 +4,9 @@ Two claims to the same subnet are one network when the elements that claim it ha
 that claim it too (a VPC), or through some that claim none (a switch, a firewall in the wire). A subnet may lie inside
 a larger one when that is an aggregate which its owner itself divides: a VPC's CIDR holds the VPC's subnets, and what an
 instance claims must be one of those.
+
+What lies behind a NAT is a realm of its own (RFC 2663): the network of one home may have the addresses of another's,
+but none of those that are outside.
 """
 
 import itertools
@@ -42,6 +45,30 @@ def check_addresses(draft: Draft) -> Iterator[Fault]:
                 owned.append(Owned(claim, InterfaceAddress.parse(claim.value), name, path))
         except Malformed as error:
             yield Fault(path, str(error))
+    told: dict[Path, Fault] = {}
+    for realm in _realms(owned, _Networks(draft, owned)):
+        for fault in _check_realm(draft, realm):
+            told.setdefault(fault.path, fault)
+    yield from told.values()
+
+
+def _realms(owned: list[Owned], networks: "_Networks") -> Iterator[list[Owned]]:
+    """What may not clash: all that is outside, together with what lies behind one NAT, for each of them."""
+    inside: dict[int, int] = {}  # of claims by their place: the realm
+    realms = 0
+    for place, one in enumerate(owned):
+        if not one.claim.private or place in inside:
+            continue
+        realms += 1
+        joined = networks.reached(one.subnet, one.element)
+        for other, each in enumerate(owned):
+            if each.subnet == one.subnet and each.element in joined:
+                inside.setdefault(other, realms)
+    for realm in range(1, realms + 1) if realms else (0,):
+        yield [one for place, one in enumerate(owned) if inside.get(place, realm) == realm]
+
+
+def _check_realm(draft: Draft, owned: list[Owned]) -> Iterator[Fault]:
     twice = {
         fault.path: fault for fault in _check_addresses(one for one in owned if one.claim.what == "address")
     }

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -87,6 +87,8 @@ class Service:
         from orchestrator.settings import words as said
 
         changed = await verbs.apply(operations.Asked(self._world), said.from_words(words))
+        for each in changed:
+            self._world.numbers.happened("set", str(each.target))
         return [
             {
                 "target": str(each.target),
@@ -148,12 +150,12 @@ class Service:
         *,
         stages: list[dict[str, float]],
         url: str | None = None,
-        element: str | None = None,
+        clients: Sequence[str] = (),
         **options: Any,
     ) -> AsyncIterator[dict[str, Any]]:
-        """A load of stages, which are all of rates or all of users; `options` are the laptop's own."""
+        """A load of stages, which are all of rates or all of users, by some laptops or all; `options` are their own."""
         shape = Staged(tuple(stages), options)
-        return operations.run_load(self._world, shape, url=url, element=element, book=self.loads)
+        return operations.run_load(self._world, shape, url=url, clients=clients, book=self.loads)
 
     def load_trace(
         self,
@@ -162,12 +164,12 @@ class Service:
         which: list[int] | None,
         duration_s: float,
         url: str | None = None,
-        element: str | None = None,
+        clients: Sequence[str] = (),
         **options: Any,
     ) -> AsyncIterator[dict[str, Any]]:
         """A load whose requests are due at given moments."""
         shape = Traced(tuple(due_us), None if which is None else tuple(which), duration_s, options)
-        return operations.run_load(self._world, shape, url=url, element=element, book=self.loads)
+        return operations.run_load(self._world, shape, url=url, clients=clients, book=self.loads)
 
     def capture(self, **arguments: Any) -> AsyncIterator[dict[str, Any]]:
         """While this world's own URL is fetched if neither a URL nor a time is given and `until_fetched` is."""

@@ -13,6 +13,9 @@ from orchestrator.faults.places import Afflicted, elements_at, links_at
 from orchestrator.faults.words import Fault, Place, place_of
 from orchestrator.settings.words import refuse
 
+FAULT = "fault"
+"""What events of this kind are called."""
+
 
 @dataclass
 class Entry:
@@ -53,15 +56,15 @@ class FaultBook:
         entry = Entry(f"fault-{self._made}", fault, _now_s())
         if fault.crash:
             await self._crash(entry)
-            if fault.for_ns is None:
-                return entry.plain(
-                    _now_s()
-                )  # whoever watches over it starts it again: nothing is left to be cleared
+            if fault.for_ns is None:  # whoever watches over it starts it again: nothing is left to be cleared
+                self._world.tell_event(FAULT, str(fault.place), active=None)
+                return entry.plain(_now_s())
         else:
             entry.links = await links_at(self._world, fault.place)
             self._entries[entry.identity] = entry
             await self._tell(entry, fault.weather)
         self._entries[entry.identity] = entry
+        self._world.tell_event(FAULT, str(fault.place), active=True)
         if fault.for_ns is not None:
             entry.end = asyncio.get_running_loop().create_task(self._end_later(entry, fault.for_ns / SECOND))
         return entry.plain(_now_s())
@@ -124,6 +127,8 @@ class FaultBook:
             if not any(element in other.held for other in self._entries.values()):
                 await self._world.release(element)
         await self._tell(entry, None)
+        if all(other.fault.place != entry.fault.place for other in self._entries.values()):
+            self._world.tell_event(FAULT, str(entry.fault.place), active=False)
 
 
 def _now_s() -> float:

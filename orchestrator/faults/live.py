@@ -30,5 +30,11 @@ class LiveFaults:
     async def release(self, element: str) -> None:
         self._world.release(element)
 
+    def tell_event(self, event: str, target: str, active: bool | None) -> None:
+        if active is None:
+            self._world.numbers.happened(event, target)
+        else:
+            self._world.numbers.event(event, target, active)
+
     def note_fault(self, element: str, link: str, fault: str, fields: dict[str, Any] | None) -> None:
         self._world.note_fault(element, link, fault, fields)

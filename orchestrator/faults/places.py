@@ -32,6 +32,9 @@ class Afflicted(Protocol):
 
     async def release(self, element: str) -> None: ...
 
+    def tell_event(self, event: str, target: str, active: bool | None) -> None:
+        """Tell whoever watches the world's metrics what has begun or ended; None: both, for it takes no time."""
+
     def note_fault(self, element: str, link: str, fault: str, fields: dict[str, Any] | None) -> None:
         """Remember a link's fault for when the element begins anew."""
 

@@ -1,6 +1,7 @@
 """What went before a journey: how the laptop came by its lease, and how the pod that answered came to be.
 
-How this works. Of the lease it is what happened since its client last began to look for one. Of the pod it is what
+How this works. Of the lease it is what happened since its client last began to look for one: what it says itself,
+and what a server says of its MAC address, which others ask for leases, too. Of the pod it is what
 concerns the sandbox whose process answered: its address, its wiring, its containers, and its way to being a healthy
 target of the load balancer's node that the request passed.
 """
@@ -18,16 +19,23 @@ LEASE, POD = "dhcp.", ("ipam.", "cni.", "pod.", "target.")
 def went_before(journey: Journey, events: Sequence[Record]) -> list[Record]:
     """Those of the world's events (by model time) that a journey's story begins with."""
     earlier = [event for event in events if event["t_ns"] <= journey.start_ns]
-    lease = _latest_lease([event for event in earlier if event["kind"].startswith(LEASE)])
+    lease = _latest_lease(journey.origin, [event for event in earlier if event["kind"].startswith(LEASE)])
     return [
         *lease,
         *_latest_sandbox(journey.hops, [event for event in earlier if event["kind"].startswith(POD)]),
     ]
 
 
-def _latest_lease(events: list[Record]) -> list[Record]:
-    begins = [place for place, event in enumerate(events) if event["kind"] == "dhcp.discover"]
-    return events[begins[-1] :] if begins else events
+def _latest_lease(client: str, events: list[Record]) -> list[Record]:
+    begins = [
+        place
+        for place, event in enumerate(events)
+        if event["kind"] == "dhcp.discover" and event["element"] == client
+    ]
+    if begins:
+        events = events[begins[-1] :]
+    mac = events[0].get("mac") if begins else None
+    return [event for event in events if event["element"] == client or event.get("mac") == mac]
 
 
 def _latest_sandbox(hops: Sequence[str], events: list[Record]) -> list[Record]:

@@ -7,28 +7,28 @@ from typing import Any
 
 from actors.element import CallFailed
 from orchestrator.control.api import LOAD_SOCKET, USAGE, Answer, ApiServer, RequestFailed
-from orchestrator.load.client import LoadClient
 from orchestrator.load.shapes import Change
+from orchestrator.load.team import LoadTeam
 
 
 class LoadBook:
     """Those of one world."""
 
     def __init__(self) -> None:
-        self._clients: list[LoadClient] = []
+        self._teams: list[LoadTeam] = []
 
     @contextmanager
-    def entered(self, client: LoadClient) -> Iterator[None]:
+    def entered(self, team: LoadTeam) -> Iterator[None]:
         """While this lasts it can be changed."""
-        self._clients.append(client)
+        self._teams.append(team)
         try:
             yield
         finally:
-            self._clients.remove(client)
+            self._teams.remove(team)
 
     async def running(self) -> int:
         """How many loads there are."""
-        return len(self._clients)
+        return len(self._teams)
 
     async def load_change(
         self, do: str, rate: float | None = None, users: int | None = None
@@ -43,9 +43,9 @@ class LoadBook:
 
     async def change(self, change: Change) -> dict[str, Any]:
         """Change the load that runs: `what` was done, and its `status`. Raises `RequestFailed`."""
-        if not self._clients:
+        if not self._teams:
             raise RequestFailed("no load is running in this world", USAGE)
         try:
-            return await self._clients[-1].change(change)
+            return await self._teams[-1].change(change)
         except CallFailed as error:
             raise RequestFailed(str(error), USAGE) from None

@@ -185,6 +185,10 @@ class Load(Part):
     url: Url | None = Field(
         default=None, description="what is asked for; the world's own URL if none is given"
     )
+    clients: list[str] = Field(
+        default=[],
+        description="the laptops that it comes from, in even parts; all that the world has if none is named",
+    )
     requests: list[Request] = Field(
         default=[], description="what is asked for there, by weight; GET of the URL if nothing is said"
     )

@@ -44,7 +44,11 @@ def _killed(status: dict[str, Any]) -> list[str]:
     """Users of a closed model do without."""
     if not status.get("lost_clients") or status.get("executor") == "closed":
         return []
-    return ["the laptop was killed on the way, and what was due meanwhile was not sent"]
+    clients = status.get("clients", {})
+    killed = [name for name, client in clients.items() if client["lost_clients"]]
+    who = ", ".join(killed) if len(clients) > 1 else "the laptop"
+    were = "was" if len(killed) < 2 else "were"
+    return [f"{who} {were} killed on the way, and what was due meanwhile was not sent"]
 
 
 def late(lags_ms: dict[str, float], limits: Limits = LIMITS) -> list[str]:

@@ -1,75 +1,36 @@
-"""What CloudWatch would say of the load balancers, under the names that YACE gives its metrics.
+"""What CloudWatch would say of the load balancers.
 
-How this works. CloudWatch has statistics of periods. A value here is that of the last 60 seconds: what a counter grew
-by, the average and the 99th percentile of a histogram's growth, the least or the most of a gauge. As in CloudWatch,
-what did not happen in the period is absent rather than zero. (Names as YACE makes them: an underscore before an
-upper-case letter that follows a lower-case letter or a digit, hence `5_xx` and `un_healthy`.)
+CloudWatch has statistics of periods. A value here is that of the last 60 seconds: what a counter grew by, the average
+and the 99th percentile of a histogram's growth, the least or the most of a gauge. As in CloudWatch, what did not happen
+in the period is absent rather than zero. What there is says `names/cloudwatch.py`.
 """
 
 from collections import deque
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import NamedTuple
 
 from orchestrator.metrics.ledger import Buckets, Labels
 from orchestrator.metrics.merging import Family
+from orchestrator.metrics.names import cloudwatch as names
+from orchestrator.metrics.names.cloudwatch import Statistic
 from orchestrator.metrics.names.model import gauge
 
 PERIOD_S = 60.0
-PREFIX = "aws_applicationelb_"
-
-REQUESTS = "journey_alb_requests_total"
-RESPONSES = "journey_alb_target_response_duration_seconds"
-TARGETS = "journey_alb_targets"
-
-
-class Sum(NamedTuple):
-    """A counter's growth; its series must carry one of these values of each label."""
-
-    name: str
-    what: str
-    of: str
-    where: Mapping[str, tuple[str, ...]] = {}
-    by_target_group: bool = False
-
-
-SUMS: tuple[Sum, ...] = (
-    Sum("request_count_sum", "RequestCount", REQUESTS, {}, True),
-    *(
-        Sum(f"httpcode_elb_{digit}_xx_count_sum", f"HTTPCode_ELB_{digit}XX_Count", REQUESTS,
-            {"source": ("elb", "fixed_response", "redirect"), "code_class": (f"{digit}xx",)})
-        for digit in (3, 4, 5)
-    ),
-    *(
-        Sum(f"httpcode_elb_{status}_count_sum", f"HTTPCode_ELB_{status}_Count", "journey_alb_errors_total",
-            {"status": (str(status),)})
-        for status in (500, 502, 503, 504)
-    ),
-    *(
-        Sum(f"httpcode_target_{digit}_xx_count_sum", f"HTTPCode_Target_{digit}XX_Count", REQUESTS,
-            {"source": ("target",), "code_class": (f"{digit}xx",)}, True)
-        for digit in (2, 3, 4, 5)
-    ),
-    Sum("new_connection_count_sum", "NewConnectionCount", "journey_alb_new_connections_total"),
-    Sum("rejected_connection_count_sum", "RejectedConnectionCount", "journey_alb_rejected_connections_total"),
-    Sum("target_connection_error_count_sum", "TargetConnectionErrorCount",
-        "journey_alb_target_connection_errors_total"),
-    Sum("processed_bytes_sum", "ProcessedBytes", "journey_alb_processed_bytes_total"),
-    Sum("rule_evaluations_sum", "RuleEvaluations", "journey_alb_rule_evaluations_total"),
-    Sum("client_tlsnegotiation_error_count_sum", "ClientTLSNegotiationErrorCount",
-        "journey_alb_client_tls_negotiation_errors_total"),
-    Sum("target_tlsnegotiation_error_count_sum", "TargetTLSNegotiationErrorCount",
-        "journey_alb_target_tls_negotiation_errors_total"),
-    Sum("unhealthy_routing_request_count_sum", "UnhealthyRoutingRequestCount",
-        "journey_alb_unhealthy_routing_requests_total", {}, True),
-)  # fmt: skip
 
 LCU = {"new_connections": 25.0, "active_connections": 3000.0, "bytes": 1e9 / 3600, "rule_evaluations": 1000.0}
 """What one load balancer capacity unit holds, each second (bytes: 1 GB an hour); the dearest dimension counts."""
 
+FREE_EVALUATIONS = 10
+"""Rules that each request may be held against for nothing."""
+
+Values = dict[Labels, float]
+Told = tuple[Statistic, Values]
+
 
 class _Moment(NamedTuple):
     at_s: float
-    values: dict[str, dict[Labels, float]]
+    values: dict[str, Values]
     buckets: dict[Labels, Buckets]
 
 
@@ -87,7 +48,7 @@ class Period:
     def note(self, now_s: float, families: Mapping[str, Family]) -> None:
         """Remember how the metrics stand; to be called every few seconds."""
         values = {name: dict(family.values) for name, family in families.items() if family.values}
-        responses = families.get(RESPONSES)
+        responses = families.get(names.RESPONSES)
         buckets = dict(responses.buckets) if responses else {}
         copies = {key: Buckets(each.bounds, list(each.counts), each.sum) for key, each in buckets.items()}
         self._moments.append(_Moment(now_s, values, copies))
@@ -98,81 +59,78 @@ class Period:
         """The page's families, those that have something to say."""
         if not self._moments:
             return
-        yield from filter(None, map(self._sum, SUMS))
-        yield from self._per_target()
-        yield from self._response_times()
-        yield from self._hosts()
-        yield from self._units()
+        told: list[Told] = [(each, self._sum(each)) for each in names.SUMS]
+        told += [(names.PER_TARGET, self._per_target()), *self._response_times()]
+        told += [(each, self._level(each)) for each in names.LEVELS]
+        told += self._units()
+        yield from (_family(each, values) for each, values in told if values)
 
     # ---- counters ------------------------------------------------------------------------------------------------
 
-    def _growth(self, name: str) -> dict[Labels, float]:
-        first, last = self._moments[0].values.get(name, {}), self._moments[-1].values.get(name, {})
-        if len(self._moments) == 1:
-            first = {}  # the world is younger than the period
-        return {labels: value - first.get(labels, 0.0) for labels, value in last.items()}
+    def _growth(self, name: str) -> Values:
+        """From moment to moment: series that end within the period have grown until then."""
+        grown: Values = {}
+        for before, after in pairwise(moment.values.get(name, {}) for moment in self._moments):
+            for labels, value in after.items():
+                grown[labels] = grown.get(labels, 0.0) + max(value - before.get(labels, 0.0), 0.0)
+        return grown
 
-    def _sum(self, wish: Sum) -> Family | None:
-        sums: dict[Labels, float] = {}
+    def _sum(self, wish: Statistic) -> Values:
+        sums: Values = {}
         for labels, growth in self._growth(wish.of).items():
-            known = dict(labels)
-            if growth > 0 and all(known.get(key) in values for key, values in wish.where.items()):
-                key = _group(known) if wish.by_target_group else ()
+            if growth > 0 and _is_of(wish, labels):
+                key = _dimensions(wish, labels)
                 sums[key] = sums.get(key, 0.0) + growth
-        return _told(wish.name, f"{wish.what}, Sum", sums)
+        return sums
 
-    def _per_target(self) -> Iterator[Family]:
+    def _per_target(self) -> Values:
         sums: dict[Labels, list[float]] = {}
-        for labels, growth in self._growth("journey_alb_target_requests_total").items():
-            sums.setdefault(_group(dict(labels)), []).append(growth)
-        means = {key: sum(each) / len(each) for key, each in sums.items() if sum(each) > 0}
-        yield from _some(_told("request_count_per_target_sum", "RequestCountPerTarget, Sum", means))
+        for labels, growth in self._growth(names.TARGET_REQUESTS).items():
+            sums.setdefault(_dimensions(names.PER_TARGET, labels), []).append(growth)
+        return {key: sum(each) / len(each) for key, each in sums.items() if sum(each) > 0}
 
-    def _units(self) -> Iterator[Family]:
+    def _units(self) -> Iterator[Told]:
         seconds = max(self._moments[-1].at_s - self._moments[0].at_s, 1.0)
-        active = sum(self._moments[-1].values.get("journey_alb_connections", {}).values())
-        per_s = {
-            "new_connections": sum(self._growth("journey_alb_new_connections_total").values()) / seconds,
+        active = sum(self._moments[-1].values.get(names.CONNECTIONS, {}).values())
+
+        def per_s(name: str) -> float:
+            return sum(self._growth(name).values()) / seconds
+
+        evaluations_per_s = per_s("journey_alb_rule_evaluations_total")
+        used = {
+            "new_connections": per_s("journey_alb_new_connections_total"),
             "active_connections": active,
-            "bytes": sum(self._growth("journey_alb_processed_bytes_total").values()) / seconds,
-            "rule_evaluations": sum(self._growth("journey_alb_rule_evaluations_total").values()) / seconds,
+            "bytes": per_s("journey_alb_processed_bytes_total"),
+            "rule_evaluations": max(evaluations_per_s - FREE_EVALUATIONS * per_s(names.REQUESTS), 0.0),
         }
-        if active:
-            yield from _some(_told("active_connection_count_sum", "ActiveConnectionCount, Sum", {(): active}))
-        units = max(per_s[dimension] / LCU[dimension] for dimension in LCU)
-        if units > 0:
-            yield from _some(_told("consumed_lcus_average", "ConsumedLCUs, Average", {(): units}))
+        units = max(used[dimension] / LCU[dimension] for dimension in LCU)
+        yield names.ACTIVE, {(): active} if active else {}
+        yield names.UNITS, {(): units} if units else {}
 
     # ---- histograms and gauges -----------------------------------------------------------------------------------
 
-    def _response_times(self) -> Iterator[Family]:
-        first = self._moments[0].buckets if len(self._moments) > 1 else {}
-        means: dict[Labels, float] = {}
-        slow: dict[Labels, float] = {}
-        for labels, now in self._moments[-1].buckets.items():
+    def _response_times(self) -> Iterator[Told]:
+        first, last = self._moments[0].buckets, self._moments[-1].buckets
+        means: Values = {}
+        slow: Values = {}
+        for labels, now in last.items():
             before = first.get(labels) or Buckets(now.bounds, [0] * len(now.counts))
             counts = [one - other for one, other in zip(now.counts, before.counts, strict=True)]
             if (times := sum(counts)) > 0:
-                key = _group(dict(labels))
+                key = _dimensions(names.MEAN_TIME, labels)
                 means[key] = (now.sum - before.sum) / times
                 slow[key] = quantile(0.99, now.bounds, counts)
-        yield from _some(_told("target_response_time_average", "TargetResponseTime, Average", means))
-        yield from _some(_told("target_response_time_p99", "TargetResponseTime, p99", slow))
+        yield from ((names.MEAN_TIME, means), (names.SLOW_TIME, slow))
 
-    def _hosts(self) -> Iterator[Family]:
-        healthy: dict[Labels, float] = {}
-        unhealthy: dict[Labels, float] = {}
+    def _level(self, wish: Statistic) -> Values:
+        extreme = min if wish.how == "Minimum" else max
+        found: Values = {}
         for moment in self._moments:
-            for labels, value in moment.values.get(TARGETS, {}).items():
-                known = dict(labels)
-                key = _group(known)
-                if known.get("state") == "healthy":
-                    healthy[key] = min(healthy.get(key, value), value)
-                elif known.get("state") == "unhealthy":
-                    unhealthy[key] = max(unhealthy.get(key, value), value)
-        yield from _some(_told("healthy_host_count_minimum", "HealthyHostCount, Minimum", healthy))
-        yield from _some(_told("un_healthy_host_count_maximum", "UnHealthyHostCount, Maximum", unhealthy))
-        yield from _some(_told("un_healthy_host_count_sum", "UnHealthyHostCount, Sum", unhealthy))
+            for labels, value in moment.values.get(wish.of, {}).items():
+                if _is_of(wish, labels):
+                    key = _dimensions(wish, labels)
+                    found[key] = extreme(found.get(key, value), value)
+        return found
 
 
 def quantile(share: float, bounds: tuple[float, ...], counts: list[int]) -> float:
@@ -185,18 +143,16 @@ def quantile(share: float, bounds: tuple[float, ...], counts: list[int]) -> floa
     return bounds[-1]
 
 
-def _group(labels: Mapping[str, str]) -> Labels:
-    return (("dimension_TargetGroup", labels.get("target_group", "")),)
+def _is_of(wish: Statistic, labels: Labels) -> bool:
+    known = dict(labels)
+    return all(known.get(label) in values for label, values in wish.where.items())
 
 
-def _told(name: str, what: str, values: dict[Labels, float]) -> Family | None:
-    return (
-        Family(gauge(PREFIX + name, f"CloudWatch AWS/ApplicationELB {what}, of 60 s."), values)
-        if values
-        else None
+def _dimensions(wish: Statistic, labels: Labels) -> Labels:
+    return (("dimension_TargetGroup", dict(labels).get("target_group", "")),) if wish.by_target_group else ()
+
+
+def _family(wish: Statistic, values: Values) -> Family:
+    return Family(
+        gauge(wish.name, f"CloudWatch AWS/ApplicationELB {wish.what}, {wish.how}, of 60 s."), values
     )
-
-
-def _some(family: Family | None) -> Iterator[Family]:
-    if family is not None:
-        yield family

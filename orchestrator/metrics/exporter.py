@@ -19,7 +19,7 @@ import msgpack
 from aiohttp import web
 
 from orchestrator.metrics.cloudwatch import Period, wanted
-from orchestrator.metrics.exposition import CONTENT_TYPE_LATEST, OPENMETRICS, expose
+from orchestrator.metrics.exposition import OPENMETRICS, TEXT, expose
 from orchestrator.metrics.ledger import Ledger
 from orchestrator.metrics.merging import Family, Who, families
 from orchestrator.metrics.names import METRICS
@@ -54,7 +54,7 @@ class Exporter:
             case "deltas":
                 self.ledger.add(element, message["deltas"])
             case "ended":
-                self.ledger.ended(element, message["for_good"])
+                self.ledger.ended(element, message["heir"])
             case "caught_up":
                 self.caught_up.set()
 
@@ -129,7 +129,7 @@ def application(exporter: Exporter) -> web.Application:
         async def handle(request: web.Request) -> web.Response:
             exemplars = "application/openmetrics-text" in request.headers.get("Accept", "")
             body = exporter.page(page, exemplars, time.monotonic())
-            kind = OPENMETRICS if exemplars else CONTENT_TYPE_LATEST
+            kind = OPENMETRICS if exemplars else TEXT
             return web.Response(body=body, headers={"Content-Type": kind})
 
         return handle

@@ -12,7 +12,7 @@ from prometheus_client.core import (
     InfoMetricFamily,
     UnknownMetricFamily,
 )
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric as ClientMetric
 from prometheus_client.openmetrics import exposition as openmetrics_exposition
 from prometheus_client.registry import Collector, CollectorRegistry
@@ -21,9 +21,9 @@ from prometheus_client.utils import floatToGoString
 from orchestrator.metrics.ledger import Buckets
 from orchestrator.metrics.merging import Family
 
-__all__ = ["CONTENT_TYPE_LATEST", "OPENMETRICS", "expose"]
-
-OPENMETRICS = openmetrics_exposition.CONTENT_TYPE_LATEST
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+"""Content types; names here are such that the oldest versions do."""
 
 
 class _Collected(Collector):

@@ -1,8 +1,8 @@
 """The orchestrator's side of the exporter: starts its process once somebody wants metrics, and feeds it deltas.
 
 Messages are msgpack maps, written to a pipe one after another: `who` (an element, with the fields of `Who`), `deltas`
-(as elements report them, each second), `ended` (its process; `for_good` or not), and once `caught_up`: what was known
-before has been told, so that scrapes can be answered without looking like a restart.
+(as elements report them, each second), `ended` (its process; its `heir` if it is gone for good), and once `caught_up`:
+what was known before has been told, so that scrapes can be answered without looking like a restart.
 The socket that Prometheus comes to is opened here, so its address is known before there is anybody to answer; an
 exporter that dies is started again on the same socket, and told everything that is known.
 """
@@ -20,6 +20,7 @@ from typing import Any
 
 import msgpack
 
+from orchestrator.directory import WorldFailed
 from orchestrator.metrics.ledger import Ledger
 from orchestrator.metrics.merging import Who
 
@@ -27,6 +28,9 @@ log = logging.getLogger("orchestrator")
 
 HOST, PORT = "127.0.0.1", 9464
 """OpenTelemetry's port for Prometheus exporters."""
+
+OFF = "off"
+"""In place of an address: nowhere."""
 
 TRIES = 100
 MOST_UNREAD = 64 << 20
@@ -37,7 +41,7 @@ LAUNCH_S = 1.0
 Whoever asks meanwhile is answered then."""
 
 
-class PortTaken(OSError):
+class PortTaken(WorldFailed):
     """Somebody listens where metrics were explicitly wanted."""
 
 
@@ -105,9 +109,9 @@ class Feed:
         """An element has reported."""
         self._tell({"t": "deltas", "element": element, "deltas": deltas})
 
-    def ended(self, element: str, for_good: bool) -> None:
-        """An element's process has ended."""
-        self._tell({"t": "ended", "element": element, "for_good": for_good})
+    def ended(self, element: str, heir: str | None) -> None:
+        """An element's process has ended; see `Ledger.ended`."""
+        self._tell({"t": "ended", "element": element, "heir": heir})
 
     def _tell(self, message: dict[str, Any]) -> None:
         pipe = self._pipe
@@ -159,9 +163,9 @@ class Feed:
                 await self._launch()
 
     async def _end(self) -> None:
-        if self._pipe is not None:
+        if self._pipe is not None and not self._pipe.is_closing():  # asyncio fails to close one twice
             self._pipe.abort()
-            self._pipe = None
+        self._pipe = None
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 await asyncio.to_thread(self._process.wait, 2)

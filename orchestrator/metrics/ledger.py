@@ -11,10 +11,8 @@ Key = tuple[str, Labels]
 
 IDENTITY = frozenset({"pod", "target", "link", "node", "eni", "process"})
 """Labels that name something which comes and goes: series of an element that is gone for good go with it if they
-carry one of these. What else it counted stays in the sums, for a counter that falls looks like a restart."""
-
-DEPARTED = ""
-"""In whose name the ledger keeps what elements that are gone have counted."""
+carry one of these. What else it counted goes to an heir and stays in the sums, for a counter that falls looks like a
+restart."""
 
 
 @dataclass
@@ -57,17 +55,18 @@ class Ledger:
             buckets.add(counts, total)
             buckets.exemplars.update((bucket, (trace, value)) for bucket, (trace, value) in exemplars.items())
 
-    def ended(self, element: str, for_good: bool) -> None:
-        """An element's process has ended: its gauges say nothing any more. `for_good`: nor will it come back."""
+    def ended(self, element: str, heir: str | None = None) -> None:
+        """An element's process has ended: its gauges say nothing any more. One that will not come back has an heir, in
+        whose name the ledger keeps what it has counted."""
         self.gauges.pop(element, None)
-        if not for_good:
+        if heir is None:
             return
         for key, count in self.counters.pop(element, {}).items():
             if not _identifies(key):
-                self.counters[DEPARTED][key] += count
+                self.counters[heir][key] += count
         for key, buckets in self.histograms.pop(element, {}).items():
             if not _identifies(key):
-                self._buckets(DEPARTED, key, buckets.bounds).add(buckets.counts, buckets.sum)
+                self._buckets(heir, key, buckets.bounds).add(buckets.counts, buckets.sum)
 
     def everything(self, element: str) -> dict[str, list[Any]]:
         """All that is known of an element, as deltas from nothing."""

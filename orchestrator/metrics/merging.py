@@ -1,7 +1,7 @@
 """Makes one set of series of what all elements have reported: sums, and labels that elements do not know themselves."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator.metrics.ledger import Buckets, Key, Labels, Ledger
@@ -19,10 +19,12 @@ class Who:
     launched: bool = False
     node: str = ""
     """The node that a CNI agent is of."""
+    scenario: str = ""
+    """What the world was started for, or empty."""
 
     def label(self, name: str) -> str:
-        """`element`, `node`, `kind`, `tier`; `process` is the element, and of launched ones their kind: they may
-        be hundreds."""
+        """`element`, `node`, `kind`, `tier`, `scenario`; `process` is the element, and of launched ones their kind:
+        they may be hundreds."""
         match name:
             case "element" | "process":
                 return self.kind if self.launched else self.element
@@ -30,8 +32,14 @@ class Who:
                 return self.node or self.element
             case "kind":
                 return self.kind
+            case "scenario":
+                return self.scenario
             case _:
                 return self.tier
+
+    def heir(self) -> "Who":
+        """In whose name numbers live on when a launched element is gone: all of its kind that have gone."""
+        return replace(self, element=f"{self.kind} (gone)")
 
 
 @dataclass

@@ -1,8 +1,8 @@
 """Metrics of ours under the names of other exporters: CoreDNS, and the service graph of a trace pipeline."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
-from orchestrator.metrics.ledger import Buckets, Labels
+from orchestrator.metrics.ledger import Labels
 from orchestrator.metrics.merging import Family
 from orchestrator.metrics.names.model import Metric, counter, histogram
 
@@ -12,71 +12,78 @@ QUERY_TIME = "journey_dns_query_duration_seconds"
 REQUESTS = "journey_alb_requests_total"
 RESPONSES = "journey_alb_target_response_duration_seconds"
 
+DNS_REQUESTS = counter("coredns_dns_requests_total", "Queries, by resolver.", "server")
+DNS_RESPONSES = counter("coredns_dns_responses_total", "Responses, by code.", "server", "rcode")
+CACHE_REQUESTS = counter("coredns_cache_requests_total", "Questions to the cache.", "server")
+CACHE_HITS = counter("coredns_cache_hits_total", "Questions that the cache could answer.", "server")
+DNS_TIME = histogram("coredns_dns_request_duration_seconds", "From query to response.", "server")
+
+EDGES = counter("traces_service_graph_request_total", "Requests along an edge.", "client", "server")
+FAILED_EDGES = counter(
+    "traces_service_graph_request_failed_total", "Requests along it that got a 5xx.", "client", "server"
+)
+EDGE_TIME = histogram(
+    "traces_service_graph_request_server_seconds", "How long the server took.", "client", "server"
+)
+
+RENAMED: tuple[tuple[Metric, str], ...] = (
+    (DNS_REQUESTS, QUERIES),
+    (DNS_RESPONSES, QUERIES),
+    (CACHE_REQUESTS, CACHE),
+    (CACHE_HITS, CACHE),
+    (DNS_TIME, QUERY_TIME),
+    (EDGES, REQUESTS),
+    (FAILED_EDGES, REQUESTS),
+    (EDGE_TIME, RESPONSES),
+)
+"""What there is, and what it is made of."""
+
+Rename = Callable[[dict[str, str]], dict[str, str]]
+
 
 def coredns(families: Mapping[str, Family]) -> Iterator[Family]:
     """The resolvers' metrics as CoreDNS names them, the resolver as its `server`."""
-    queries = _values(families, QUERIES)
-    yield from _counted("coredns_dns_requests_total", "Queries.", queries, ("server",))
-    yield from _counted("coredns_dns_responses_total", "Responses, by code.", queries, ("server", "rcode"))
-    cache = _values(families, CACHE)
-    yield from _counted("coredns_cache_requests_total", "Questions to the cache.", cache, ("server",))
-    hits = {labels: value for labels, value in cache.items() if dict(labels).get("result") == "hit"}
-    yield from _counted(
-        "coredns_cache_hits_total", "Questions that the cache could answer.", hits, ("server",)
-    )
-    if (took := families.get(QUERY_TIME)) is not None:
-        metric = histogram("coredns_dns_request_duration_seconds", "From query to response.", "server")
-        yield Family(
-            metric, buckets={_picked(labels, ("server",)): each for labels, each in took.buckets.items()}
-        )
+    queries, cache = families.get(QUERIES), families.get(CACHE)
+    yield from _counted(DNS_REQUESTS, queries, _resolver)
+    yield from _counted(DNS_RESPONSES, queries, _resolver)
+    yield from _counted(CACHE_REQUESTS, cache, _resolver)
+    yield from _counted(CACHE_HITS, cache, _resolver, result="hit")
+    yield from _timed(DNS_TIME, families.get(QUERY_TIME), _resolver)
 
 
 def service_graph(families: Mapping[str, Family]) -> Iterator[Family]:
     """The edge from the load balancer to each target group, as Grafana's service graph wants edges."""
-    requests = {
-        labels: value
-        for labels, value in _values(families, REQUESTS).items()
-        if dict(labels).get("source") == "target"
-    }
-    failed = {labels: value for labels, value in requests.items() if dict(labels).get("code_class") == "5xx"}
-    yield from _edges("traces_service_graph_request_total", "Requests along an edge.", requests)
-    yield from _edges("traces_service_graph_request_failed_total", "Requests that failed.", failed)
-    if (took := families.get(RESPONSES)) is not None:
-        buckets: dict[Labels, Buckets] = {_edge(labels): each for labels, each in took.buckets.items()}
-        metric = histogram(
-            "traces_service_graph_request_server_seconds", "How long the server took.", "client", "server"
-        )
-        yield Family(metric, buckets=buckets)
+    requests = families.get(REQUESTS)
+    yield from _counted(EDGES, requests, _edge, source="target")
+    yield from _counted(FAILED_EDGES, requests, _edge, source="target", code_class="5xx")
+    yield from _timed(EDGE_TIME, families.get(RESPONSES), _edge)
 
 
-def _values(families: Mapping[str, Family], name: str) -> dict[Labels, float]:
-    family = families.get(name)
-    return family.values if family else {}
+def _resolver(labels: dict[str, str]) -> dict[str, str]:
+    return {**labels, "server": labels.get("resolver", "")}
 
 
-def _counted(name: str, text: str, values: Mapping[Labels, float], keep: tuple[str, ...]) -> Iterator[Family]:
+def _edge(labels: dict[str, str]) -> dict[str, str]:
+    return {"client": "alb", "server": labels.get("target_group", "")}
+
+
+def _counted(metric: Metric, of: Family | None, rename: Rename, **where: str) -> Iterator[Family]:
+    """The sums of the series that carry these labels."""
     sums: dict[Labels, float] = {}
-    for labels, value in values.items():
-        key = _picked(labels, keep)
-        sums[key] = sums.get(key, 0.0) + value
+    for labels, value in of.values.items() if of else ():
+        known = dict(labels)
+        if where.items() <= known.items():
+            key = _labels(metric, rename(known))
+            sums[key] = sums.get(key, 0.0) + value
     if sums:
-        yield Family(counter(name, text, *keep), sums)
-
-
-def _edges(name: str, text: str, values: Mapping[Labels, float]) -> Iterator[Family]:
-    sums: dict[Labels, float] = {}
-    for labels, value in values.items():
-        sums[_edge(labels)] = sums.get(_edge(labels), 0.0) + value
-    if sums:
-        metric: Metric = counter(name, text, "client", "server")
         yield Family(metric, sums)
 
 
-def _edge(labels: Labels) -> Labels:
-    return (("client", "alb"), ("server", dict(labels).get("target_group", "")))
+def _timed(metric: Metric, of: Family | None, rename: Rename) -> Iterator[Family]:
+    if of:
+        buckets = {_labels(metric, rename(dict(labels))): each for labels, each in of.buckets.items()}
+        yield Family(metric, buckets=buckets)
 
 
-def _picked(labels: Labels, keep: tuple[str, ...]) -> Labels:
-    known = dict(labels)
-    known["server"] = known.get("resolver", "")
-    return tuple((key, known.get(key, "")) for key in keep)
+def _labels(metric: Metric, known: dict[str, str]) -> Labels:
+    return tuple((label, known.get(label, "")) for label in metric.labels)

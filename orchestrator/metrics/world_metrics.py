@@ -17,6 +17,8 @@ from orchestrator.metrics.tiers import nodes, tier_of_kind, tiers
 REPORT_S = 1.0
 ORCHESTRATOR = "orchestrator"
 ELEMENT_DOWN = "element_down"
+HAPPENED_S = 3.0
+"""So long is told what takes no time: a few scrapes."""
 STATES = ("starting", "bound", "up", "late", "failed", "down")
 
 
@@ -31,6 +33,7 @@ class WorldMetrics:
         self._config, self._registry, self._ledger = config, registry, ledger
         self._directory = directory
         self._known: dict[str, Who] = {}
+        self._scenario = ""
         self._tiers: dict[str, str] | None = None
         self._nodes: dict[str, str] = {}
         self._feed: Feed | None = None
@@ -70,23 +73,35 @@ class WorldMetrics:
 
     def gone(self, member: Member) -> None:
         """An element's process has ended."""
-        for_good = member.parent is not None
-        self._ledger.ended(member.name, for_good)
+        who = self._known.get(member.name)
+        heir = self._heir_of(who) if who is not None and who.launched else None
+        self._ledger.ended(member.name, heir)
         if self._feed is not None:
-            self._feed.ended(member.name, for_good)
-        if for_good:
+            self._feed.ended(member.name, heir)
+        if member.parent is not None:
             self._known.pop(member.name, None)
         else:
             self._down.add(member.name)
             self.event(ELEMENT_DOWN, member.name, True)
 
+    def _heir_of(self, who: Who) -> str:
+        heir = who.heir()
+        if heir.element not in self._known:
+            self._know(heir)
+        return heir.element
+
     def event(self, event: str, target: str, active: bool) -> None:
         """Something that is done to the world has begun or ended: `journey_event_active`."""
         self.own.gauge("journey_event_active", event=event, target=target).value = active
 
+    def happened(self, event: str, target: str) -> None:
+        """Something that takes no time was done to the world. Needs a running event loop."""
+        self.event(event, target, True)
+        asyncio.get_running_loop().call_later(HAPPENED_S, self.event, event, target, False)
+
     def scenario(self, name: str, seed: int, variant: str) -> None:
-        """What is being run now, for dashboards that compare: `journey_scenario_info`."""
-        self.own.remove("journey_scenario_info")
+        """What the world is started for, to be said before that: `journey_scenario_info`, and a label of clients."""
+        self._scenario = name
         self.own.gauge("journey_scenario_info", name=name, seed=str(seed), variant=variant).value = 1
 
     def _meet(self, element: str) -> None:
@@ -99,8 +114,11 @@ class WorldMetrics:
             if self._tiers is None:
                 self._tiers, self._nodes = tiers(self._config), nodes(self._config)
             tier, node = self._tiers.get(element, "control"), self._nodes.get(element, "")
-            who = Who(element, member.kind, tier, node=node)
-        self._known[element] = who
+            who = Who(element, member.kind, tier, node=node, scenario=self._scenario)
+        self._know(who)
+
+    def _know(self, who: Who) -> None:
+        self._known[who.element] = who
         if self._feed is not None:
             self._feed.who(who)
 

@@ -58,6 +58,9 @@ def write_run(result: RunResult, path: Path, *, html: bool = True) -> None:
     began_s = result.variants[0].began_unix_ns / 1e9 if result.variants else 0.0
     tagged = [(each.name, each.seconds_hdr) for each in result.variants]
     (path / HLOG).write_text("".join(hlog(tagged, began_s)))
+    for client in sorted({name for each in result.variants for name in each.clients_hdr}):
+        tagged = [(each.name, each.clients_hdr.get(client, [])) for each in result.variants]
+        (path / named(HLOG, client)).write_text("".join(hlog(tagged, began_s)))
     for variant in result.variants:
         (path / named("latency.hgrm", variant.name)).write_text(hgrm(variant.latency_hdr))
         log = "".join(f"{line}\n" for line in variant.access_log)
@@ -122,7 +125,11 @@ def read_run(path: Path) -> RunResult:
     variants = {name: _variant(name, found) for name, found in plain["variants"].items()}
     _read_journeys(path / JOURNEYS, variants)
     _read_events(path / EVENTS, variants)
-    _read_seconds(path / HLOG, variants)
+    _read_seconds(path / HLOG, {name: each.seconds_hdr for name, each in variants.items()})
+    for client in {name for each in variants.values() for name in each.figures["load"].get("clients", {})}:
+        if (log := path / named(HLOG, client)).is_file():
+            seconds = {name: each.clients_hdr.setdefault(client, []) for name, each in variants.items()}
+            _read_seconds(log, seconds)
     for document in yaml.safe_load_all((path / RESOLVED).read_text()):
         variants[document["variant"]].resolved = document
     for name, variant in variants.items():
@@ -187,8 +194,9 @@ _INTERVAL = re.compile(
 )
 
 
-def _read_seconds(path: Path, variants: dict[str, VariantResult]) -> None:
+def _read_seconds(path: Path, seconds: dict[str, list[tuple[float, str]]]) -> None:
+    """By variant."""
     for line in path.read_text().splitlines():
         if match := _INTERVAL.fullmatch(line):
             until = round(float(match["since"]) + float(match["long"]), 6)
-            variants[match["tag"] or ""].seconds_hdr.append((until, match["histogram"]))
+            seconds[match["tag"] or ""].append((until, match["histogram"]))

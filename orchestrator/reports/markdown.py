@@ -87,11 +87,21 @@ def _variant(variant: VariantResult) -> Iterator[str]:
     errors = ", ".join(f"{count:,} × {kind}" for kind, count in load["errors"].items()) or "no errors"
     offered = load.get("offered", load["requests"])
     yield f"- {offered:,} offered, {load['requests']:,} answered, {dropped:,} dropped; {errors}"
+    yield from (f"- {each}" for each in _clients(load.get("clients", {})))
     yield from (f"- {_cell(each)}" for each in _causes(figures))
     if variant.budget:
         told = ", ".join(f"{each['tier']} {each['ms']:.2f} ms" for each in variant.budget)
         yield f"- where the time of {variant.traced} recorded requests went, on average: {told}"
     yield ""
+
+
+def _clients(clients: dict[str, Any]) -> Iterator[str]:
+    for name, found in clients.items() if len(clients) > 1 else ():
+        latency = found["latency_ms"]
+        told = ", ".join(f"{each} {latency[each]:.1f} ms" for each in ("p50", "p99") if each in latency)
+        killed = ", **killed on the way**" if found["lost_clients"] else ""
+        failed = sum(found["errors"].values())
+        yield f"{name}: {found['requests']:,} answered, {failed:,} failed{f'; {told}' if told else ''}{killed}"
 
 
 def _causes(figures: dict[str, Any]) -> Iterator[str]:

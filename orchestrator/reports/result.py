@@ -69,6 +69,8 @@ class VariantResult:
     """From when they were sent; empty where nobody measured that."""
     seconds_hdr: list[tuple[float, str]] = field(default_factory=list)
     """`latency_hdr` of each second, with the second's end."""
+    clients_hdr: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
+    """The same of each client, by name; empty where there is but one."""
     journeys: list[Kept] = field(default_factory=list)
     """The slowest first."""
     traced: int = 0

@@ -35,6 +35,17 @@ class Checked(Open):
     ok: bool = Field(description="true: it holds")
 
 
+class Client(Open):
+    """What one client counted; percentiles of all are made of all latencies, not of these."""
+
+    requests: int
+    requests_per_s: float
+    errors: dict[str, int]
+    latency_ms: dict[str, float]
+    hdr: str = Field(description="as of the whole")
+    lost_clients: int = Field(description="how often it was killed on the way")
+
+
 class Load(Open):
     """What the clients counted."""
 
@@ -48,6 +59,8 @@ class Load(Open):
     latency_ms: dict[str, float] = Field(description="percentiles from when requests were due")
     service_ms: dict[str, float] = Field(default={}, description="percentiles from when they were sent")
     dispatch_lag_ms: dict[str, float] = Field(default={}, description="the generator's own lateness")
+    clients: dict[str, Client] = Field(default={}, description="what each has counted, by name")
+    lost_clients: int = Field(default=0, description="how often one was killed on the way")
     hdr: str = Field(description="HdrHistogram, V2 compressed, base64; microseconds from when due")
 
 

@@ -23,6 +23,8 @@ class Seconds:
         self._rows: list[dict[str, Any]] = []
         self.histograms: list[tuple[float, str]] = []
         self.service_histograms: list[str] = []
+        self.clients: dict[str, list[tuple[float, str]]] = {}
+        """The same of each client, where there are several."""
 
     def due(self, status: Status) -> bool:
         """Whether a second has passed, or the load is over."""
@@ -57,7 +59,15 @@ class Seconds:
         )
         self.histograms.append((self._rows[-1]["t_s"], latency.encode().decode()))
         self.service_histograms.append(service.encode().decode())
+        self._take_clients(status, last)
         self._last = status
+
+    def _take_clients(self, status: Status, last: Status) -> None:
+        clients, before = status.get("clients", {}), last.get("clients", {})
+        for name, found in clients.items() if len(clients) > 1 else ():
+            latency = added_since(found["hdr"], before[name]["hdr"] if name in before else "")
+            seconds = self.clients.setdefault(name, [])
+            seconds.append((self._rows[-1]["t_s"], latency.encode().decode()))
 
     @property
     def rows(self) -> list[dict[str, Any]]:

@@ -20,6 +20,8 @@ from orchestrator.scenarios.models import (
     DrainAction,
     FaultAction,
     KillAction,
+    LoadAction,
+    LoadSetAction,
     PatchAction,
     RestartAction,
     ScaleAction,
@@ -35,6 +37,9 @@ from orchestrator.settings.words import DEPLOYMENT, POD, as_text, from_mapping, 
 POLL_S = 0.1
 PATIENCE_S = 120.0
 ALB = "alb"
+
+Lasting = ScaleAction | RestartAction | DrainAction
+"""What has an end that can be seen."""
 
 
 class NotReady(Exception):
@@ -137,18 +142,31 @@ async def act(scene: Scene, action: WorldAction, faults: FaultBook) -> dict[str,
             return {"what": f"faults end: {names}", "ended": [each["id"] for each in ended]}
 
 
-async def until_over(scene: Scene, action: Action) -> bool:
-    """Wait until what an action began has come to its end; False if it has none that can be seen."""
-    if not isinstance(action, ScaleAction | RestartAction | DrainAction):
-        return False
+async def until_over(scene: Scene, action: Lasting) -> None:
+    """Wait until what an action began has come to its end."""
     cluster = deployments.cluster_of(scene)
     while True:
         await asyncio.sleep(POLL_S)
         try:
             if await is_over(cluster, action.target):
-                return True
+                return
         except CallFailed:
             continue  # the API server is being started again
+
+
+def told_as(action: Action) -> tuple[str, str] | None:
+    """What dashboards call an action, and what it is of; None for faults, of which a `FaultBook` tells itself."""
+    match action:
+        case FaultAction() | ClearAction():
+            return None
+        case ApplyAction():
+            return action.do, shown(action.object)
+        case AwsAction():
+            return action.do, f"{action.service} {action.operation}"
+        case LoadSetAction() | LoadAction():
+            return action.do, "load"
+        case _:
+            return action.do, action.target
 
 
 def fault_in(action: FaultAction) -> Fault:

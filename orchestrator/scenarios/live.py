@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import TypeVar
 
 from orchestrator.config.models import World as WorldConfig
@@ -10,6 +11,7 @@ from orchestrator.faults.live import LiveFaults
 from orchestrator.journal.store import JournalStore
 from orchestrator.load.book import LoadBook
 from orchestrator.load.lag import Lags, watched
+from orchestrator.metrics.feed import OFF
 from orchestrator.scenarios.scene import Scene
 from orchestrator.settling import settle, who_settles
 from orchestrator.world import World
@@ -57,11 +59,25 @@ class LiveScene(LiveFaults):
         return self._world.journal
 
 
-def play(config: WorldConfig, seed: int, story: Callable[[Scene], Awaitable[Result]]) -> Result:
-    """Bring the world up, run the story in it, take it down."""
+def play(
+    config: WorldConfig,
+    seed: int,
+    story: Callable[[Scene], Awaitable[Result]],
+    *,
+    scenario: str,
+    variant: str,
+    metrics: str | None,
+) -> Result:
+    """Bring the world up, run the story in it, take it down. Its metrics are served at `metrics`, and say what runs."""
 
     async def whole() -> Result:
-        async with World(config, seed=seed) as world:
+        world = World(config, seed=seed)
+        world.numbers.scenario(scenario, seed, variant)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(world.stop)
+            if metrics != OFF:
+                await world.export(metrics)  # first: a port that is taken is known at once
+            await world.start()
             with watched(world.metrics) as lags:
                 scene = LiveScene(world, lags)
                 async with scene.loads.server(world.directory):

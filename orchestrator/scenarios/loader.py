@@ -105,7 +105,7 @@ def load_text(text: str, path: Path) -> Loaded:
         add(load_worlds(tree.value, path.parent, scenario, worlds))
     loads: dict[str, Load] = {}
     if scenario is not None:
-        add(load_loads(tree.value, path.parent, scenario, loads))
+        add(load_loads(tree.value, path.parent, scenario, loads, worlds))
     if scenario is None or errors:
         raise ConfigErrors(errors)
     return Loaded(path, scenario, worlds, loads)

@@ -7,6 +7,8 @@ from yarl import URL
 
 from actors.parts.load.mix import BadRequest, mix_of
 from orchestrator.config.errors import Path as ConfigPath
+from orchestrator.config.errors import suggestion
+from orchestrator.config.models import World
 from orchestrator.load.models import Load
 from orchestrator.load.trace import BadTrace, read_trace
 from orchestrator.scenarios.models import LoadSetAction, Scenario
@@ -48,3 +50,14 @@ def load_faults(load: Load, directory: Path, where: ConfigPath) -> Iterator[Faul
         return
     if trace.which is not None and load.requests:
         yield (*where, "requests"), True, f"the lines of {load.trace} say themselves what they ask for"
+
+
+def client_faults(load: Load, world: World, where: ConfigPath) -> Iterator[Fault]:
+    """Laptops that a variant's world does not have, or that stand there twice."""
+    laptops = [name for name, element in world.elements.items() if element.kind == "laptop"]
+    for number, name in enumerate(load.clients):
+        if name not in laptops:
+            hint = suggestion(name, laptops, otherwise="there are")
+            yield (*where, "clients", number), False, f"there is no laptop {name!r}{hint}"
+        elif name in load.clients[:number]:
+            yield (*where, "clients", number), False, f"{name} stands here twice"

@@ -38,10 +38,13 @@ def perform(
     on_virtual_clock: bool,
     seed: int | None = None,
     tell: Callable[[str], None] | None = None,
+    metrics: str | None = None,
     display: Display | None = None,
 ) -> RunResult:
     """Run it; `display` is shown how each variant's load goes. Broken off by ^C it gives what was played until then.
-    Raises what a run can fail by."""
+    Raises what a run can fail by.
+
+    In real time each world serves its metrics at `metrics`, as `World.export` says, or not at all if that is "off"."""
     scenario = loaded.scenario
     seed = scenario.seed if seed is None else seed
     began_s = time.monotonic()
@@ -52,7 +55,8 @@ def perform(
         if tell is not None:
             tell(f"running {scenario.name}{f', variant {name}' if name else ''}")
         try:
-            variants.append(_variant(loaded, name, seed, on_virtual_clock, display or _no_display))
+            show = display or _no_display
+            variants.append(_variant(loaded, name, seed, on_virtual_clock, metrics, show))
         except KeyboardInterrupt:
             interrupted = True
             break
@@ -76,7 +80,9 @@ def _no_display(duration_s: float) -> Iterator[Look]:
     yield lambda status: None
 
 
-def _variant(loaded: Loaded, name: str, seed: int, on_virtual_clock: bool, display: Display) -> VariantResult:
+def _variant(
+    loaded: Loaded, name: str, seed: int, on_virtual_clock: bool, metrics: str | None, display: Display
+) -> VariantResult:
     scenario, world = loaded.scenario, loaded.worlds[name]
     variant = scenario.named_variants()[name]
 
@@ -87,6 +93,9 @@ def _variant(loaded: Loaded, name: str, seed: int, on_virtual_clock: bool, displ
         result.figures = judged(scenario, name, result.figures, run.seconds)
         return result
 
-    result = (virtual if on_virtual_clock else live).play(world, seed, story)
+    if on_virtual_clock:
+        result = virtual.play(world, seed, story)
+    else:
+        result = live.play(world, seed, story, scenario=scenario.name, variant=name, metrics=metrics)
     result.resolved = resolved(loaded, name, seed)
     return result

@@ -9,15 +9,15 @@ from actors.units import MILLISECOND, SECOND
 from orchestrator.control.api import USAGE, RequestFailed
 from orchestrator.faults.book import FaultBook
 from orchestrator.journal.journey import Journey
-from orchestrator.load.client import LoadClient
 from orchestrator.load.models import Load
 from orchestrator.load.shapes import Change
+from orchestrator.load.team import LoadTeam
 from orchestrator.load.validity import Limits, doubts, late
-from orchestrator.operations import laptop_named
+from orchestrator.operations import laptops_in
 from orchestrator.reports.digest import budget
 from orchestrator.reports.result import VariantResult
 from orchestrator.reports.series import Seconds
-from orchestrator.scenarios.actions import act, prepare, until_over
+from orchestrator.scenarios.actions import Lasting, act, prepare, told_as, until_over
 from orchestrator.scenarios.assertions import facts_of
 from orchestrator.scenarios.evidence import access_log, kept, recorded, world_events
 from orchestrator.scenarios.facts import Facts
@@ -51,7 +51,7 @@ class Run:
         self._scene, self._scenario, self._name, self._variant = scene, scenario, name, variant
         self._load = load
         shape = load.shape(seed, trace_every=scenario.report.trace_every(), trace_ids=f"{seed} {name}")
-        self._client = LoadClient(scene, laptop_named(scene.kinds()), load.url or url, shape)
+        self._team = LoadTeam(scene, load.clients or laptops_in(scene.kinds()), load.url or url, shape)
         self._outstanding = Outstanding(scene)
         self.seconds = Seconds()
         self._events: list[dict[str, Any]] = []
@@ -67,7 +67,7 @@ class Run:
     @property
     def duration_s(self) -> float:
         """How long the load is to last, without its warm-up."""
-        return self._client.duration_s
+        return self._team.duration_s
 
     async def run(self, look: Callable[[dict[str, Any]], None]) -> VariantResult:
         """The variant, not judged yet; `look` is shown what has been counted so far."""
@@ -75,17 +75,17 @@ class Run:
         scene, scenario = self._scene, self._scenario
         unsettled = await scene.settled()
         await prepare(scene, merged(scenario.set_, self._variant.set_))
-        await self._client.start()
+        await self._team.start()
         await asyncio.sleep(self._load.warm_up / SECOND)
         self._began_ns = scene.now_ns()
         scene.lags_ms()  # what was late before does not count
         began_unix_ns = round(scene.unix_s() * SECOND)
         timeline = asyncio.get_running_loop().create_task(self._follow_timeline())
         try:
-            with scene.loads.entered(self._client):
+            with scene.loads.entered(self._team):
                 status = await self._watch(timeline)
         except BaseException:
-            await self._client.stop()
+            await self._team.stop()
             raise
         finally:
             for task in (timeline, *self._followed):
@@ -108,6 +108,7 @@ class Run:
             latency_hdr=status["hdr"],
             service_hdr=status.get("service_hdr", ""),
             seconds_hdr=self.seconds.histograms,
+            clients_hdr=self.seconds.clients,
             journeys=kept(journeys, keep.keep, keep.slowest),
             traced=len(journeys),
             budget=budget(journeys),
@@ -138,17 +139,24 @@ class Run:
         rate = action.rate[0] if isinstance(action, LoadSetAction) and action.rate else None
         users = action.users[0] if isinstance(action, LoadSetAction) and action.users else None
         try:
-            changed = await self._client.change(Change(do, rate, users), note=False)
+            changed = await self._team.change(Change(do, rate, users), note=False)
         except CallFailed as error:
             raise RequestFailed(f"{action.do}: {error}", USAGE) from None
         return {"what": changed["what"]}
 
     def _follow(self, action: Action, event: dict[str, Any], began_s: float) -> None:
-        """Note when it is over."""
+        """Tell of it, and note when it is over. (Of faults the book tells.)"""
+        scene = self._scene
+        if not isinstance(action, Lasting):
+            if (told := told_as(action)) is not None:
+                scene.tell_event(*told, None)
+            return
 
         async def follow() -> None:
-            if await until_over(self._scene, action):
-                event["until_s"] = round(asyncio.get_running_loop().time() - began_s, 3)
+            scene.tell_event(action.do, action.target, True)
+            await until_over(scene, action)
+            event["until_s"] = round(asyncio.get_running_loop().time() - began_s, 3)
+            scene.tell_event(action.do, action.target, False)
 
         self._followed.add(asyncio.get_running_loop().create_task(follow()))
 
@@ -177,7 +185,7 @@ class Run:
 
     async def _look(self) -> dict[str, Any]:
         self._kinds.update(self._scene.kinds())
-        status, seen = await self._client.look(histograms=True), self._outstanding
+        status, seen = await self._team.look(histograms=True), self._outstanding
         self._facts.load = status
         self._show(status)
         if self.seconds.due(status):

@@ -18,7 +18,7 @@ from orchestrator.faults.places import zones_of
 from orchestrator.faults.words import ELEMENT, LINK, ZONE, place_of
 from orchestrator.load.models import Load
 from orchestrator.scenarios.foreseen import service_fault, too_late
-from orchestrator.scenarios.loads import level_faults, load_faults
+from orchestrator.scenarios.loads import client_faults, level_faults, load_faults
 from orchestrator.scenarios.models import (
     Action,
     DrainAction,
@@ -66,7 +66,11 @@ def load_worlds(
 
 
 def load_loads(
-    value: dict[str, Any], directory: Path, scenario: Scenario, loads: dict[str, Load]
+    value: dict[str, Any],
+    directory: Path,
+    scenario: Scenario,
+    loads: dict[str, Load],
+    worlds: dict[str, World],
 ) -> Iterator[Fault]:
     """Make each variant's own load of the scenario's, and hold timelines against it."""
     seen: set[ConfigPath] = set()
@@ -84,6 +88,9 @@ def load_loads(
                     yield ("variants", name, "load", *inside), of_key and bool(inside), what
             yield from load_faults(loads[name], directory, ("variants", name, "load"))
         yield from level_faults(scenario, name, loads[name])
+        if name in worlds:
+            own: ConfigPath = ("variants", name) if "clients" in variant.load else ()
+            yield from client_faults(loads[name], worlds[name], (*own, "load"))
         if (trace := loads[name].trace) is not None:
             loads[name] = loads[name].model_copy(update={"trace": str(directory / trace)})
         for where, timeline in _timelines(scenario, name):

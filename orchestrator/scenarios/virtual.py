@@ -65,6 +65,9 @@ class VirtualScene:
                 ends.setdefault(port.link, []).append(name)
         return ends
 
+    def tell_event(self, event: str, target: str, active: bool | None) -> None:
+        """Nobody scrapes a world in which a minute is over in a second."""
+
     def note_fault(self, element: str, link: str, fault: str, fields: dict[str, Any] | None) -> None:
         """Nothing to be noted: a host keeps its links, and how they are, while its element is away."""
 

@@ -29,6 +29,10 @@ def test_every_query_of_every_panel_is_promql(tmp_path: Path):
     assert f"{len(rules)} rules found" in promtool("check", "rules", "queries.yml", where=tmp_path)
 
 
+def test_the_rules_are_prometheus_s():
+    assert "SUCCESS" in promtool("check", "rules", "--lint=all", "rules.yml")
+
+
 def test_the_configuration_is_prometheus_s():
     assert "SUCCESS" in promtool("check", "config", "--lint=all", "prometheus.yml")
 

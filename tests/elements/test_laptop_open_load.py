@@ -187,7 +187,7 @@ def test_it_can_be_stopped(scene):
         (
             {"users": 3},
             "unknown option 'users'; a load has arrivals, max_connections, max_inflight, timeout_s, seed, "
-            "warm_up_s, trace_every, trace_ids, retries, retry_wait_s, requests, keepalive, paused",
+            "warm_up_s, trace_every, trace_ids, retries, retry_wait_s, requests, keepalive, paused, phase",
         ),
         ({"stages": [{"rate": 3}]}, "a stage has duration_s, rate and perhaps rate_at_end, not rate"),
     ],

@@ -13,6 +13,7 @@ from actors.protocols.alb_causes import Cause
 from orchestrator.config import default_world, load_world
 from orchestrator.config.schema import world_schema
 from orchestrator.journal.sentences import SENTENCES
+from orchestrator.metrics.handbook import metrics_page
 from orchestrator.simulation import simulate
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +30,10 @@ def generator() -> ModuleType:
 
 def test_the_page_on_world_files_is_fresh():
     assert (ROOT / "docs" / "config.md").read_text() == generator().config_page(), "run `make docs`"
+
+
+def test_the_page_on_metrics_is_fresh():
+    assert (ROOT / "docs" / "metrics.md").read_text() == metrics_page(), "run `make docs`"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

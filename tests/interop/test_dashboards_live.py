@@ -6,10 +6,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
 
@@ -17,6 +18,7 @@ from dashboards.model import Page, Panel, Query
 from dashboards.pages import PAGES
 from tests.dashboards.promql import all_queries, filled_in
 from tests.interop.prometheus import Prometheus
+from tests.promtool import complaints
 from tests.tools import needs
 
 JOURNEY = [sys.executable, "-m", "orchestrator.cli"]
@@ -30,6 +32,8 @@ class Watched(NamedTuple):
     """A world under load, and the Prometheus that watches it."""
 
     home: Path
+    exporter: str
+    """`HOST:PORT`"""
     prometheus: Prometheus
 
     def journey(self, *arguments: str) -> str:
@@ -43,6 +47,18 @@ class Watched(NamedTuple):
 
 def environment(home: Path) -> dict[str, str]:
     return {**os.environ, "JOURNEY_HOME": str(home)}
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Any of these tests may be the first one in its process, while Prometheus has hardly scraped yet."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.5)
+
+
+def answered_per_s(watched: Watched) -> float:
+    found = watched.prometheus.query("sum(rate(journey_client_requests_total[5s]))")
+    return float(found[0]["value"][1]) if found else 0.0
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +78,9 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
                 stderr=subprocess.DEVNULL,
                 env=environment(home),
             )
-            watched = Watched(home, prometheus)
+            watched = Watched(home, exporter, prometheus)
             watched.journey("scale", "nginx", "4")
+            until(lambda: answered_per_s(watched) > RATE / 2)
             yield watched
     finally:
         if load is not None:
@@ -100,15 +117,24 @@ def test_queries_that_may_have_no_answer_are_still_queries(watched: Watched):
             watched.prometheus.query(filled_in(query, panel, page))
 
 
+@needs("promtool")
+@pytest.mark.parametrize("page", ["/metrics", "/metrics/aws"])
+def test_promtool_finds_nothing_wrong_with_what_is_scraped(watched: Watched, page: str):
+    with urlopen(f"http://{watched.exporter}{page}", timeout=10) as answer:
+        assert complaints(answer.read()) == []
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if page.variables], ids=lambda page: page.uid)
 def test_every_choice_has_values(watched: Watched, page: Page):
     for variable in page.variables:
+        until(
+            lambda variable=variable: watched.prometheus.label_values(variable.metric, variable.label) != []
+        )
         assert watched.prometheus.label_values(variable.metric, variable.label), variable.query
 
 
 def test_the_load_is_what_the_dashboard_says(watched: Watched):
-    [found] = watched.prometheus.query("sum(rate(journey_client_requests_total[5s]))")
-    assert float(found["value"][1]) == pytest.approx(RATE, rel=0.5)
+    assert answered_per_s(watched) == pytest.approx(RATE, rel=0.5)
 
 
 def test_latencies_have_exemplars_that_lead_to_a_journey(watched: Watched):

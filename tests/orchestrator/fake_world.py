@@ -76,7 +76,7 @@ class FakeWorld:
         self._load_s, self._duration_s = 0.0, duration_s
         return load_status(0.0, duration_s)
 
-    async def _load_status(self) -> dict[str, Any]:
+    async def _load_status(self, percentiles: bool) -> dict[str, Any]:
         self._looks += 1
         if self._looks == self.laptop_dies_at_look:
             self.restarts += 1

@@ -231,7 +231,7 @@ def test_load_shows_who_served(running):
     result = run("load", "-c", "8", "--duration", "10s")
     assert result.exit_code == 0
     stages = [{"duration_s": 10.0, "users": 8, "users_at_end": 8}]
-    assert client.requests[0][1] == {"url": None, "element": None, "stages": stages}
+    assert client.requests[0][1] == {"url": None, "clients": [], "stages": stages}
     assert "10,000 requests, 1,000/s, 8 at once" in result.stdout
     assert "nginx-1" in result.stdout
     assert "50.0%" in result.stdout

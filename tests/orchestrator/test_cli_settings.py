@@ -72,7 +72,7 @@ def test_load_at_a_rate(running):
     result = run("load", "--rate", "300", "--arrivals", "uniform")
     stages = [{"duration_s": 10.0, "rate": 300.0, "rate_at_end": 300.0}]
     assert client.requests == [
-        ("load", {"url": None, "element": None, "stages": stages, "arrivals": "uniform"})
+        ("load", {"url": None, "clients": [], "stages": stages, "arrivals": "uniform"})
     ]
     assert result.exit_code == 0
     assert (
@@ -153,7 +153,7 @@ def test_what_is_asked_for_and_how_is_said_on_the_command_line(running):
     assert run("load", *words, "--seed", "7").exit_code == 0
     assert client.requests[0][1] == {
         "url": None,
-        "element": None,
+        "clients": [],
         "stages": [
             {"duration_s": 2, "rate": 1, "rate_at_end": 1},
             {"duration_s": 4, "rate": 1, "rate_at_end": 5},

@@ -1,4 +1,4 @@
-from orchestrator.load.client import add_up
+from orchestrator.load.adding import add_up
 from orchestrator.load.shapes import Change, Staged, Traced, closed
 from tests.orchestrator.fake_world import load_status
 

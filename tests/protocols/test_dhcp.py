@@ -12,7 +12,7 @@ from actors.protocols.dhcp.client import Bound, DhcpClient, Lost
 from actors.protocols.dhcp.server import DhcpServer, Settings
 from actors.units import SECOND
 from actors.wire import dhcp
-from actors.wire.addresses import BROADCAST_IP, ip_bytes, ip_text
+from actors.wire.addresses import BROADCAST_IP, ip_bytes, ip_text, mac_text
 from actors.wire.dhcp import Message, Options
 
 ROUTER = ip_bytes("192.168.1.1")
@@ -246,7 +246,8 @@ def test_it_offers_an_address_with_all_that_the_client_needs():
     assert (offer.your_ip, offer.options.subnet_mask) == (ADDRESS, ip_bytes("255.255.255.0"))
     assert (offer.options.routers, offer.options.dns_servers) == ((ROUTER,), (ROUTER,))
     assert (offer.options.lease_time_s, offer.options.renewal_time_s) == (24 * HOUR, 12 * HOUR)
-    assert notes(outputs)["dhcp.pool"] == {"address": "192.168.1.100", "why": "next never used", "free": 2}
+    picked = {"address": "192.168.1.100", "why": "next never used", "free": 2, "mac": mac_text(MAC)}
+    assert notes(outputs)["dhcp.pool"] == picked
 
 
 def test_an_offer_holds_its_address_for_a_minute():

@@ -5,7 +5,7 @@ import pytest
 
 from actors.runtime.join import unpacked
 from actors.runtime.metrics import MetricStore
-from orchestrator.metrics.ledger import DEPARTED, Ledger
+from orchestrator.metrics.ledger import Ledger
 
 
 def test_counters_are_told_by_their_growth_and_gauges_as_they_are():
@@ -101,11 +101,11 @@ def test_an_element_that_is_gone_takes_its_own_series_along_but_sums_do_not_fall
     store.gauge("queue").value = 1
     store.histogram("took_seconds").observe(1)
     ledger.add("a", store.deltas())
-    ledger.ended("a", for_good=True)
+    ledger.ended("a", heir="the others")
     assert ledger.total("requests_total") == 0
     assert ledger.total("resets_total") == 2
     assert "a" not in ledger.elements() and not ledger.gauges
-    assert [sum(each.counts) for each in ledger.histograms[DEPARTED].values()] == [1]
+    assert [sum(each.counts) for each in ledger.histograms["the others"].values()] == [1]
 
 
 def test_deltas_with_exemplars_arrive_over_the_control_line():

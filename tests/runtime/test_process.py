@@ -186,6 +186,6 @@ async def test_frames_for_a_neighbour_that_is_gone_are_dropped_and_counted(tmp_p
     async with rig(tmp_path) as r:
         await r.b.close()
         async with asyncio.timeout(10):
-            while not r.a.carrier.lost()["b"]:
+            while not r.a.carrier.lost():
                 r.a.ports["eth0"].send(b"x")
                 await asyncio.sleep(0.01)

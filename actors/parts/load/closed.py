@@ -93,7 +93,7 @@ class ClosedRun(LoadRun):
         due_ns = self.context.now_ns() + wait_ns
         self.context.call_at(due_ns, self._thought, arrival.user, due_ns)
 
-    def status(self) -> dict[str, Any]:
+    def status(self, *, percentiles: bool = True) -> dict[str, Any]:
         users = int(self.wanted_now()) if self.running else 0
         most = round(max(max(stage.rate, stage.rate_at_end) for stage in self.plan.stages))
-        return {**super().status(), "users": users, "concurrency": most}
+        return {**super().status(percentiles=percentiles), "users": users, "concurrency": most}

@@ -1,12 +1,15 @@
 """What a load has counted: answers by status, by pod and by request, errors by kind, latencies."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from actors.parts.latencies import LONGEST_US, new_histogram, percentiles_ms
 from actors.parts.load.told import ClientMetrics
 
 NOBODY = b"-"
+MANY_PODS = 32
+"""More are not told one by one while the load runs: encoding one takes a quarter of a millisecond."""
 CLIENT_ERRORS = (
     "http_4xx", "http_5xx", "unexpected", "timeout", "connect_timeout", "refused", "reset", "closed", "unreachable",
     "dns_error", "tls_error", "bad_response", "not_retried",
@@ -61,29 +64,42 @@ class Counts:
             self._failed[request] += 1
         self._told.failed(kind)
 
-    def status(self) -> dict[str, Any]:
+    def status(self, *, percentiles: bool = True, each_pod: bool = True) -> dict[str, Any]:
         """As plain values. `hdr` are the latencies (us) as HdrHistogram encodes them; they are told each time, so that
-        little is lost when this process is killed."""
+        little is lost when this process is killed, and so that those of several can be added up. Without `percentiles`
+        these are left to whoever does that; without `each_pod` latencies by pod, where there are many."""
+        per_pod = self._per_pod if each_pod or len(self._per_pod) <= MANY_PODS else {}
+        figures = self._percentiles(per_pod) if percentiles else {}
         return {
             "statuses": {str(status): count for status, count in sorted(self.statuses.items())},
             "errors": dict(sorted(self.errors.items())),
             "per_pod": {name.decode("latin-1"): count for name, count in sorted(self.servers.items())},
             "connections": dict(sorted(self.connected.items())),
-            "latency_ms": percentiles_ms(self.latencies),
             "hdr": self.latencies.encode().decode(),
-            "service_ms": percentiles_ms(self._service),
             "service_hdr": self._service.encode().decode(),
-            "per_pod_ms": {
-                name.decode("latin-1"): percentiles_ms(histogram)
-                for name, histogram in sorted(self._per_pod.items())
+            "per_pod_hdr": {
+                name.decode("latin-1"): histogram.encode().decode()
+                for name, histogram in sorted(per_pod.items())
             },
             "per_request": {
                 name: {
                     "requests": histogram.get_total_count() if histogram is not None else 0,
                     "failed": self._failed[name],
-                    "latency_ms": percentiles_ms(histogram) if histogram is not None else {},
+                    "latency_ms": percentiles_ms(histogram) if histogram is not None and percentiles else {},
+                    "hdr": histogram.encode().decode() if histogram is not None else "",
                 }
                 for name, histogram in self._requests()
+            },
+            **figures,
+        }
+
+    def _percentiles(self, per_pod: Mapping[bytes, Any]) -> dict[str, Any]:
+        return {
+            "latency_ms": percentiles_ms(self.latencies),
+            "service_ms": percentiles_ms(self._service),
+            "per_pod_ms": {
+                name.decode("latin-1"): percentiles_ms(histogram)
+                for name, histogram in sorted(per_pod.items())
             },
         }
 

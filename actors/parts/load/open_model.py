@@ -72,7 +72,7 @@ class OpenRun(LoadRun):
 
     def _planned(self) -> Iterator[tuple[int, int | None]]:
         since_ns = self._stages_ns
-        for offset_ns in arrivals(self._stages, self.plan.arrivals, self.dice):
+        for offset_ns in arrivals(self._stages, self.plan.arrivals, self.dice, self.plan.phase):
             yield since_ns + offset_ns, None
 
     def _await_next(self) -> None:
@@ -91,9 +91,9 @@ class OpenRun(LoadRun):
         if self._next is not None:
             self._timer = self.context.call_at(self._next[0], self._ring)
 
-    def status(self) -> dict[str, Any]:
+    def status(self, *, percentiles: bool = True) -> dict[str, Any]:
         return {
-            **super().status(),
+            **super().status(percentiles=percentiles),
             "arrivals": self.plan.arrivals if self.plan.trace is None else "trace",
             "rate": self.wanted_now(),
         }

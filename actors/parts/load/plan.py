@@ -33,8 +33,9 @@ DEFAULTS: dict[str, Any] = {
     "keepalive": 1.0,
     "think_s": 0.0,
     "paused": False,
+    "phase": 0.0,
 }
-OPEN_ONLY = ("arrivals", "max_connections", "max_inflight")
+OPEN_ONLY = ("arrivals", "phase", "max_connections", "max_inflight")
 CLOSED_ONLY = ("think_s",)
 
 
@@ -64,7 +65,7 @@ class Plan:
     max_connections: int
     max_inflight: int
     timeout_ns: int
-    seed: int | None
+    seed: int | str | None
     """Arrivals are drawn from it, so that they are the same whatever else happens; if None, from the laptop's dice."""
     warm_up_ns: int
     """What is due in this first part of the plan is sent, and not counted."""
@@ -84,6 +85,8 @@ class Plan:
     """As `mix.py` reads them; none: GET of the URL."""
     paused: bool = False
     """Whether nothing is sent until it is resumed."""
+    phase: float = 0.0
+    """How much of a step evenly spaced arrivals begin later: clients of one load take turns."""
 
     @property
     def duration_ns(self) -> int:
@@ -98,6 +101,8 @@ def plan_of(stages: list[dict[str, float]], options: dict[str, Any]) -> Plan:
         raise BadPlan("a load needs a stage")
     plan = [_users(each) if executor == CLOSED else _rates(each) for each in stages]
     if executor == CLOSED:
+        if not any(max(stage.rate, stage.rate_at_end) >= 1 for stage in plan):
+            raise BadPlan(f"a load needs between 1 and {MAX_USERS} users at once, not 0")
         most = round(max(max(stage.rate, stage.rate_at_end) for stage in plan))
         given |= {"max_connections": most, "max_inflight": MAX_USERS}
     return _plan(executor, plan, None, given)
@@ -152,6 +157,10 @@ def _check(given: Mapping[str, Any]) -> None:
         raise BadPlan(f"a client asks again between 0 and {MAX_RETRIES} times, each after a while")
     if not 0 <= given["keepalive"] <= 1:
         raise BadPlan(f"keepalive is a share between 0 and 1, not {given['keepalive']:g}")
+    if not 0 <= given["phase"] < 1:
+        raise BadPlan(
+            f"phase is a part of the step between two requests, from 0 to 1, not {given['phase']:g}"
+        )
     if given["think_s"] < 0:
         raise BadPlan(f"nobody thinks for {given['think_s']:g} s")
 
@@ -176,6 +185,7 @@ def _plan(executor: str, stages: list[Stage], trace: Trace | None, given: Mappin
         round(given["think_s"] * SECOND),
         given["requests"],
         given["paused"],
+        given["phase"],
     )
     if not 0 <= warm_up_ns < plan.duration_ns:
         raise BadPlan(f"the warm-up ends before the load does, not after {given['warm_up_s']:g} s")
@@ -207,8 +217,6 @@ def _users(given: Mapping[str, float]) -> Stage:
     stage = _stage(given, "users")
     for users in (stage.rate, stage.rate_at_end):
         check_users(users)
-    if max(stage.rate, stage.rate_at_end) < 1:
-        raise BadPlan(f"a load needs between 1 and {MAX_USERS} users at once, not 0")
     return stage
 
 

@@ -258,13 +258,13 @@ class LoadRun(ABC):
 
     # ---- what came of it -----------------------------------------------------------------------------------
 
-    def status(self) -> dict[str, Any]:
+    def status(self, *, percentiles: bool = True) -> dict[str, Any]:
         """What was counted so far; see `Counts.status`.
 
         `latency_ms` counts from when requests were due (with those that timed out, at their time limit), `service_ms`
         and `service_hdr` from when they were sent: what lies between is what a closed loop would not have seen
         (coordinated omission).
-        `dispatch_lag_ms` is the generator's own lateness."""
+        `dispatch_lag_ms` and `lag_hdr` are the generator's own lateness."""
         now_ns = self.context.now_ns() if self.running else self._last_ns
         elapsed_s = max(now_ns - self._counted_ns, 0) / SECOND
         requests = sum(self.counts.statuses.values())
@@ -282,7 +282,8 @@ class LoadRun(ABC):
             "inflight": len(self._inflight),
             "dropped": {reason: count for reason, count in sorted(self._dropped.items()) if count},
             "timeout_ms": self.plan.timeout_ns / MILLISECOND,
-            **self.counts.status(),
-            "dispatch_lag_ms": percentiles_ms(self._lag),
+            **self.counts.status(percentiles=percentiles, each_pod=not self.running),
+            **({"dispatch_lag_ms": percentiles_ms(self._lag)} if percentiles else {}),
+            "lag_hdr": self._lag.encode().decode(),
             "open_connections": len(self.pool),
         }

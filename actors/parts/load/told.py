@@ -20,11 +20,11 @@ MAX_INFLIGHT = "max_inflight"
 
 
 class ClientMetrics:
-    """The metrics of one laptop's load; `scenario` is the name of what it is part of, or empty."""
+    """The metrics of one laptop's load. Which scenario it is part of is added by those who know of scenarios."""
 
-    def __init__(self, context: Context, scenario: str = "") -> None:
+    def __init__(self, context: Context) -> None:
         metrics = context.metrics
-        self.offered = metrics.counter("journey_client_offered_requests_total", scenario=scenario)
+        self.offered = metrics.counter("journey_client_offered_requests_total")
         self.inflight = metrics.gauge("journey_client_inflight_requests")
         self._planned_rate = metrics.gauge("journey_client_planned_requests_per_second")
         self._planned_users = metrics.gauge("journey_client_planned_users")
@@ -34,8 +34,7 @@ class ClientMetrics:
             for do in ("pause", "resume", "set", "stop")
         }
         self._requests = {
-            outcome: metrics.counter("journey_client_requests_total", scenario=scenario, outcome=outcome)
-            for outcome in OUTCOMES
+            outcome: metrics.counter("journey_client_requests_total", outcome=outcome) for outcome in OUTCOMES
         }
         self._dropped = {
             MAX_INFLIGHT: metrics.counter("journey_client_dropped_requests_total", reason=MAX_INFLIGHT)
@@ -43,8 +42,8 @@ class ClientMetrics:
         self._connections = {
             state: metrics.gauge("journey_client_connections", state=state) for state in STATES
         }
-        self._latency = metrics.histogram("journey_client_request_duration_seconds", scenario=scenario)
-        self._service = metrics.histogram("journey_client_service_duration_seconds", scenario=scenario)
+        self._latency = metrics.histogram("journey_client_request_duration_seconds")
+        self._service = metrics.histogram("journey_client_service_duration_seconds")
 
     def answered(self, status: int, latency_ns: int, service_ns: int, journey: str | None = None) -> None:
         """A complete answer, so long after its request was meant to be sent, and was."""

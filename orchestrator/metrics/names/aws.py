@@ -1,8 +1,9 @@
 """Metrics under the names that real exporters give them; they are on the page `/metrics/aws`.
 
-Those of CloudWatch are made by `orchestrator/metrics/cloudwatch.py` from the others.
+Those of CloudWatch are in `cloudwatch.py`, those that only have another name here in `orchestrator/metrics/renamed.py`.
 """
 
+from actors.element import POD_START_S
 from orchestrator.metrics.names.model import Metric, counter, gauge, histogram
 
 _NODE = ("node",)
@@ -44,7 +45,7 @@ _HISTOGRAMS: tuple[Metric, ...] = (
     histogram("awslbc_controller_reconcile_stage_duration", "Stages of its reconciles, in seconds.", "controller",
               "reconcile_stage", page="aws"),
     histogram("awslbc_readiness_gate_ready_seconds", "From a pod's creation to its open readiness gate.", "namespace",
-              page="aws"),
+              page="aws", buckets=POD_START_S),
 )  # fmt: skip
 
 CONTROL: tuple[Metric, ...] = (

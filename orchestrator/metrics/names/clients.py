@@ -2,12 +2,14 @@
 
 from orchestrator.metrics.names.model import Metric, counter, gauge, histogram
 
+_SCENARIO = ("scenario",)
+
 CLIENTS: tuple[Metric, ...] = (
-    counter("journey_client_offered_requests_total", "Requests that the load wanted to send.", "scenario"),
+    counter("journey_client_offered_requests_total", "Requests that the load wanted to send.", added=_SCENARIO),
     counter(
         "journey_client_requests_total",
         "Requests by what became of them: ok, http_4xx, http_5xx, timeout, refused, reset, dns_error, tls_error.",
-        "scenario", "outcome",
+        "outcome", added=_SCENARIO,
     ),
     counter(
         "journey_client_dropped_requests_total",
@@ -17,13 +19,13 @@ CLIENTS: tuple[Metric, ...] = (
     histogram(
         "journey_client_request_duration_seconds",
         "From the moment a request was meant to be sent to the end of its answer.",
-        "scenario",
+        added=_SCENARIO,
     ),
     histogram(
         "journey_client_service_duration_seconds",
         "From the moment a request was really sent to the end of its answer; the gap to the request duration is "
         "coordinated omission.",
-        "scenario",
+        added=_SCENARIO,
     ),
     histogram(
         "journey_client_phase_duration_seconds",

@@ -1,5 +1,6 @@
 """Metrics of nodes, addresses, pods and the Kubernetes control plane."""
 
+from actors.element import POD_START_S
 from orchestrator.metrics.names.model import Metric, counter, gauge, histogram
 
 CLUSTER: tuple[Metric, ...] = (
@@ -23,7 +24,7 @@ CLUSTER: tuple[Metric, ...] = (
     gauge("journey_kube_replicas", "Pods of a deployment: desired, current, ready, available, terminating.",
           "deployment", "state"),
     histogram("journey_kube_pod_start_duration_seconds", "Time to each stage of a pod's start: schedule, ip, pull, "
-              "start, ready, target_healthy.", "phase"),
+              "start, ready, target_healthy.", "phase", buckets=POD_START_S),
     histogram("journey_kube_endpoint_propagation_seconds", "From a change of an EndpointSlice to its effect.",
               "consumer"),
     gauge("journey_kube_workqueue_items", "Keys that wait for a controller.", "controller"),

@@ -34,7 +34,7 @@ LOAD_BALANCER: tuple[Metric, ...] = (
     counter("journey_alb_errors_total", "Requests that the load balancer answered with an error, or broke off, by "
             "why.", "status", "cause"),
     counter("journey_alb_processed_bytes_total", "Bytes to and from clients."),
-    counter("journey_alb_rule_evaluations_total", "Rules looked at, beyond the ten free ones of each request."),
+    counter("journey_alb_rule_evaluations_total", "Rules that requests were held against."),
     counter("journey_alb_client_tls_negotiation_errors_total", "TLS handshakes with clients that failed."),
     counter("journey_alb_target_tls_negotiation_errors_total", "TLS handshakes with targets that failed."),
     counter("journey_alb_non_sticky_requests_total", "Requests whose sticky cookie led nowhere."),

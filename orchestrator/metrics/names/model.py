@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from actors.element import DURATIONS_S
+
 Kind = Literal["counter", "gauge", "histogram", "info"]
 Merge = Literal["sum", "max", "min"]
 Page = Literal["world", "aws"]
@@ -17,11 +19,13 @@ class Metric:
     help: str
     labels: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
-    """Of `element`, `kind`, `node`, `tier` and `process`; see `orchestrator/metrics/merging.py`."""
+    """Of `element`, `kind`, `node`, `tier`, `process` and `scenario`; see `orchestrator/metrics/merging.py`."""
     merge: Merge = "sum"
     """What several elements make of one series of a gauge: two ALB nodes have an opinion of one target each."""
     page: Page = "world"
     section: str = ""
+    buckets: tuple[float, ...] = DURATIONS_S
+    """Of a histogram: its upper bounds."""
 
     @property
     def all_labels(self) -> tuple[str, ...]:
@@ -53,9 +57,14 @@ def gauge(
 
 
 def histogram(
-    name: str, text: str, *labels: str, added: tuple[str, ...] = (), page: Page = "world"
+    name: str,
+    text: str,
+    *labels: str,
+    added: tuple[str, ...] = (),
+    page: Page = "world",
+    buckets: tuple[float, ...] = DURATIONS_S,
 ) -> Metric:
-    return Metric(name, "histogram", text, labels, added, page=page)
+    return Metric(name, "histogram", text, labels, added, page=page, buckets=buckets)
 
 
 def info(name: str, text: str, *labels: str) -> Metric:

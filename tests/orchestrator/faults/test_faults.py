@@ -81,6 +81,8 @@ def test_faults_add_up_in_any_order_and_leave_nothing(several, dice):
 
 def test_a_book_on_the_virtual_clock():
     async def story(scene):
+        told: list[tuple[str, bool | None]] = []
+        scene.tell_event = lambda event, target, active: told.append((target, active))
         book = FaultBook(scene)
         await scene.settled()
 
@@ -97,7 +99,9 @@ def test_a_book_on_the_virtual_clock():
         assert [row["id"] for row in book.plain()] == ["fault-2"]
         with pytest.raises(RequestFailed, match="did you mean 'fault-2'"):
             await book.clear("fault-1")
+        assert told == [("link/fibre", True), ("link/fibre", True)], "one is left"
         assert len(await book.clear("link/fibre")) == 1 and book.plain() == []
+        assert told[2:] == [("link/fibre", False)]
         assert await rtt_ms() == pytest.approx(before, abs=1)
 
         added = await book.add(from_words("zone/eu-west-1a", ["cut"]))
@@ -106,6 +110,9 @@ def test_a_book_on_the_virtual_clock():
         assert "error" in await scene.call("laptop", "ping", host="203.0.113.1")
         await asyncio.sleep(1)
         assert await rtt_ms() > 0
+        assert told[3:] == [("zone/eu-west-1a", True), ("element/isp", True), ("element/isp", False)]
+        await book.add(from_words("element/transit-1", ["crash"]))
+        assert told[6:] == [("element/transit-1", None)], "nothing is left to be cleared"
         await book.add(from_words("pod/nginx-0", ["loss=100%"]))
         await book.clear()
         with pytest.raises(RequestFailed, match="no faults at all"):

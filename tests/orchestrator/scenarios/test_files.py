@@ -70,6 +70,9 @@ def test_a_sound_file(tmp_path: Path):
 
 
 WRONG = [
+    ("  warm_up: 1s", "  clients: [labtop]\n  warm_up: 1s", "13:13: load.clients[0]: there is no laptop 'labtop', "
+     "did you mean 'laptop'?"),
+    ("  warm_up: 1s", "  clients: [laptop, laptop]\n  warm_up: 1s", "13:21: load.clients[1]: laptop stands here twice"),
     ("name: small", "nmae: small", "2:1: nmae: unknown key, did you mean 'name'?"),
     ("title: Is it small?", "titel: x", "3:1: titel: unknown key, did you mean 'title'?"),
     ("journey.yaml", "jurney.yaml", "4:8: world: {ROOT}/configs/jurney.yaml: no such file or directory, "

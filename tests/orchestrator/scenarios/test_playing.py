@@ -8,8 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.cli import app
+from orchestrator.metrics.feed import listen
 from orchestrator.scenarios.loader import load_scenario
-from orchestrator.scenarios.play import play
+from orchestrator.scenarios.play import perform, play
+from tests.orchestrator.metrics.scraping import Scraped, free_address
 
 ROOT = Path(__file__).parents[3]
 HEAD = f"""\
@@ -278,19 +280,55 @@ load: {stages: [{for: 4s, rate: 50/s}]}
 
 
 def test_a_scenario_runs_as_processes_too(directory, monkeypatch, tmp_path):
-    """Its figures depend on the machine; what happened does not."""
+    """Its figures depend on the machine; what happened does not, and Prometheus can see it."""
     monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
     text = """\
 set: {pod/nginx-0: {latency: 300ms}}
-timeline: [{at: 500ms, do: set, target: alb, to: {algorithm: round_robin}}]
+timeline:
+  - {at: 500ms, do: set, target: alb, to: {algorithm: round_robin}}
+  - {at: 500ms, do: fault.add, target: link/fibre, delay: 1ms}
 validity: {max_dispatch_lag_p99: 10s}
-load: {stages: [{for: 2s, rate: 30/s}]}
+load: {stages: [{for: 3s, rate: 30/s}]}
+variants: {slow: {}}
 """
-    summary = play(load_scenario(written(directory, text)), on_virtual_clock=False)
+    loaded, address = load_scenario(written(directory, text)), free_address()
+    with Scraped(address) as scraped:
+        summary = perform(loaded, on_virtual_clock=False, seed=7, metrics=address).plain()
+    assert scraped.lines >= {
+        'journey_scenario_info{name="small",seed="7",variant="slow"} 1.0',
+        'journey_event_active{event="set",target="alb"} 1.0',
+        'journey_event_active{event="fault",target="link/fibre"} 1.0',
+        'journey_event_active{event="element_down",target="transit-1"} 0.0',
+    }
+    assert any(
+        line.startswith('journey_client_requests_total{outcome="ok",scenario="small"}')
+        for line in scraped.lines
+    )
     assert (summary["clock"], summary["verdict"]) == ("real", "pass")
     variant = only(summary)
-    assert variant["events"] == [{"at_s": 0.5, "what": "set alb algorithm=round_robin"}]
+    assert [event["what"] for event in variant["events"]] == [
+        "set alb algorithm=round_robin",
+        "link/fibre: delay 1ms",
+    ]
     slow, *others = variant["pods"]
     assert slow["modes"] == {"latency": "300ms"} and slow["latency_ms"]["p50"] > 300
     assert len(others) == 2 and set(slow["per_node"]) == {"alb-1a", "alb-1b"}
     assert variant["load"]["statuses"] == {"200": variant["load"]["offered"]}
+
+
+def test_a_port_that_is_taken_ends_a_run_before_anything_is_started(directory, monkeypatch, tmp_path):
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
+    path = written(directory, LOAD)
+    with listen("127.0.0.1:0") as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = CliRunner().invoke(app, ["run", str(path), "--metrics", address])
+    assert done.exit_code == 3
+    assert f"metrics cannot be served at {address}: Address already in use" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("address", ["9464", "here", "127.0.0.1:port", ""])
+@pytest.mark.parametrize("verb", [["up"], ["run", "x.yaml"], ["compare", "x.yaml", "--live"]])
+def test_metrics_are_at_an_address_or_nowhere(verb, address):
+    done = CliRunner().invoke(app, [*verb, "--metrics", address])
+    assert done.exit_code == 2 and "is not HOST:PORT or off" in done.output
