@@ -12,7 +12,7 @@ another one is turned round here (hairpinning), and what is sent to a port that 
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import Field, model_validator
 
@@ -23,6 +23,7 @@ from actors.parts.dns_metrics import follow_cache
 from actors.parts.dns_udp import DnsService, SharedResolve, ask
 from actors.parts.home_router_config import DhcpConfig, DnsConfig, LanConfig, NatConfig, WanConfig, parse_pool
 from actors.parts.home_router_view import leases_of, nat_of, pool_of, sessions_of
+from actors.parts.kept_heads import Heads, known, remember
 from actors.parts.lan import Lan
 from actors.parts.nat_failures import NatFailures
 from actors.parts.tools import ping
@@ -31,7 +32,6 @@ from actors.protocols.connection_tracking import State
 from actors.protocols.dns.answer import respond
 from actors.protocols.dns.cache import Cache
 from actors.protocols.dns.stub import FORWARDER, StubResolver
-from actors.protocols.flows import FIN_SYN_RST
 from actors.protocols.fragments import Reassembler
 from actors.protocols.nat import Nat, Refusal, Session
 from actors.stack import Stack
@@ -46,8 +46,6 @@ from actors.wire.malformed import Malformed
 LAN, WAN = "lan", "wan"
 DNS_TIMEOUT_S = 5.0
 """How long the forwarder waits for a resolver before it asks again (resolv.conf's own default)."""
-MAX_HEADS = 16_384
-_CHECKSUM_AT = {ipv4.TCP: 50, ipv4.UDP: 40}
 
 
 class Config(ElementConfig):
@@ -80,18 +78,6 @@ class Config(ElementConfig):
         for side, text in ((LAN, self.lan.address), (WAN, self.wan.address)):
             yield Claim("address", text, (side, "address"), private=side == LAN)
             yield Claim("subnet", text, (side, "address"), private=side == LAN)
-
-
-class _Head(NamedTuple):
-    """What the first 38 bytes of a frame become, as long as the session lives and checksums are left to the card."""
-
-    translated: bytes
-    session: Session
-    checksum_at: int
-    frame_bytes: int
-
-
-Heads = dict[bytes, _Head]
 
 
 class HomeRouter(Element):
@@ -171,7 +157,7 @@ class HomeRouter(Element):
 
     def _from_inside(self, frame: bytes, now_ns: int) -> None:
         """A frame from the LAN, for the router alone or for all."""
-        translated = _known(self._outward, frame, now_ns)
+        translated = known(self._outward, frame, now_ns)
         if translated is not None:
             self.forwarder.forward(LAN, translated)
             return
@@ -183,11 +169,11 @@ class HomeRouter(Element):
             return
         self._tell(rewrite.session, "out")
         translated = rewrite.apply(frame)
-        _remember(self._outward, frame, translated, rewrite.session)
+        remember(self._outward, frame, translated, rewrite.session)
         self.forwarder.forward(LAN, translated)
 
     def _from_outside(self, frame: bytes, now_ns: int) -> None:
-        translated = _known(self._inward, frame, now_ns)
+        translated = known(self._inward, frame, now_ns)
         if translated is not None:
             self.forwarder.forward(WAN, translated)
             return
@@ -199,7 +185,7 @@ class HomeRouter(Element):
             return
         self._tell(rewrite.session, "in")
         translated = rewrite.apply(frame)
-        _remember(self._inward, frame, translated, rewrite.session)
+        remember(self._inward, frame, translated, rewrite.session)
         self.forwarder.forward(WAN, translated)
 
     # ---- the careful way -----------------------------------------------------------------------------------
@@ -355,29 +341,6 @@ class HomeRouter(Element):
             "nat_sessions": sessions_of(self.nat, now_ns),
             **self.stack.inspect(),
         }
-
-
-def _known(heads: Heads, frame: bytes, now_ns: int) -> bytes | None:
-    """The translated frame, if one that begins alike was translated before; journeys are to be told, so not theirs."""
-    head = heads.get(frame[:38])
-    if head is None or JOURNEY.get() is not None:
-        return None
-    translated, session, checksum_at, frame_bytes = head
-    if (
-        len(frame) != frame_bytes or not session.alive or frame[checksum_at : checksum_at + 2] != b"\0\0"
-        or (checksum_at == 50 and frame[47] & FIN_SYN_RST)
-    ):  # fmt: skip
-        return None
-    session.connection.seen_ns = now_ns
-    return translated + frame[38:]
-
-
-def _remember(heads: Heads, frame: bytes, translated: bytes, session: Session) -> None:
-    """Only headers whose identification does not count up come again."""
-    if frame[18:20] == b"\0\0":
-        if len(heads) >= MAX_HEADS:
-            heads.clear()
-        heads[frame[:38]] = _Head(translated[:38], session, _CHECKSUM_AT[frame[23]], len(frame))
 
 
 def _too_big(packet: ipv4.Packet, frame_bytes: int) -> bool:

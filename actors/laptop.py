@@ -27,7 +27,7 @@ from actors.protocols.dhcp.client import Lease
 from actors.protocols.dns.cache import Cache
 from actors.protocols.dns.stub import OPERATING_SYSTEM, StubResolver
 from actors.stack import Stack
-from actors.units import SECOND, Duration
+from actors.units import MILLISECOND, SECOND, Duration
 from actors.wire.addresses import ip_text
 
 PORT = "wifi"
@@ -54,6 +54,17 @@ class BrowserConfig(Part):
     )
 
 
+class DhcpClientConfig(Part):
+    """The DHCP client."""
+
+    dad_timeout: Duration = Field(
+        default=200 * MILLISECOND,
+        ge=0,
+        description="how long at most it asks by ARP whether somebody else has a new address (RFC 5227, scaled as "
+        "NetworkManager's ipv4.dad-timeout); 0 for not at all",
+    )
+
+
 class Config(ElementConfig):
     """A laptop."""
 
@@ -61,6 +72,7 @@ class Config(ElementConfig):
         min_length=1, max_length=63, description="what it calls itself when it asks for a lease"
     )
     browser: BrowserConfig = BrowserConfig()
+    dhcp: DhcpClientConfig = DhcpClientConfig()
 
     def port_names(self) -> tuple[str, ...]:
         return (PORT,)
@@ -73,7 +85,9 @@ class Laptop(Element):
         super().__init__(config, context)
         self.stack = Stack(context)
         self.stack.add_interface(PORT)
-        self.dhcp = DhcpInterface(context, self.stack, PORT, config.hostname, self._on_lease)
+        self.dhcp = DhcpInterface(
+            context, self.stack, PORT, config.hostname, self._on_lease, config.dhcp.dad_timeout
+        )
         self.stub = StubResolver(
             OPERATING_SYSTEM,
             counted(context, "stub", partial(ask, self.stack, context.random, DNS_TIMEOUT_S)),
@@ -100,6 +114,7 @@ class Laptop(Element):
         if self._load is not None:
             self._load.stop()
         await self.browser.close()
+        self.dhcp.release()  # as systemd-networkd does (SendRelease); who is killed does not
 
     def on_frame(self, port: str, frame: bytes) -> None:
         self.stack.on_frame(port, frame)

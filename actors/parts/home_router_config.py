@@ -75,6 +75,13 @@ class DhcpConfig(Part):
     )
     domain: str | None = Field(default=None, min_length=1, description="the domain that clients are told")
 
+    mtu: int | None = Field(
+        default=None,
+        ge=576,
+        le=65_535,
+        description="the largest packet that clients are told to send (option 26), such as 1492 behind PPPoE",
+    )
+
     def settings(self, own: InterfaceAddress) -> dhcp.Settings:
         first, last = parse_pool(self.pool)
         return dhcp.Settings(
@@ -86,6 +93,7 @@ class DhcpConfig(Part):
             routers=(own.address,),
             dns_servers=(own.address,),
             domain=self.domain,
+            mtu=self.mtu,
         )
 
 

@@ -58,6 +58,11 @@ class Stack:
         """Give an interface its address, with the connected route, and announce it; None takes it away."""
         self.ip.set_address(name, address)
 
+    def limit_mtu(self, name: str, mtu: int | None) -> None:
+        """The largest IP packet that this interface may send, if its link would take more; None: as the link has it."""
+        self.ip.interfaces[name].mtu_limit = mtu
+        self.ip.invalidate()
+
     def add_route(
         self, to: str, port: str, via: str | None = None, *, metric: int = 0, origin: str = "static"
     ) -> None:

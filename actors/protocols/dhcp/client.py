@@ -5,10 +5,11 @@ and call `on_deadline` when `deadline_ns` has come. What comes back is `Send` (t
 this lease from now on, also after each renewal), `Lost` (stop using the address) and `Note`s. Each state holds just
 what it needs; in all but BOUND that includes when to ask again.
 
-    SELECTING -> REQUESTING -> PROBING -> BOUND -> RENEWING (half of the lease) -> REBINDING (7/8) -> expired, start over
-                                  |          ^
-                      DECLINED, 10 s later   REBOOTING, when the link was away (`reconnect`)
-                      start over
+    SELECTING -> REQUESTING -> PROBING -> BOUND -> RENEWING (half of the lease) -> REBINDING (7/8) -> expired
+                                  |        ^
+                               DECLINED    REBOOTING, when the link was away (`reconnect`)
+
+All begins anew when the lease has expired or was refused, and 10 s after it was declined.
 
 A `Probe` asks the link whether somebody has the new address; who hears of one calls `conflict`. `release` gives the
 address back.
@@ -19,7 +20,7 @@ client that was killed starts with a DISCOVER, and gets its old address because 
 
 from random import Random
 
-from actors.protocols.dhcp import Note, Send, probing
+from actors.protocols.dhcp import Note, Send
 from actors.protocols.dhcp.client_states import (
     NAMES,
     Bound,
@@ -39,6 +40,7 @@ from actors.protocols.dhcp.client_states import (
     State,
     Testing,
 )
+from actors.protocols.dhcp.probing import Probing, after_a_probe, begin
 from actors.units import SECOND
 from actors.wire import dhcp
 from actors.wire.addresses import ANY_IP, BROADCAST_IP, ip_text, mac_text
@@ -81,6 +83,11 @@ class DhcpClient:
     def state(self) -> str:
         """The state as RFC 2131 calls it."""
         return NAMES[type(self._state)]
+
+    @property
+    def probing(self) -> bool:
+        """Whether somebody who shows that he has the new address is a `conflict`."""
+        return isinstance(self._state, Testing)
 
     @property
     def lease(self) -> Lease | None:
@@ -275,15 +282,15 @@ class DhcpClient:
         outputs = self._bind(ack, exchange, "new")
         match self._state:
             case Holding(lease) if self._probe_ns:
-                self._state = Testing(lease, probing.begin(self._probe_ns, now_ns, self._random))
+                self._state = Testing(lease, begin(self._probe_ns, now_ns, self._random))
                 return [output for output in outputs if not isinstance(output, Bound)]
         return outputs
 
-    def _probe(self, lease: Lease, so_far: probing.Probing, now_ns: int) -> list[Output]:
+    def _probe(self, lease: Lease, so_far: Probing, now_ns: int) -> list[Output]:
         if so_far.over:
             self._state = Holding(lease)
             return [Bound(lease, "new")]
-        after = probing.after_a_probe(so_far, self._probe_ns, now_ns, self._random)
+        after = after_a_probe(so_far, self._probe_ns, now_ns, self._random)
         self._state = Testing(lease, after)
         return [Probe(lease.address)]
 
