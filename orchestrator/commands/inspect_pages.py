@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.commands.inspect_blocks import blocks
+from orchestrator.commands.inspect_home import of_home_router
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -190,6 +191,7 @@ PAGES: dict[str, Callable[[Mapping[str, Any]], Iterator[Section]]] = {
     "cni_agent": of_agent,
     "vpc": of_vpc,
     "alb": of_balancer,
+    "home_router": lambda found: of_home_router(found, lambda state: _rest(state, ())),
 }
 
 
