@@ -6,16 +6,18 @@ from typing import Any
 import pytest
 
 from actors.runtime.virtual import VirtualNetwork
-from tests.elements.home_bed import ROUTER, echo_server, home, kinds, run, sender
-from tests.stack.hosts import Host, Socket, stack
+from tests.elements.home_bed import PROVIDER, ROUTER, echo_server, home, kinds, run, sender
+from tests.stack.hosts import Host, Router, Socket, stack
 
 
 def lan(laptops: int = 1, pool: str = "192.168.1.100-192.168.1.101", **dhcp: Any) -> VirtualNetwork:
-    """So many laptops at a router without a provider."""
+    """So many laptops at a router."""
     net = VirtualNetwork(seed=3)
     ports = [f"lan{number}" for number in range(laptops + 1)]
     config = {**ROUTER, "lan": {"address": "192.168.1.1/24", "ports": ports}}
     net.add("router", "home_router", {**config, "dhcp": {"pool": pool, **dhcp}})
+    net.add_element("isp", lambda context: Router(context, {"customer": PROVIDER["customer"]}))
+    net.link("fibre", ("router", "wan"), ("isp", "customer"), delay="1ms")
     for number in range(laptops):
         net.add(f"laptop-{number}", "laptop", {"hostname": f"laptop-{number}"})
         net.link(f"wifi-{number}", (f"laptop-{number}", "wifi"), ("router", f"lan{number}"), delay="1ms")
@@ -60,8 +62,9 @@ def test_a_pool_that_is_empty_says_who_got_nothing_and_when_there_will_be_someth
     assert states != ["BOUND"] * 3
     told = kinds(net, "dhcp.exhausted")
     assert len(told) >= 3
-    assert (told[0]["pool"], told[0]["leased"], told[0]["declined"]) == (2, 2, 0)
-    assert 3500 < told[0]["next_free_s"] <= 3600
+    assert [told[0][key] for key in ("pool", "leased", "offered", "declined")] == [2, 0, 2, 0]
+    assert [told[-1][key] for key in ("pool", "leased", "offered", "declined")] == [2, 2, 0, 0]
+    assert 3500 < told[-1]["next_free_s"] <= 3600
     assert told[0]["host_name"].startswith("laptop-")
     refusals = net.host("router").metrics.counter(
         "journey_dhcp_refusals_total", router="router", reason="exhausted"

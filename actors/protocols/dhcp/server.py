@@ -143,12 +143,14 @@ class DhcpServer:
     def _exhausted(self, message: Message, now_ns: int) -> Note:
         """Nothing is sent (section 4.3.1), so the client cannot know why it gets no address: the journal has to say."""
         ends = [each.expires_ns for each in self._bindings.values() if each.expires_ns > now_ns]
+        leased, declined = len(self.leases(now_ns)), len(self.declined(now_ns))
         fields = {
             "mac": mac_text(message.client_mac),
             "host_name": message.options.host_name or "",
             "pool": self.size,
-            "leased": len(self.leases(now_ns)),
-            "declined": len(self.declined(now_ns)),
+            "leased": leased,
+            "offered": len(ends) - leased - declined,
+            "declined": declined,
             "next_free_s": (min(ends) - now_ns) / SECOND if ends else None,
         }
         return Note("dhcp.exhausted", fields)

@@ -24,7 +24,8 @@ def dhcp_pool(r: Record) -> Told:
 @sentence("dhcp.exhausted")
 def dhcp_exhausted(r: Record) -> Told:
     who = f"{r['host_name']} ({r['mac']})" if r.get("host_name") else r["mac"]
-    taken = f"all {r['pool']} of the pool are taken: {r['leased']} leased, {r['declined']} declined"
+    by_what = ", ".join(f"{r[each]} {each}" for each in ("leased", "offered", "declined") if r[each])
+    taken = f"all {r['pool']} of the pool are taken: {by_what}"
     soon = r["next_free_s"]
     return Told(
         f"No address is left for {who}", taken if soon is None else f"{taken}; next in {duration(soon)}"
