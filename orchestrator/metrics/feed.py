@@ -120,6 +120,8 @@ class Feed:
         if pipe.get_write_buffer_size() > MOST_UNREAD:
             log.warning("the metrics exporter does not read; it is started anew")
             pipe.abort()
+            if self._process is not None:
+                self._process.kill()  # it may hang for good, and would take connections that its heir could answer
             return
         pipe.write(msgpack.packb(message))
 
