@@ -19,7 +19,7 @@ def of_home_router(
     yield f"DHCP leases ({_pool(pool)})", [_lease(each) for each in leases] or ["none"]
     if nat:
         used = ", ".join(f"{protocol} {count}" for protocol, count in nat["ports_used"].items())
-        room = f"{nat['sessions']} of {nat['session_limit']}"
+        room = f"{nat['sessions']} of {nat.pop('session_limit')}"
         yield "NAT", {**nat, "sessions": room, "ports_used": used}
     yield "NAT table", _table(sessions)
     for key in ("stations", "dns_cache"):
