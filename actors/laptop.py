@@ -31,7 +31,7 @@ from actors.protocols.dns.cache import Cache
 from actors.protocols.dns.stub import OPERATING_SYSTEM, StubResolver
 from actors.stack import Stack
 from actors.stack.sysctls import Sysctls
-from actors.units import SECOND, Duration
+from actors.units import MILLISECOND, SECOND, Duration
 from actors.wire import dns
 from actors.wire.addresses import ip_text
 
@@ -59,6 +59,17 @@ class BrowserConfig(Part):
     )
 
 
+class DhcpClientConfig(Part):
+    """The DHCP client."""
+
+    dad_timeout: Duration = Field(
+        default=200 * MILLISECOND,
+        ge=0,
+        description="how long at most it asks by ARP whether somebody else has a new address (RFC 5227, scaled as "
+        "NetworkManager's ipv4.dad-timeout); 0 for not at all",
+    )
+
+
 class Config(ElementConfig):
     """A laptop."""
 
@@ -67,6 +78,7 @@ class Config(ElementConfig):
     )
     browser: BrowserConfig = BrowserConfig()
     sysctls: Sysctls = Field(default=Sysctls(), description="its TCP, by the names of Linux's net.ipv4")
+    dhcp: DhcpClientConfig = DhcpClientConfig()
 
     def port_names(self) -> tuple[str, ...]:
         return (PORT,)
@@ -79,7 +91,9 @@ class Laptop(DnsTools, Element):
         super().__init__(config, context)
         self.stack = Stack(context, tcp=config.sysctls.settings())
         self.stack.add_interface(PORT)
-        self.dhcp = DhcpInterface(context, self.stack, PORT, config.hostname, self._on_lease)
+        self.dhcp = DhcpInterface(
+            context, self.stack, PORT, config.hostname, self._on_lease, config.dhcp.dad_timeout
+        )
         self.stub = StubResolver(
             OPERATING_SYSTEM,
             counted(context, "stub", partial(ask, context, self.stack, DNS_TIMEOUT_S)),
@@ -107,6 +121,7 @@ class Laptop(DnsTools, Element):
         if self._load is not None:
             self._load.stop()
         await self.browser.close()
+        self.dhcp.release()  # as systemd-networkd does (SendRelease); who is killed does not
 
     def on_frame(self, port: str, frame: bytes) -> None:
         self.stack.on_frame(port, frame)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.commands.inspect_blocks import blocks
+from orchestrator.commands.inspect_home import of_home_router
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -212,6 +213,7 @@ PAGES: dict[str, Callable[[Mapping[str, Any]], Iterator[Section]]] = {
     "isp_as": of_router,
     "aws_edge": of_router,
     "alb": of_balancer,
+    "home_router": lambda found: of_home_router(found, lambda state: _rest(state, ())),
 }
 
 
