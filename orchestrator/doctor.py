@@ -88,7 +88,7 @@ def _libraries() -> Check:
             continue
         name, oldest = needed[1], needed[2] or "0"
         try:
-            importlib.import_module(_MODULES.get(name, name))
+            importlib.import_module(module_of(name))
             version = importlib.metadata.version(name)
         except ImportError as error:
             faults.append(str(error))
@@ -101,6 +101,11 @@ def _libraries() -> Check:
             "libraries", "fail", "; ".join(faults), "install packet-journey into a fresh environment"
         )
     return Check("libraries", "ok", ", ".join(versions))
+
+
+def module_of(distribution: str) -> str:
+    """The module that this distribution brings."""
+    return _MODULES.get(distribution, distribution.replace("-", "_"))
 
 
 def _numbers(version: str) -> tuple[int, ...]:

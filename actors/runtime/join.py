@@ -26,7 +26,7 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgpack
 import zmq
@@ -66,6 +66,23 @@ def unpacked(data: bytes) -> list[Any]:
     except Exception as error:
         return [error]
     return messages if isinstance(messages, list) and messages else [messages]
+
+
+class Hearer(Protocol):
+    """Who has a method `_on_TYPE` for each type of message, and counts what is none."""
+
+    malformed: int
+
+
+def hear(hearer: Hearer, data: bytes) -> None:
+    """Have the messages in one ZeroMQ message handled; what is malformed is counted and dropped."""
+    for message in unpacked(data):
+        try:
+            handler: Callable[[dict[str, Any]], None] = getattr(hearer, f"_on_{message['t']}")
+            handler(message)
+        except Exception as error:
+            hearer.malformed += 1
+            log_junk(log, hearer.malformed, error)
 
 
 class Member:
@@ -256,13 +273,7 @@ class Member:
     # ---- what the orchestrator says --------------------------------------------------------------------------
 
     def _on_message(self, data: bytes) -> None:
-        for message in unpacked(data):
-            try:
-                handler: Callable[[dict[str, Any]], None] = getattr(self, f"_on_{message['t']}")
-                handler(message)
-            except Exception as error:
-                self.malformed += 1
-                log_junk(log, self.malformed, error)
+        hear(self, data)
 
     def _on_welcome(self, message: dict[str, Any]) -> None:
         if not self._welcome.done():

@@ -24,7 +24,6 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +32,8 @@ import zmq
 
 from actors.element import load_kind
 from actors.links.curve import Keys, keys_for
-from actors.links.zeromq import DrainedSocket, log_junk
-from actors.runtime.join import BEAT_S, HELLO_S, run_element, unpacked
+from actors.links.zeromq import DrainedSocket
+from actors.runtime.join import BEAT_S, HELLO_S, hear, run_element
 
 log = logging.getLogger("actors")
 
@@ -141,13 +140,7 @@ class Outpost:
         self._line.look_again()
 
     def _on_message(self, data: bytes) -> None:
-        for message in unpacked(data):
-            try:
-                handler: Callable[[dict[str, Any]], None] = getattr(self, f"_on_{message['t']}")
-                handler(message)
-            except Exception as error:
-                self.malformed += 1
-                log_junk(log, self.malformed, error)
+        hear(self, data)
 
     def _on_accepted(self, message: dict[str, Any]) -> None:
         if not self._accepted:

@@ -53,37 +53,40 @@ def compare(
     """
     from orchestrator.scenarios.comparing import compared
 
-    loaded, results = _loaded(scenario, vary or []), []
+    loaded = _loaded(scenario, vary or [])
     first = loaded.scenario.seed if seed is None else seed
+    results = []
     for number in range(repeat):
-        result = _play(loaded, first + number, live=live, metrics=metrics)
-        results.append(result)
-        directory = keep(result, out, html=loaded.scenario.report.html)
-        say(f"kept in {directory}")
-        if result.interrupted:
-            say("interrupted: what had been played until then is kept")
-            raise typer.Exit(INTERRUPTED)
-    found = compared(results)
-    doubts = [
-        f"seed {result.seed}{f', {variant.name}' if variant.name else ''}: {doubt}"
-        for result in results
-        for variant in result.variants
-        for doubt in variant.figures["invalid"]
-    ]
+        results.append(_play(loaded, first + number, live=live, metrics=metrics))
+        _keep(results[-1], loaded, out)
+    found, doubts = compared(results), _doubts(results)
     if as_json:
-        whole = {
-            "scenario": loaded.scenario.name,
-            "seeds": [each.seed for each in results],
-            **found,
-            "invalid": doubts,
-        }
-        print_json(whole)
+        seeds = [each.seed for each in results]
+        print_json({"scenario": loaded.scenario.name, "seeds": seeds, **found, "invalid": doubts})
     else:
         _show(loaded.scenario.title, results, found)
         for doubt in doubts:
             say(f"INVALID: {doubt}")
     if doubts:
         raise typer.Exit(INVALID)
+
+
+def _keep(result: "RunResult", loaded: Any, out: Path | None) -> None:
+    """Write the run's directory; an interrupted one is the last."""
+    say(f"kept in {keep(result, out, html=loaded.scenario.report.html)}")
+    if result.interrupted:
+        say("interrupted: what had been played until then is kept")
+        raise typer.Exit(INTERRUPTED)
+
+
+def _doubts(results: list["RunResult"]) -> list[str]:
+    """Why the figures cannot be believed, each with the run that it is about."""
+    return [
+        f"seed {result.seed}{f', {variant.name}' if variant.name else ''}: {doubt}"
+        for result in results
+        for variant in result.variants
+        for doubt in variant.figures["invalid"]
+    ]
 
 
 def _loaded(path: Path, vary: list[str]) -> Any:

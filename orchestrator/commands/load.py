@@ -1,17 +1,33 @@
 """`journey load`: many requests, counted; and from another terminal what changes them while they run."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from orchestrator.commands.failure import INVALID, THRESHOLD, usage
-from orchestrator.commands.options import FileOption, Json, Url, a_world, checked_url, seconds
+from orchestrator.commands.load_begin import beginning, options_of
+from orchestrator.commands.load_options import (
+    Arrivals,
+    Clients,
+    Concurrency,
+    Duration,
+    Http2,
+    Keepalive,
+    Mix,
+    Rate,
+    Requests,
+    Seed,
+    Stages,
+    Think,
+    TraceFile,
+    WarmUp,
+)
+from orchestrator.commands.options import FileOption, Json, Url, a_world, checked_url
 from orchestrator.commands.terminal import out, print_json, say
 
 if TYPE_CHECKING:
-    from orchestrator.load.shapes import Begin, Change
+    from orchestrator.load.shapes import Change
 
 RUN = "run"
 """The verb that needs not be said."""
@@ -35,102 +51,6 @@ load = typer.Typer(
     help="Send many requests, then show who served them and how long it took.",
     rich_markup_mode="rich",
 )
-
-Concurrency = Annotated[
-    int | None,
-    typer.Option("--concurrency", "-c", min=1, help="Users at once (closed model); 16.", show_default=False),
-]
-Rate = Annotated[
-    float | None,
-    typer.Option(
-        "--rate",
-        "-r",
-        min=0.001,
-        help="Requests a second (open model), whatever becomes of those before them.",
-        show_default=False,
-    ),
-]
-Stages = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--stage",
-        metavar="STAGE",
-        help="Instead of both, one after the other: '50/s to 300/s for 10s', or '20 users for 1m'.",
-        show_default=False,
-    ),
-]
-TraceFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--trace",
-        metavar="FILE",
-        help='Or a file of moments: a line has seconds, or {"t": 1.25, "path": "/", ...}.',
-        show_default=False,
-    ),
-]
-Requests = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--request",
-        metavar="REQUEST",
-        help="What is asked for; several by weight: '3x GET /', 'POST /orders -> 405'.",
-        show_default=False,
-    ),
-]
-Mix = Annotated[
-    Path | None,
-    typer.Option(
-        "--mix",
-        metavar="FILE",
-        help="Requests in a YAML file: `requests: [{path: /, weight: 3}, ...]`.",
-        show_default=False,
-    ),
-]
-Keepalive = Annotated[
-    str,
-    typer.Option(
-        metavar="SHARE", help="Requests on connections that are kept; each of the others opens its own."
-    ),
-]
-Http2 = Annotated[
-    bool,
-    typer.Option("--http2", help="Speak HTTP/2: requests are streams of few connections."),
-]
-Think = Annotated[
-    str | None,
-    typer.Option(
-        metavar="TIME", help="What a user waits between an answer and the next request.", show_default=False
-    ),
-]
-Arrivals = Annotated[
-    str | None,
-    typer.Option(
-        "--arrivals", help="How an open model's requests are spaced: poisson or uniform.", show_default=False
-    ),
-]
-Clients = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--from",
-        metavar="LAPTOP",
-        help="A laptop that it comes from, several in even parts; all that there are.",
-        show_default=False,
-    ),
-]
-Duration = Annotated[
-    str | None, typer.Option("--duration", "-d", help="How long, such as 1m30s; 10s.", show_default=False)
-]
-
-WarmUp = Annotated[
-    str | None,
-    typer.Option(
-        metavar="TIME", help="Load before that, at the first level, which is not counted.", show_default=False
-    ),
-]
-Seed = Annotated[
-    int | None,
-    typer.Option(min=0, help="Arrivals and mix are drawn from it; the laptop's dice.", show_default=False),
-]
 
 
 @load.command(RUN, hidden=True)
@@ -162,7 +82,7 @@ def run(
 
       journey load
       journey load --concurrency 64 --duration 30s
-      journey load --rate 300 --arrivals uniform --keepalive 70%
+      journey load --rate 300/s --arrivals uniform --keepalive 70%
       journey load --stage '50/s to 300/s for 10s' --stage '300/s for 1m'
       journey load --rate 100 --request '3x GET /' --request '1x POST / -> 405'
       journey load --trace arrivals.txt
@@ -179,22 +99,23 @@ def run(
 
     Ends with 4 when not a single request was answered, with 5 when the generator or the emulator could not keep up.
     """
-    from orchestrator.commands.load_display import load_display, show_result, told
-    from orchestrator.load.validity import doubts, late
+    from orchestrator.commands.load_display import load_display
 
     _check_verb(url)
     url = checked_url(url)
-    options = _options(request, mix, keepalive, think, arrivals)
-    if http2:
-        options["http"] = "2"
-    if seed is not None:
-        options["seed"] = seed
-    if warm_up is not None:
-        options["warm_up_s"] = seconds(warm_up)
-    begin, duration_s, how = _begin(concurrency, rate, stage, trace, duration, options)
+    options = options_of(request, mix, keepalive, think, arrivals, http2=http2, warm_up=warm_up, seed=seed)
+    begin, duration_s, how = beginning(concurrency, rate, stage, trace, duration, options)
     with a_world(file) as world, load_display(duration_s) as display:
         for status in world.stream(begin.verb, url=url, clients=clients or [], **begin.arguments):
             display.update(status)
+    _tell(status, how, as_json)
+
+
+def _tell(status: dict[str, Any], how: str, as_json: bool) -> None:
+    """What came of it, and whether that can be believed."""
+    from orchestrator.commands.load_display import show_result, told
+    from orchestrator.load.validity import doubts, late
+
     invalid = [*doubts(status), *late(status.get("lag_ms", {}).get("elements", {}))]
     if as_json:
         print_json({**status, "invalid": invalid})
@@ -215,116 +136,6 @@ def _check_verb(url: str | None) -> None:
     verbs = ("set", "pause", "resume", "stop")
     if url is not None and url.isalpha() and (meant := nearest(url, verbs)) is not None:
         usage(f"load has no verb {url!r}, did you mean {meant!r}? (write a host as https://{url}/)")
-
-
-def _options(
-    request: list[str] | None, mix: Path | None, keepalive: str, think: str | None, arrivals: str | None
-) -> dict[str, Any]:
-    """What of a load is not its level, where something is said about it."""
-    from actors.protocols.arrivals import PATTERNS
-    from actors.units import parse_share
-    from orchestrator.config.errors import suggestion
-    from orchestrator.load.words import BadWords, request_of, requests_in
-
-    options: dict[str, Any] = {}
-    if request and mix is not None:
-        usage("--request says what is asked for and --mix too: give one of them")
-    if mix is not None:
-        options["requests"] = requests_in(mix)
-    if request:
-        try:
-            options["requests"] = [request_of(each) for each in request]
-        except BadWords as error:
-            usage(f"--request {error}")
-    try:
-        if (share := parse_share(keepalive)) < 1:
-            options["keepalive"] = share
-    except ValueError as error:
-        usage(f"--keepalive {error}")
-    if think is not None:
-        options["think_s"] = seconds(think)
-    if arrivals is not None:
-        if arrivals not in PATTERNS:
-            usage(f"--arrivals cannot be {arrivals!r}{suggestion(arrivals, PATTERNS, otherwise='there are')}")
-        options["arrivals"] = arrivals
-    return options
-
-
-def _begin(
-    concurrency: int | None,
-    rate: float | None,
-    stage: list[str] | None,
-    trace: Path | None,
-    duration: str | None,
-    options: dict[str, Any],
-) -> tuple["Begin", float, str]:
-    """How to begin the load, how long it lasts, and the load in words."""
-    given = {"--concurrency": concurrency, "--rate": rate, "--stage": stage or None, "--trace": trace}
-    said = [name for name, value in given.items() if value is not None]
-    if said == ["--concurrency", "--rate"]:
-        usage("--concurrency is a closed loop's and --rate an open model's: give one of them")
-    if len(said) > 1:
-        usage(f"{' and '.join(said)} say what the load is like: give one of them")
-    if trace is not None:
-        return _traced(trace, duration, options)
-    from orchestrator.load.shapes import Staged, closed, open_at
-
-    if stage:
-        if duration is not None:
-            usage("stages say themselves how long they last: --duration is not for them")
-        shape = Staged(tuple(_stage(text) for text in stage), options)
-        how = ", ".join(stage)
-        many = {"users" in each for each in shape.stages}
-        if len(many) > 1:
-            usage("stages are all of rates (an open model) or all of users (a closed one)")
-    elif rate is not None:
-        shape, how = open_at(rate, seconds(duration or "10s"), **options), f"{rate:g}/s offered"
-    else:
-        users = 16 if concurrency is None else concurrency
-        shape, how = closed(users, seconds(duration or "10s"), **options), f"{users} at once"
-    is_closed = "users" in shape.stages[0]
-    _check_executor(options, is_closed)
-    if not is_closed:
-        shape.options.setdefault("arrivals", "poisson")
-        how += f" ({shape.options['arrivals']})"
-    begin = shape.warmed_up().begin()
-    assert begin is not None
-    return begin._replace(verb="load"), shape.duration_s, how
-
-
-def _check_executor(options: dict[str, Any], is_closed: bool) -> None:
-    if is_closed and "arrivals" in options:
-        usage("--arrivals says how requests of an open model are spaced; give it a --rate")
-    if not is_closed and "think_s" in options:
-        usage("--think is what a closed model's users do; give it a --concurrency")
-
-
-def _stage(text: str) -> dict[str, float]:
-    from orchestrator.load.words import BadWords, stage_of
-
-    try:
-        return stage_of(text)
-    except BadWords as error:
-        usage(f"--stage {error}")
-
-
-def _traced(trace: Path, duration: str | None, options: dict[str, Any]) -> tuple["Begin", float, str]:
-    from orchestrator.load.trace import BadTrace, read_trace
-
-    if duration is not None or options.keys() & {"arrivals", "think_s", "warm_up_s"}:
-        usage(
-            "a trace says itself when requests are due: --duration, --arrivals, --think and --warm-up are not "
-            "for it"
-        )
-    try:
-        found = read_trace(trace)
-    except BadTrace as error:
-        usage(str(error))
-    if found.which is not None and "requests" in options:
-        usage(f"the lines of {trace} say themselves what they ask for: --request and --mix are not for it")
-    begin = found.shape(options).begin()
-    assert begin is not None
-    return begin, found.shape(options).duration_s, f"{len(found.due_us):,} due by {trace}"
 
 
 # ---- while it runs -------------------------------------------------------------------------------------------------

@@ -64,7 +64,8 @@ class LoadTeam:
 
     async def stop(self) -> None:
         """Break it off."""
-        await _all(client.stop() for client in self.clients)
+        # who breaks off may itself be broken off meanwhile (a client hangs up, and its connection fails): all are told
+        await asyncio.shield(_all(client.stop() for client in self.clients))
 
     def _together(self, histograms: bool) -> Status:
         statuses = [status for client in self.clients for status in client.statuses]

@@ -69,7 +69,7 @@ OPEN = {
 
 def test_load_at_a_rate(running):
     client = running(load=[OPEN])
-    result = run("load", "--rate", "300", "--arrivals", "uniform")
+    result = run("load", "--rate", "300/s", "--arrivals", "uniform")
     stages = [{"duration_s": 10.0, "rate": 300.0, "rate_at_end": 300.0}]
     assert client.requests == [
         ("load", {"url": None, "clients": [], "stages": stages, "arrivals": "uniform"})
@@ -110,6 +110,9 @@ def test_a_load_that_cannot_be_believed_ends_with_5(running, status, why):
             ["--arrivals", "poisson"],
             "--arrivals says how requests of an open model are spaced; give it a --rate",
         ),
+        (["--rate", "many"], "--rate 'many' is not a rate; write it like 300/s"),
+        (["--rate", "0"], "--rate '0' is not a rate; write it like 300/s"),
+        (["--rate", "nan"], "--rate 'nan' is not a rate; write it like 300/s"),
         (["--rate", "3", "--arrivals", "poison"], "--arrivals cannot be 'poison', did you mean 'poisson'?"),
         (
             ["--rate", "3", "--think", "1s"],

@@ -1,5 +1,6 @@
 """A load of several clients: its parts are the whole, and so is the sum of what they count."""
 
+import asyncio
 from collections import Counter
 from random import Random
 from typing import Any
@@ -227,3 +228,23 @@ async def test_when_one_cannot_begin_the_others_are_stopped():
         ("laptop-2", "load_stop"),
         ("laptop-3", "load_stop"),
     ]
+
+
+async def test_all_are_stopped_though_who_stops_them_is_broken_off():
+    calls: list[tuple[str, str]] = []
+
+    class Slow:
+        async def call(self, element: str, verb: str, /, **arguments: Any) -> Any:
+            await asyncio.sleep(0)
+            calls.append((element, verb))
+
+    team = LoadTeam(Slow(), NAMES, "https://x/", open_at(3, 10))  # type: ignore[arg-type]
+    stopping = asyncio.ensure_future(team.stop())
+    await asyncio.sleep(0)
+    stopping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopping
+    async with asyncio.timeout(5):
+        while len(calls) < len(NAMES):
+            await asyncio.sleep(0)
+    assert sorted(calls) == [(name, "load_stop") for name in NAMES]
