@@ -21,6 +21,7 @@ from orchestrator.commands import (
     load,
     measure,
     nodes,
+    opening,
     options,
     probing,
     requests,
@@ -129,6 +130,7 @@ for verb in (
 ):
     app.command()(verb)
 app.command("set")(settings.set_)
+app.command("open")(opening.open_)
 app.add_typer(cluster.rollout, name="rollout")
 app.add_typer(load.load, name="load")
 app.add_typer(faults.fault, name="fault")

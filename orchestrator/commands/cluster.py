@@ -89,12 +89,10 @@ def restart(deployment: Deployment, namespace: Namespace = "default") -> None:
 
       journey rollout restart nginx
     """
-    from orchestrator.kubernetes.workloads import RESTARTED_AT
+    from orchestrator.kubernetes.workloads import restarted
 
     name = _checked(deployment)
-    now = datetime.now().astimezone().isoformat(timespec="seconds")
-    template = {"metadata": {"annotations": {RESTARTED_AT: now}}}
-    change = {"spec": {"template": template}}
+    change = restarted(datetime.now().astimezone())
     the_cluster().patch("Deployment", name, change, namespace, manager="kubectl-rollout")
     print(f"deployment.apps/{name} restarted")
 

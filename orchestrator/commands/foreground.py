@@ -5,6 +5,8 @@ import json
 import os
 import signal
 import sys
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Any
 
 from orchestrator import operations
 from orchestrator.commands.failure import ENVIRONMENT, INTERRUPTED, THRESHOLD, Failure
@@ -16,6 +18,7 @@ from orchestrator.control.service import Service
 from orchestrator.hosts.local import LocalHost
 from orchestrator.journal.story import tell_story
 from orchestrator.metrics.feed import OFF
+from orchestrator.page.door import Door
 from orchestrator.world import World
 
 TOUR_S = 10.0
@@ -34,11 +37,12 @@ class Foreground:
         ready_fd: int | None,
         metrics: str | None,
         dns: str | None,
+        page: str | None,
     ) -> None:
-        """`metrics` is where Prometheus may come, and `dns` where dig may: `HOST:PORT`, "off", or None for the usual
-        port or the next free."""
+        """`metrics` is where Prometheus may come, `dns` where dig may, and `page` where browsers may: `HOST:PORT`,
+        "off", or None for the usual port or the next free."""
         self._config, self._host = config, host
-        self._metrics = metrics
+        self._metrics, self._page = metrics, page
         self._dns = dns
         self._tour = tour
         self._ready_fd = ready_fd
@@ -72,15 +76,22 @@ class Foreground:
             await server.start()
             await self._export(world)
             try:
-                if self._ready_fd is None:
-                    await self._show(world)
-                else:
-                    self._tell_ready(world)
-                if self._stays:
-                    await self._wait(world, service)
+                async with self._door(world, service):
+                    await self._live(world, service)
             finally:
                 await server.close()
         return self._code
+
+    async def _live(self, world: World, service: Service) -> None:
+        if self._ready_fd is None:
+            await self._show(world)
+        else:
+            self._tell_ready(world)
+        if self._stays:
+            await self._wait(world, service)
+
+    def _door(self, world: World, service: Service) -> AbstractAsyncContextManager[Any]:
+        return nullcontext() if self._page == OFF else Door(world, service, self._page)
 
     async def _export(self, world: World) -> None:
         if self._metrics != OFF:

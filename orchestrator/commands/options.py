@@ -88,6 +88,16 @@ Dns = Annotated[
         "[127.0.0.1:5300, or the next port that is free]",
     ),
 ]
+Page = Annotated[
+    str | None,
+    typer.Option(
+        "--page",
+        metavar="HOST:PORT",
+        envvar="JOURNEY_PAGE",
+        callback=_place,
+        help="Where the live page is; `off` for nowhere. [127.0.0.1:7463, or the next port that is free]",
+    ),
+]
 
 
 class Session(Protocol):

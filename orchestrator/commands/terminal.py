@@ -54,6 +54,8 @@ def print_json(value: Any) -> None:
 def tell_what_to_try(listed: dict[str, Any]) -> None:
     """What a world with these elements and addresses lends itself to; on stderr, as it was not asked for."""
     console = err()
+    if (page := listed["addresses"].get("page")) is not None:
+        console.print(f"\n[bold]The live page[/]  {page}  [dim]`journey open` opens it[/]")
     console.print("\n[bold]Things to try[/], in another terminal")
     things = [
         *THINGS_TO_TRY,

@@ -6,7 +6,7 @@ world), `seq` (its place in the order of arrival, given here) and the kind's own
 
 import json
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ class JournalStore:
     ) -> None:
         self.left_out = 0
         """Records of overlong journeys that are in the file only."""
+        self.watchers: list[Callable[[Record], None]] = []
+        """Are told each record as it comes."""
         self._journeys: dict[str, list[Record]] = {}
         self._events: deque[Record] = deque(maxlen=max_events)
         self._max_journeys = max_journeys
@@ -47,6 +49,8 @@ class JournalStore:
             self._events.append(record)
         else:
             self._add_to_journey(journey, record)
+        for watch in self.watchers:
+            watch(record)
         if self._file is not None:
             self._file.write(json.dumps(record, separators=(",", ":")) + "\n")
 

@@ -1,6 +1,7 @@
 """Deployments: how far they have come, in kubectl's words, and what holds their pods up."""
 
 import re
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from orchestrator.kubernetes.cluster import Cluster, Object
@@ -21,6 +22,12 @@ def deployment_name(text: str) -> str:
     if not re.fullmatch(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", name):
         raise NotADeployment(f"{text!r} is no name of a deployment")
     return name
+
+
+def restarted(at: datetime) -> Object:
+    """The change that has a deployment's pods replaced: `kubectl rollout restart` writes when."""
+    template = {"metadata": {"annotations": {RESTARTED_AT: at.isoformat(timespec="seconds")}}}
+    return {"spec": {"template": template}}
 
 
 class Progress(NamedTuple):

@@ -45,11 +45,11 @@ class PortTaken(WorldFailed):
     """Somebody listens already where something was to be served."""
 
 
-def listen(address: str | None) -> socket.socket:
-    """A listening socket there, `HOST:PORT`; None is 127.0.0.1:9464 or the next free port.
+def listen(address: str | None, usual: int = PORT, what: str = "metrics are") -> socket.socket:
+    """A listening socket there, `HOST:PORT`, for `what`; None is the usual port of 127.0.0.1 or the next free one.
 
     Raises `PortTaken`."""
-    host, _, port = (address or f"{HOST}:{PORT}").rpartition(":")
+    host, _, port = (address or f"{HOST}:{usual}").rpartition(":")
     tries = TRIES if address is None else 1
     for each in range(int(port), int(port) + tries):
         opened = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -62,9 +62,9 @@ def listen(address: str | None) -> socket.socket:
             continue
         opened.listen(128)
         if each != int(port):
-            log.warning("port %s is taken: metrics are at %s:%d", port, host, each)
+            log.warning("port %s is taken: %s at %s:%d", port, what, host, each)
         return opened
-    raise PortTaken(f"metrics cannot be served at {host}:{port}: {problem.strerror}")
+    raise PortTaken(f"{what.rpartition(' ')[0]} cannot be served at {host}:{port}: {problem.strerror}")
 
 
 class Feed:

@@ -44,6 +44,8 @@ class LoadRun(ABC):
         self.began_ns = context.now_ns()
         self.ends_ns = self.began_ns + plan.duration_ns
         self.paused = plan.paused
+        self.watch_every = 0
+        """Of so many requests one more is a journey, for those who look on; 0: none."""
         self._counted_ns = self.began_ns + plan.warm_up_ns
         self._last_ns = self._counted_ns
         self._mix, self._site = mix, site
@@ -156,7 +158,7 @@ class LoadRun(ABC):
             self._drop(counts, "max_inflight")
             return
         arrival = Arrival(due_ns, wanted, alone=self._comes_alone(), user=user)
-        if counts and self.plan.trace_every and self._offered % self.plan.trace_every == 0:
+        if counts and self._is_recorded():
             arrival.journey = f"{self._ids.getrandbits(128):032x}"
         self._inflight[arrival] = None
         self.told.inflight.value = len(self._inflight)
@@ -167,6 +169,9 @@ class LoadRun(ABC):
         if due_ns >= self._counted_ns:
             self._lag.record_value(min(lag_ns // 1000, LONGEST_US))
             self.told.late(lag_ns)
+
+    def _is_recorded(self) -> bool:
+        return any(every and self._offered % every == 0 for every in (self.plan.trace_every, self.watch_every))
 
     def _comes_alone(self) -> bool:
         keepalive = self.plan.keepalive

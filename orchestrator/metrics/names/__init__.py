@@ -26,7 +26,6 @@ MISSING = {
     "journey_bgp_updates_total": "as above: no UPDATEs",
     "journey_bgp_best_path_changes_total": "as above: no paths to choose from",
     "journey_bgp_convergence_duration_seconds": "as above",
-    "journey_runtime_ui_frames_dropped_total": "there is no live page yet that frames could be dropped for",
 }
 """Metrics that one would look for, and why they are not told."""
 

@@ -34,6 +34,8 @@ RUNTIME: tuple[Metric, ...] = (
             added=_KIND),
     counter("journey_runtime_malformed_control_total", "Control messages that were junk.", added=_KIND),
     counter("journey_runtime_element_errors_total", "Errors that an element raised where it must not.", added=_KIND),
+    counter("journey_runtime_ui_frames_dropped_total", "Frames of the live page that a browser was too slow for; it "
+            "got the next one."),
     counter("journey_runtime_undelivered_frames_total", "Frames that a neighbour's full or closed socket did not "
             "take.", added=_KIND),
 )  # fmt: skip
