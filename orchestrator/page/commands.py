@@ -49,9 +49,11 @@ class Commands:
             raise _refuse(f"a command is an object whose `do` is one of {', '.join(self._verbs)}")
         arguments = {key: value for key, value in command.items() if key != "do"}
         try:
-            return await self._verbs[command["do"]](**arguments)
+            done = await self._verbs[command["do"]](**arguments)
         except TypeError as error:
             raise _refuse(f"{command['do']}: {str(error).rpartition('() ')[2]}") from None
+        self._tell(time.monotonic_ns(), "page.command", f"$ {done['command']}")
+        return done
 
     async def close(self) -> None:
         """The load that was begun here ends with the page."""

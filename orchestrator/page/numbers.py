@@ -8,7 +8,7 @@ from orchestrator.metrics.ledger import Key, Ledger
 
 Plain = dict[str, Any]
 
-WINDOW_S = 2.0
+WINDOW_S = 3.0
 """Elements report each second, each at a moment of its own: what is told of one second would jump."""
 
 OFFERED, ANSWERED = "journey_client_offered_requests_total", "journey_client_requests_total"

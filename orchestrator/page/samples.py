@@ -29,7 +29,7 @@ MOST_A_LOOK = 4
 NOTED = (
     "dns.answer", "dns.referral", "bgp.decision", "tcp.established", "tcp.retransmit", "tcp.reset", "tls.established",
     "alb.rule", "alb.target", "alb.response", "nginx.answer", "nginx.no_answer", "nat.mapping", "link.drop",
-    "security_group.deny", "node.route", *ENDS,
+    "security_group.deny", "node.route", "load.wait", *ENDS,
 )  # fmt: skip
 """Decisions that are told in words while a request moves in slow motion."""
 
@@ -106,7 +106,8 @@ def moving(journey: Journey) -> Plain:
     """A request as the map draws it. Times are in ms: `at` of model time, all others after `at`.
 
     `steps` are `[from, to, departs, arrives, label, protocol]`; `lost` what a link did not take, `[element, link, when,
-    why]`; `notes` what was decided, `[when, element, words]`; `why` is said of requests that failed."""
+    why]`; `notes` what was decided, `[when, element, words]`; `why` is said of requests that failed; `from` and `pod`
+    are where it began and how far its first packet has got."""
     steps: list[list[Any]] = [
         [
             step.element,
@@ -127,6 +128,7 @@ def moving(journey: Journey) -> Plain:
         "outcome": outcome,
         "status": journey.status,
         "why": "" if outcome == OK else why_of(journey),
+        "from": journey.origin,
         "pod": journey.hops[-1],
         "tiers": [[tier.name, round(tier.ms, 4)] for tier in journey.tiers] if outcome == OK else [],
         "steps": sorted(steps, key=lambda step: step[2])[:MOST_STEPS],
@@ -175,8 +177,11 @@ def why_of(journey: Journey) -> str:
     )
     if dropped is not None and journey.status is None:
         return f"{dropped['element']}: {tell(dropped).what}"
-    if journey.error is not None and journey.find("journey.failed") is not None:
-        return journey.error
+    if journey.find("journey.failed") is not None:
+        sent = journey.find("journey.start") is not None
+        return (
+            f"no answer: {journey.error}" if sent else f"it waited for a connection in vain: {journey.error}"
+        )
     return f"the answer was {journey.status}" if journey.status is not None else "no answer yet"
 
 

@@ -14,6 +14,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Awaitable, Callable
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,8 @@ class PageServer:
 
     async def _index(self, request: web.Request) -> web.Response:
         page = (HERE / "static" / "index.html").read_text().replace("{{token}}", self._guard.token)
-        return web.Response(text=page.replace("{{world}}", self._world.config.name), content_type="text/html")
+        name = escape(self._world.config.name)
+        return web.Response(text=page.replace("{{world}}", name), content_type="text/html")
 
     async def _part(self, request: web.Request) -> web.Response:
         path = self._parts.get(request.match_info["name"])

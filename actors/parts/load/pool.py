@@ -62,6 +62,8 @@ class Pool:
         if self._idle:
             self._idle.popleft().send(arrival)
             return
+        if arrival.journey is not None:
+            self.record("load.wait", journey=arrival.journey, before=len(self._waiting), **self.states())
         self._waiting.append(arrival)
         self._open_more()
 

@@ -171,7 +171,9 @@ class LoadRun(ABC):
             self.told.late(lag_ns)
 
     def _is_recorded(self) -> bool:
-        return any(every and self._offered % every == 0 for every in (self.plan.trace_every, self.watch_every))
+        return any(
+            every and self._offered % every == 0 for every in (self.plan.trace_every, self.watch_every)
+        )
 
     def _comes_alone(self) -> bool:
         keepalive = self.plan.keepalive

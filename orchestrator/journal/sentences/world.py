@@ -49,6 +49,13 @@ def load_changed(r: Record) -> Told:
     return Told(f"The load was changed: {r['what']}")
 
 
+@sentence("load.wait")
+def load_wait(r: Record) -> Told:
+    waits = f"{plural(r['before'], 'request')} {'waits' if r['before'] == 1 else 'wait'} before it"
+    connections = f"{plural(r['active'], 'connection')} at work, {r['opening']} being opened"
+    return Told("The request is due, and waits for a connection", f"{connections}; {waits}")
+
+
 @sentence("element.exit")
 def element_exit(r: Record) -> Told:
     return Told(f"The process {r['how']}")

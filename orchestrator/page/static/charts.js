@@ -1,7 +1,7 @@
 // Rates and latency over the last two minutes.
 import { by, colour, el, ms, say, short } from "./dom.js";
 
-const POINTS = 120;
+const POINTS = 120; // one a second
 const NUMBERS = { width: 300, height: 150 };
 
 export class Charts {

@@ -6,7 +6,7 @@
 // moved are left out.
 export const SPEEDS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 export const RING_MS = 120000;
-const BEHIND_MS = 900, MOST = 1200, STRETCH = 160, LONGEST_MS = 4000, TAIL_MS = 600;
+const BEHIND_MS = 900, MOST = 1200, STRETCH = 160, LONGEST_MS = 4000, TAIL_MS = 600, IDLE_MS = 1.5, LATE_MS = 1000, PATIENT_MS = 20000;
 
 export const stretchOf = (request) => Math.min(STRETCH, LONGEST_MS / Math.max(request.ms, 1));
 
@@ -36,6 +36,8 @@ export class Clock {
     for (const request of requests) {
       const known = this.requests.findIndex((each) => each.id === request.id);
       if (known >= 0) this.requests.splice(known, 1);
+      // what took long is told late: stretched, it begins when it is known
+      request.start = this.now - request.at > LATE_MS ? this.now : request.at;
       request.end = Math.max(request.ms, ...request.steps.map((step) => step[3]), ...request.lost.map((lost) => lost[2]));
       this.requests.push(request);
     }
@@ -53,6 +55,7 @@ export class Clock {
     if (this.paused) return;
     if (this.loop) {
       this.at += passed / Math.max(this.slow, 100);
+      this.skipWithin(this.loop);
       if (this.at > this.loop.at + this.loop.end + TAIL_MS / 100) this.at = this.loop.at;
       return;
     }
@@ -60,10 +63,29 @@ export class Clock {
     this.at = Math.min(this.at + passed / this.slow, this.now);
     if (this.slow > 1) this.skipIdle();
   }
+  skipWithin(request) {
+    const own = this.at - request.at;
+    if (request.steps.some((step) => step[2] <= own && own < step[3])) return;
+    const next = request.steps.find((step) => step[2] > own);
+    if (next && next[2] - own > IDLE_MS) this.at = request.at + next[2] - IDLE_MS / 2;
+    else if (!next && own < request.end - IDLE_MS) this.at = request.at + request.end - IDLE_MS / 2;
+  }
+  // Nobody wants to look for two minutes at a request that waits 200 ms: the picture goes on with what moves next.
   skipIdle() {
-    if (this.requests.some((each) => each.at <= this.at && this.at < each.at + each.end + 0.05)) return;
-    const next = this.requests.find((each) => each.at > this.at);
-    if (next && next.at <= this.now) { this.skipped += next.at - this.at; this.at = next.at; }
+    let next = Infinity;
+    for (const request of this.requests) {
+      if (request.at > this.at && request.at < next) next = request.at;
+      if (request.at > this.at || this.at > request.at + request.end) continue;
+      const own = this.at - request.at;
+      for (const step of request.steps) {
+        if (step[2] <= own && own < step[3]) return;
+        if (step[2] > own) { next = Math.min(next, request.at + step[2]); break; }
+      }
+    }
+    if (next - this.at < IDLE_MS) return;
+    if (next > this.now) return;
+    this.skipped += next - IDLE_MS / 2 - this.at;
+    this.at = next - IDLE_MS / 2;
   }
   // From live into slow motion: at the beginning of the last request that is known, so that something moves at once.
   slowDown(speed) {
@@ -83,8 +105,9 @@ export class Clock {
   *moving() {
     for (const request of this.loop ? [this.loop] : this.requests) {
       const factor = this.stretched ? stretchOf(request) : 1;
-      const own = (this.at - request.at) / factor;
-      if (own >= 0 && own <= request.end + (this.stretched ? TAIL_MS / factor : TAIL_MS / Math.max(this.slow, 100))) yield [request, own];
+      const own = (this.at - (this.stretched ? request.start : request.at)) / factor;
+      if (request.outcome === "waiting" && this.stretched && own >= 0 && this.at - request.start < PATIENT_MS) yield [request, Math.min(own, request.ms)];
+      else if (own >= 0 && own <= request.end + (this.stretched ? TAIL_MS / factor : TAIL_MS / Math.max(this.slow, 100))) yield [request, own];
     }
   }
 }

@@ -29,7 +29,7 @@ export function drawDots(context, view, clock) {
     }
     if (fate && own >= fate[2]) lost.push([view, fate, own - fate[2]]);
     else if (!onTheWay && own <= request.ms) {
-      const where = last ? last[1] : (request.steps[0] || [])[0];
+      const where = last ? last[1] : request.from;
       if (where) { (waiting[where] = waiting[where] || []).push(request.outcome); count++; }
     }
   }
@@ -58,7 +58,7 @@ function crowds(view, waiting, paths) {
   for (const [name, outcomes] of Object.entries(waiting)) {
     const place = view.places[view.alias[name] || name];
     if (!place) continue;
-    const per = Math.max(3, Math.floor(place.w / 8)), top = place.box ? place.top + place.h - 6 : place.y + place.h / 2 + 5;
+    const per = Math.max(3, Math.floor(place.w / 8)), top = place.box ? place.top + place.h - 6 : place.y + place.h / 2 + 6;
     outcomes.slice(0, per * 4).forEach((outcome, n) => {
       const x = place.x - place.w / 2 + 5 + (n % per) * 8, y = top + Math.floor(n / per) * 8;
       shape(paths[outcome], SHAPES[outcome], x, y, 3);
@@ -83,9 +83,9 @@ function tell(context, words) {
   context.lineWidth = 3;
   for (const [label, at] of words) {
     context.strokeStyle = colour("paper");
-    context.strokeText(label, at.x, at.y - 8);
+    context.strokeText(label, at.x, at.y + 17);
     context.fillStyle = colour("ink");
-    context.fillText(label, at.x, at.y - 8);
+    context.fillText(label, at.x, at.y + 17);
   }
 }
 // For those who want nothing to move: the ways of the last requests as lines that fade.

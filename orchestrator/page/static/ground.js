@@ -126,8 +126,8 @@ function drawPod(context, place, target, levels, picked) {
   context.globalAlpha = 1;
   if (place.folded) return;
   context.textAlign = "left";
-  write(context, clip(podName(place.element.name), 9), x + 5, y + 12, "ink", "10px ui-monospace, monospace");
+  write(context, clip(podName(place.element.name), 9), x + 6, y + 13, "ink", "11px ui-monospace, monospace");
   context.textAlign = "right";
   const said = target && target.state !== "healthy" ? target.state : open ? open.toFixed(open < 10 ? 1 : 0) : "";
-  write(context, clip(said, 8), x + place.w - 4, y + (target && target.state !== "healthy" ? 21 : 12), target && target.state === "unhealthy" ? "lost" : "soft", "10px system-ui, sans-serif");
+  write(context, clip(said, 8), x + place.w - 5, y + (target && target.state !== "healthy" && place.w < 100 ? 24 : 13), target && target.state === "unhealthy" ? "lost" : "soft", "10px system-ui, sans-serif");
 }

@@ -3,6 +3,8 @@
 const ALONG = { client: 0.045, home: 0.14, isp: 0.25, transit: 0.375, edge: 0.495, vpc: 0.585, alb: 0.69, node: 0.875 };
 const TITLES = { client: "Laptop", home: "Home", isp: "ISP", transit: "Transit", edge: "AWS edge", vpc: "VPC", alb: "Load balancer", node: "Nodes and pods" };
 const DNS_UNDER = 0.86;
+// On a narrow screen name servers stand where the way leaves room, left and right of it.
+const BESIDE = [[0.25, 0.12], [0.25, 0.88], [0.515, 0.12], [0.515, 0.88], [0.14, 0.12], [0.14, 0.88]];
 export const MOST_PODS = 24, MOST_CLIENTS = 8;
 
 const columnOf = (element) => {
@@ -46,13 +48,13 @@ function spread(members, along, place, places, alias, narrow) {
   const from = narrow ? 0.12 : 0.16, to = narrow ? (shown.length > 1 ? 0.88 : 0.88) : 0.7;
   shown.forEach((element, n) => {
     const across = shown.length === 1 ? (narrow ? 0.5 : 0.43) : from + (to - from) * (n / (shown.length - 1));
-    places[element.name] = { ...place(along, across), w: narrow ? 74 : 78, h: narrow ? 26 : 34, element };
+    places[element.name] = { ...place(along, across), w: Math.max(narrow ? 70 : 78, element.name.length * 6.5 + 12), h: narrow ? 28 : 36, element };
   });
 }
 function dns(members, places, place, narrow) {
   // resolvers belong to an ISP, the others stand at a transit: below them, in the control plane's lane
   members.forEach((element, n) => {
-    const at = narrow ? place(0.285 + 0.052 * (n % 2), 0.14 + 0.24 * n) : place(0.2 + n * 0.088, DNS_UNDER);
+    const at = narrow ? place(...BESIDE[n % BESIDE.length]) : place(0.2 + n * 0.088, DNS_UNDER);
     places[element.name] = { ...at, w: narrow ? 70 : 76, h: narrow ? 22 : 28, element, small: true };
   });
 }
@@ -70,20 +72,35 @@ function nodes(map, members, width, height, narrow, places, alias) {
     places[element.name] = { x: x + box.w / 2, y: y + box.h / 2, left: x, top: y, w: box.w, h: box.h, element, box: true, entry: narrow ? { x: x + box.w / 2, y } : { x, y: y + box.h / 2 } };
     const own = pods[element.name] || [];
     const folded = total > MOST_PODS;
-    const cw = folded ? 22 : narrow ? 62 : 74, ch = folded ? 14 : 30, per = Math.max(1, Math.floor((box.w - 12) / cw));
+    const [cw, ch, per] = cells(own.length, box.w - 12, box.h - 30, folded, narrow);
     const rows = Math.max(1, Math.floor((box.h - 24) / ch));
     own.forEach((pod, k) => {
       if (k >= per * rows) { alias[pod.name] = own[per * rows - 1].name; return; }
-      places[pod.name] = { x: x + 6 + (k % per) * cw + cw / 2, y: y + 20 + Math.floor(k / per) * ch + ch / 2, w: cw - 4, h: ch - 4, element: pod, pod: true, folded };
+      places[pod.name] = { x: x + 6 + (k % per) * cw + cw / 2, y: y + 22 + Math.floor(k / per) * ch + (ch - 4) / 2, w: cw - 5, h: ch - (folded ? 3 : 14), element: pod, pod: true, folded };
     });
   });
 }
 
+// Few pods are drawn large, with room beneath each for requests that wait there; many as cells.
+function cells(count, width, height, folded, narrow) {
+  if (folded) return [22, 15, Math.max(1, Math.floor(width / 22))];
+  const per = Math.max(1, Math.min(count, Math.floor(width / (narrow ? 54 : 78)))), rows = Math.ceil(count / per);
+  return [Math.min(width / per, 132), Math.max(26, Math.min(height / rows, 76)), per];
+}
+
 // Where on the map a packet is between two elements; `share` of its way.
+// From edge to edge, so that nobody's name is covered.
 export function between(view, from, to, share) {
   const one = anchor(view, from), other = anchor(view, to);
   if (!one || !other) return null;
-  return { x: one.x + (other.x - one.x) * share, y: one.y + (other.y - one.y) * share };
+  const dx = other.x - one.x, dy = other.y - one.y, begin = edge(one, dx, dy), end = 1 - edge(other, dx, dy);
+  const along = begin < end ? begin + (end - begin) * share : share;
+  return { x: one.x + dx * along, y: one.y + dy * along };
+}
+// Which part of the way from a place's middle is still inside of it.
+function edge(place, dx, dy) {
+  if (!place.w) return 0;
+  return Math.min(place.w / 2 / Math.abs(dx || 1e-9), place.h / 2 / Math.abs(dy || 1e-9), 0.49);
 }
 export function anchor(view, name) {
   const place = view.places[view.alias[name] || name];

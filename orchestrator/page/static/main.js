@@ -19,7 +19,9 @@ const EMPTY = { load: {}, links: {}, levels: {}, targets: [], dns: {}, bgp: {}, 
 let map = { elements: [], links: [] }, state = EMPTY, view = null, picked = null, stale = true, dots = 0;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const ground = by("ground").getContext("2d"), moving = by("dots").getContext("2d");
-export const timings = [];
+export const timings = []; // of the last frames of animation, in ms
+export const placeOf = (name) => view.places[view.alias[name] || name];
+export const dotsNow = () => dots;
 
 // ---- the map ---------------------------------------------------------------------------------------------------------
 
@@ -62,7 +64,7 @@ function legend() {
 function showLegend() {
   say(by("stretch"), clock.stretched ? "at 1/1 each is stretched so that it can be seen: pick a slower speed for true times" : "times are true, only slower");
   const offered = state.load.offered || 0, recent = clock.requests.filter((each) => each.at > clock.now - 5000).length / 5;
-  say(by("sampled"), offered > recent + 0.5 && recent ? `about 1 of ${short(Math.max(offered / recent, 1))} requests is recorded` : "");
+  say(by("sampled"), offered > recent + 0.5 && recent ? `about 1 of ${Math.max(Math.round(offered / recent), 1)} requests is recorded` : "");
 }
 
 // ---- what is new -------------------------------------------------------------------------------------------------------
@@ -85,11 +87,11 @@ function onFrame(news) {
     idle();
     stale = true;
   }
-  if (news.requests || news.state) showWhy(clock, state.faults, (fault) => command({ do: "clear", fault }));
+  if (news.requests || news.state) showWhy(clock, state, (fault) => command({ do: "clear", fault }));
 }
 // While nobody sends anything the last request is shown, again and again.
 function idle() {
-  const nothing = !state.loads && !clock.requests.some((each) => each.at > clock.now - 6000);
+  const nothing = !state.loads && !clock.requests.some((each) => each.at > clock.now - 2500);
   by("empty").hidden = !nothing || !!state.loads;
   const known = clock.requests.filter((each) => each.steps.length);
   if (nothing && clock.live && !clock.loop && !clock.paused && known.length) { clock.loop = known[known.length - 1]; clock.looping = true; clock.at = clock.loop.at; }

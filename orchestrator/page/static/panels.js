@@ -63,20 +63,31 @@ export function showControl(map, state, open) {
 }
 
 // One line for each cause among the requests of the last ten seconds, and for each fault that somebody has added.
-export function showWhy(clock, faults, clear) {
+export function showWhy(clock, state, clear) {
+  const { faults } = state;
   const causes = new Map();
   for (const request of clock.requests) {
     if (request.outcome === "ok" || request.outcome === "waiting" || request.at + request.ms < clock.now - SPAN_MS) continue;
     const known = causes.get(request.why) || { count: 0, id: request.id };
     causes.set(request.why, { count: known.count + 1, id: request.id });
   }
-  const holder = by("why"), key = JSON.stringify([[...causes], faults.map((fault) => [fault.id, Math.round(fault.remaining_s)])]);
-  holder.hidden = !causes.size && !faults.length;
+  const stuck = waiting(state);
+  const holder = by("why"), key = JSON.stringify([stuck, [...causes], faults.map((fault) => [fault.id, Math.round(fault.remaining_s)])]);
+  holder.hidden = !causes.size && !faults.length && !stuck;
   if (holder.dataset.key === key) return;
   holder.dataset.key = key;
   holder.replaceChildren(
+    stuck ? el("p", {}, el("strong", {}, stuck[0]), el("span", {}, stuck[1])) : "",
     ...[...causes].sort((one, other) => other[1].count - one[1].count).slice(0, 4).map(([why, { count, id }]) =>
       el("p", {}, el("strong", {}, `${count} recorded request${count === 1 ? "" : "s"} failed`), el("span", {}, why), el("a", { href: `#journey=${id}` }, "follow the last"))),
     ...faults.map((fault) => el("p", {}, el("strong", {}, fault.target), el("span", {}, `${fault.what}${fault.remaining_s === null ? "" : `, for ${Math.round(fault.remaining_s)} s more`}`),
       el("button", { type: "button", onclick: () => clear(fault.id) }, "End this fault"))));
+}
+
+// Requests that get no answer tell nothing yet; what their laptops and the links count does.
+function waiting(state) {
+  const { offered, completed } = state.load, open = Object.values(state.levels).reduce((sum, each) => sum + (each.planned_rate ? each.inflight || 0 : 0), 0);
+  if (!offered || completed > offered / 2 || open < 5) return null;
+  const lost = Object.entries(state.links).filter(([, each]) => each.dropped).map(([name, each]) => Object.entries(each.dropped).map(([why, rate]) => `${name} loses ${short(rate)} packets a second (${why})`)).flat();
+  return [`${short(open)} requests wait for an answer`, lost.join("; ")];
 }

@@ -1,5 +1,5 @@
 // The bar at the top: pause, slow motion, and the last two minutes once more.
-import { by, ms, say } from "./dom.js";
+import { by, many, ms, say } from "./dom.js";
 import { RING_MS, SPEEDS } from "./clock.js";
 
 export function makeTime(clock, redraw) {
@@ -32,5 +32,5 @@ export function showTime(clock, lag, dots) {
   if (document.activeElement !== by("scrub")) by("scrub").value = clock.live || clock.loop ? 0 : -Math.min(behind, RING_MS) / 1000;
   say(by("scrub-told"), clock.loop ? "one request" : clock.live ? "now" : `−${(behind / 1000).toFixed(1)} s`);
   const skipped = clock.skipped > 1 && clock.slow > 1 ? ` · ${ms(clock.skipped)} in which nothing moved left out` : "";
-  say(by("status"), `${dots} dots · emulator lag ${ms(lag)}${skipped}`);
+  say(by("status"), `${many(dots, "dot")} · emulator lag ${ms(lag)}${skipped}`);
 }

@@ -1,0 +1,240 @@
+"""The live page of a running world in a real browser: what is seen, what can be done, and that a fault is explained.
+
+One world and one page for all of it; figures of speed are printed (`pytest -rP`) and decide nothing.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright import sync_api
+
+from tests.tools import needs
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+JOURNEY = [sys.executable, "-m", "orchestrator.cli"]
+WAIT_MS = 25_000
+
+pytestmark = needs("chromium")
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    home = tmp_path_factory.mktemp("h")
+    environment = {**os.environ, "JOURNEY_HOME": str(home)}
+
+    def journey(*arguments: str) -> str:
+        command = [*JOURNEY, *arguments]
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    places = ["--page", "127.0.0.1:0", "--metrics", "off", "--dns", "off"]
+    try:
+        journey("up", "--detach", *places)
+        yield journey("open", "--no-browser")
+        assert "Traceback" not in (home / "up.log").read_text()
+    finally:
+        journey("down")
+
+
+@pytest.fixture(scope="module")
+def page(url: str) -> Iterator[Any]:
+    troubles: list[str] = []
+    asked: set[str] = set()
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(WAIT_MS)
+        page.on("console", lambda message: troubles.append(message.text))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("request", lambda each: asked.add(each.url.split("/")[2]))
+        page.goto(url)
+        page.evaluate("import('/static/main.js').then((main) => { window.main = main; })")
+        page.wait_for_function("() => window.main && window.main.placeOf('laptop')")
+        yield page
+        browser.close()
+    assert troubles == [] and asked == {url.split("/")[2]}
+
+
+def click_on(page: Any, element: str) -> None:
+    """In the picture."""
+    box = page.locator("#dots").bounding_box()
+    place = page.evaluate("name => { const { x, y } = main.placeOf(name); return { x, y }; }", element)
+    page.mouse.click(box["x"] + place["x"], box["y"] + place["y"])
+
+
+def rates(page: Any) -> dict[str, float]:
+    """Requests a second by pod, as the bars tell."""
+    bars = page.locator("#targets [data-target]")
+    return {
+        bar.get_attribute("data-target"): float(bar.inner_text().split("·")[1].strip(" /s"))
+        for bar in bars.all()
+    }
+
+
+def test_something_is_seen_before_anybody_sends_anything(page):
+    page.wait_for_function("() => main.clock.loop && main.dotsNow() > 0")
+    assert "once more" in page.locator("#empty").inner_text()
+    paint = page.evaluate("() => performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    print(f"first contentful paint after {paint:.0f} ms")
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_requests_move_over_the_map(page):
+    page.locator("#begin").click()
+    page.wait_for_function("() => main.clock.live && main.clock.requests.length > 8 && main.dotsNow() > 0")
+    painted = "document.getElementById('dots').getContext('2d').getImageData(0, 0, 900, 350).data.some((each) => each)"
+    page.wait_for_function(f"() => {painted}")
+    assert page.locator("#done code").first.inner_text() == "journey load --rate 20/s --duration 1h"
+    assert page.locator("#requests li").count() > 3
+
+
+def test_a_click_on_an_element_opens_its_state(page):
+    click_on(page, "alb-1a")
+    page.wait_for_selector("#drawer table")
+    assert "least_outstanding_requests" in page.locator("#drawer").inner_text()
+    assert page.locator("#drawer code").inner_text() == "journey inspect alb-1a"
+    page.keyboard.press("Escape")
+    assert not page.locator("#drawer").is_visible()
+
+
+def test_everything_in_the_picture_is_in_a_list_for_the_keyboard(page):
+    page.locator("#elements summary").focus()
+    page.keyboard.press("Enter")
+    page.locator("#element-list [data-element=home-router]").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#drawer:has-text('nat sessions')")
+    page.locator("#drawer button").first.press("Enter")
+    assert page.evaluate("() => document.activeElement.dataset.element") == "home-router"
+    page.locator("#elements summary").press("Enter")
+
+
+def test_slow_motion_shows_true_times_and_tells_decisions(page):
+    page.locator("#speed").evaluate(
+        "(slider) => { slider.value = 9; slider.dispatchEvent(new Event('input')); }"
+    )
+    assert page.locator("#speed-told").inner_text() == "1/1000" and not page.evaluate("() => main.clock.live")
+    page.wait_for_function("() => main.dotsNow() > 0")
+    page.wait_for_function("() => document.getElementById('said').textContent.includes(' ms  ')")
+    page.locator("#pause").click()
+    before = page.evaluate("() => [main.clock.at, performance.now()]")
+    page.wait_for_function(f"() => performance.now() > {before[1]} + 100")
+    assert page.evaluate("() => main.clock.at") == before[0], "time stands still"
+    page.locator("#live").click()
+    assert page.locator("#scrub-told").inner_text() == "now"
+
+
+def test_a_request_can_be_followed_in_words(page):
+    page.locator("#requests button").first.click()
+    page.wait_for_selector("#follow .story")
+    told = page.locator("#follow").inner_text()
+    assert "least_outstanding_requests" in told and "The last byte is here: status 200" in told
+    assert "journey=" in page.url
+    assert page.locator("#follow svg rect").count() > 5
+    page.locator("#follow .head button").click()
+
+
+def test_least_outstanding_requests_spares_a_slow_pod_and_round_robin_does_not(page):
+    page.locator("#rate").fill("40")
+    page.locator("#send").click()
+    slow = page.locator("#slow").input_value()
+    page.get_by_role("button", name="200 ms late").click()
+    page.get_by_role("button", name="round robin").click()
+    page.wait_for_selector("[data-algorithm=round_robin][aria-pressed=true]")
+    page.wait_for_function(share(slow, "> 0.27"))
+    page.get_by_role("button", name="least outstanding").click()
+    page.wait_for_selector("[data-algorithm=least_outstanding_requests][aria-pressed=true]")
+    page.wait_for_function(share(slow, "< 0.24"))
+    assert rates(page)[slow] < max(rates(page).values())
+    page.get_by_role("button", name="As usual").click()
+
+
+def share(pod: str, condition: str) -> str:
+    """JavaScript: whether a pod's bar tells such a part of all requests, of at least twenty a second."""
+    return f"""() => {{
+      const bars = [...document.querySelectorAll("#targets [data-target]")];
+      const rates = bars.map((bar) => Number((bar.innerText.split("·")[1] || "").replace("/s", "")));
+      const all = rates.reduce((sum, each) => sum + each, 0);
+      const own = rates[bars.findIndex((bar) => bar.dataset.target === "{pod}")];
+      return all > 20 && own / all {condition};
+    }}"""
+
+
+def test_a_cut_link_turns_requests_red_and_the_page_says_why(page):
+    page.locator("#rate").fill("6")  # few enough for every single one to be recorded
+    page.locator("#send").click()
+    page.wait_for_selector("#done:has-text('6/s')")
+    page.wait_for_timeout(1500)  # until the laptop has been told to record all of them
+    page.locator("#link").select_option("fibre")
+    page.locator("#cut").click()
+    page.wait_for_function("() => main.clock.requests.some((each) => each.outcome === 'lost')")
+    page.wait_for_selector("#why:has-text('the link is cut')")
+    assert "journey fault add link/fibre cut" in page.locator("#done").inner_text()
+    page.locator("#why button", has_text="End this fault").click()
+    page.wait_for_selector("#why button", state="detached")
+
+
+def test_frames_are_cheap_with_many_dots(page):
+    """A recorded request, as if it had been sent fifteen hundred times."""
+    page.evaluate("""() => {
+      const { clock } = main, seed = clock.requests.filter((each) => each.outcome === "ok").pop();
+      clock.paused = true; clock.live = false; clock.loop = null; clock.speed = 7;
+      const [step] = seed.steps;
+      const begun = (n) => seed.at - (step[3] * (n % 90)) / 100;
+      clock.requests = Array.from({ length: 1600 }, (_, n) => ({ ...seed, id: String(n), at: begun(n) }));
+      clock.at = seed.at + step[3] * 0.05;
+      main.timings.length = 0;
+    }""")
+    page.wait_for_function("() => main.timings.length > 60")
+    assert page.evaluate("() => main.dotsNow()") >= 1500
+    middle = page.evaluate(
+        "() => [...main.timings].sort((a, b) => a - b)[Math.floor(main.timings.length / 2)]"
+    )
+    print(f"{middle:.2f} ms of JavaScript a frame")
+    page.evaluate("() => { main.clock.requests = []; main.clock.goLive(); }")
+
+
+def test_strangers_are_refused_in_words(url):
+    def asked(path: str, body: bytes | None = None, **headers: str) -> tuple[int, Any]:
+        fields = {name.replace("_", "-"): value for name, value in headers.items()}
+        try:
+            with urllib.request.urlopen(
+                urllib.request.Request(url + path, body, fields), timeout=10
+            ) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read())["error"]
+
+    assert asked("", Host="evil.example")[0] == 421
+    assert asked("api/do", b'{"do": "load_stop"}', Content_Type="application/json")[0] == 403
+    assert asked("api/do", b"do=load_stop", Content_Type="application/x-www-form-urlencoded")[0] == 415
+    assert asked("static/server.py") == (404, "the page has no such part")
+    assert asked("api/journey/" + "0" * 32)[0] == 404
+    assert asked("api/inspect/alb-1c") == (400, "there is no element 'alb-1c', did you mean 'alb-1a'?")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_all_of_it(page, scheme):
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_function("() => main.placeOf('laptop').y < main.placeOf('vpc').y")
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") == (
+        "rgb(15, 19, 24)" if scheme == "dark" else "rgb(255, 255, 255)"
+    )
+
+
+def test_who_wants_nothing_to_move_sees_the_ways_instead(page):
+    page.emulate_media(reduced_motion="reduce")
+    page.locator("#send").click()
+    page.wait_for_function("() => main.dotsNow() > 0")

@@ -1,0 +1,97 @@
+"""Recorded requests as the map draws them: everything is from the journal, and nothing is added."""
+
+from orchestrator.journal.journey import Journey
+from orchestrator.journal.store import JournalStore
+from orchestrator.page.happenings import Happenings
+from orchestrator.page.samples import moving, outcome_of, why_of
+from orchestrator.page.story import recent, told
+from tests.orchestrator.synthetic import first_journey
+
+
+def record(t_ms: float, element: str, kind: str, **fields) -> dict:
+    return {
+        "t_ns": round(t_ms * 1e6),
+        "element": element,
+        "kind": kind,
+        "journey": "a" * 32,
+        "seq": 0,
+        **fields,
+    }
+
+
+def test_every_step_was_put_on_a_link():
+    journey = first_journey()
+    found = moving(journey)
+    sent = {(each["element"], each["to"]) for each in journey.records if each["kind"] == "link.transmit"}
+    assert {(step[0], step[1]) for step in found["steps"]} <= sent
+    assert all(0 <= step[2] <= step[3] for step in found["steps"])
+    assert found["outcome"] == "ok" and found["why"] == "" and found["from"] == journey.origin
+    assert any("least" in note[2] or "chos" in note[2].lower() for note in found["notes"])
+
+
+def test_a_request_that_a_cut_link_did_not_take_says_so():
+    lost = record(2, "home-router", "link.drop", link="fibre", reason="cut", packet="TCP a > b")
+    journey = Journey("a" * 32, [record(1, "laptop", "journey.start", url="https://x/", method="GET"), lost])
+    assert outcome_of(journey) == "lost"
+    assert why_of(journey) == "home-router could not send on fibre: the link is cut"
+    assert moving(journey)["lost"] == [["home-router", "fibre", 1.0, "cut"]]
+
+
+def test_nobody_knows_what_becomes_of_one_that_is_on_its_way():
+    journey = Journey("a" * 32, [record(1, "laptop", "journey.start", url="https://x/", method="GET")])
+    assert outcome_of(journey) == "waiting"
+
+
+def test_who_answered_badly_is_told_with_the_reason():
+    answer = record(
+        3, "alb-1a", "alb.response", status=504, source="elb", sentence="the target took too long"
+    )
+    end = record(4, "laptop", "journey.end", status=504, total_ms=3.0)
+    journey = Journey(
+        "a" * 32, [record(1, "laptop", "journey.start", url="https://x/", method="GET"), answer, end]
+    )
+    assert outcome_of(journey) == "http_5xx"
+    assert why_of(journey) == "alb-1a answered 504: the target took too long"
+
+
+def test_one_that_never_got_a_connection():
+    end = record(10_001, "laptop", "journey.failed", error="timeout", phase="load", total_ms=10_000.0)
+    wait = record(1, "laptop", "load.wait", before=3, opening=2, idle=0, active=1)
+    journey = Journey("a" * 32, [wait, end])
+    assert outcome_of(journey) == "lost" and "waited for a connection in vain" in why_of(journey)
+    assert moving(journey)["notes"][0][2] == "The request is due, and waits for a connection"
+
+
+def test_the_page_tells_a_request_in_the_words_of_journey_trace():
+    found = told(first_journey())
+    assert [chapter["title"] for chapter in found["chapters"]][:2] == [
+        "Before the click",
+        "Finding the address",
+    ]
+    assert sum(bar["ms"] for bar in found["waterfall"]) > 0 and found["sequence"]["messages"]
+
+
+def test_requests_that_are_remembered_the_newest_first():
+    journal = JournalStore()
+    journal.extend(dict(each) for each in first_journey().records)
+    assert [each["status"] for each in recent(journal)] == [200]
+
+
+def test_events_are_told_while_somebody_looks_on():
+    journal = JournalStore()
+    happenings = Happenings(journal)
+    event = {
+        "t_ns": 5_000_000,
+        "element": "node-1",
+        "kind": "element.exit",
+        "journey": None,
+        "how": "was killed",
+    }
+    journal.add(dict(event))
+    happenings.start()
+    journal.add(dict(event))
+    assert [each["told"] for each in happenings.take()] == ["The process was killed"]
+    assert len(happenings.recent()) == 2
+    happenings.stop()
+    journal.add(dict(event))
+    assert happenings.take() == [] and journal.watchers == []
