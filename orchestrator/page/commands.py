@@ -158,7 +158,7 @@ class Commands:
         """End one fault, by its id or target, or all."""
         ended = await self._service.fault_clear(fault)
         told = ", ".join(f"{each['target']} {each['what']}" for each in ended)
-        return _done(f"ended: {told or 'nothing'}", f"journey fault clear {fault or '--all'}")
+        return _done(f"ended: {told or 'nothing'}", f"journey fault clear {fault}")
 
 
 def _done(told: str, command: str, undo: str | None = None) -> Done:
