@@ -16,7 +16,7 @@ FROM ${PYTHON_IMAGE}
 RUN useradd --system --uid 10001 --user-group --home-dir /nonexistent --shell /usr/sbin/nologin journey \
  && install -d -m 0700 -o journey -g journey /run/journey /var/lib/journey /etc/journey/keys
 COPY --from=built /opt/journey /opt/journey
-ENV PATH=/opt/journey/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 MALLOC_ARENA_MAX=2
+ENV PATH=/opt/journey/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 MALLOC_ARENA_MAX=2 PYDANTIC_DISABLE_PLUGINS=__all__
 USER journey
 ENTRYPOINT ["python"]
 CMD ["-m", "orchestrator.compose"]

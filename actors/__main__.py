@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 from actors.links.curve import ELEMENTS, Keys, NoKeys, load_keys
-from actors.runtime.join import run_element
 from actors.runtime.outpost import run_outpost
 
 KEYS_S = 60.0
@@ -21,6 +20,8 @@ def main() -> int:
             return run_outpost({"kind": arguments.kind}, arguments.control, keys, arguments.alive)
         if arguments.outpost:
             return run_outpost({"element": arguments.name}, arguments.control, keys, arguments.alive)
+        from actors.runtime.join import run_element  # an outpost does without all that elements need
+
         return run_element(arguments.name, arguments.control, keys)
     except NoKeys as error:
         print(f"python -m actors: {error}", file=sys.stderr)

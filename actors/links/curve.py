@@ -4,22 +4,16 @@ A world over tcp has two pairs of keys. The orchestrator's secret key never leav
 one that it talks to the right orchestrator. The elements' pair is known to all of them: it opens the control line and
 every inbox. All files are ZeroMQ's Z85 text: `orchestrator.key` and `elements.key` are public, `*.key_secret` are not.
 
-libzmq lets everybody in who knows a server's public key, unless a ZAP handler (RFC 27/ZAP) says no: the gatekeeper.
+Who lets whom in by them: `gatekeeper.py`.
 """
 
-import logging
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import zmq
 
-from actors.links.zeromq import DrainedSocket, log_junk
 
-log = logging.getLogger("actors")
-
-ZAP_ADDRESS = "inproc://zeromq.zap.01"
 DOMAIN = b"journey"
 ORCHESTRATOR, ELEMENTS = "orchestrator", "elements"
 
@@ -100,34 +94,3 @@ def _read(path: Path) -> bytes:
     if len(key) != 40:
         raise ValueError(f"{path} holds no key: 40 characters of Z85 are one")
     return key
-
-
-# ---- at the door -------------------------------------------------------------------------------------------------
-
-
-class Gatekeeper:
-    """Answers libzmq's question who may connect to the sockets of one context; make it before they are bound."""
-
-    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", allowed: Iterable[bytes]) -> None:
-        """`allowed`: public keys, as Z85."""
-        from zmq.utils import z85
-
-        self._allowed = {z85.decode(key) for key in allowed}
-        self.refused = 0
-        socket = context.socket(zmq.REP)
-        socket.bind(ZAP_ADDRESS)
-        self._line = DrainedSocket(socket, self._on_question, multipart=True)
-
-    def _on_question(self, parts: list[bytes]) -> None:
-        number, address, mechanism, credentials = parts[1], parts[3], parts[5], parts[6:]
-        known = mechanism == b"CURVE" and len(credentials) == 1 and credentials[0] in self._allowed
-        verdict = (b"200", b"OK") if known else (b"400", b"unknown key")
-        if not known:
-            self.refused += 1
-            who = f"{address.decode(errors='replace')} with an unknown key"
-            log_junk(log, self.refused, PermissionError(who))
-        self._line.socket.send_multipart([b"1.0", number, *verdict, b"", b""], zmq.NOBLOCK)
-        self._line.look_again()
-
-    def close(self) -> None:
-        self._line.close()

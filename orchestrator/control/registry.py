@@ -16,9 +16,12 @@ import msgpack
 import zmq
 
 from actors.element import CallFailed
-from actors.links.curve import Gatekeeper, Keys, keys_for, needs_keys
-from actors.links.zeromq import DrainedSocket, log_junk
-from actors.runtime.join import ORCHESTRATOR, unpacked
+from actors.links.curve import Keys, keys_for, needs_keys
+from actors.links.gatekeeper import Gatekeeper
+from actors.links.junk import log_junk
+from actors.links.zeromq import DrainedSocket
+from actors.runtime.control_line import unpacked
+from actors.runtime.join import ORCHESTRATOR
 from actors.runtime.open_calls import OpenCalls
 from orchestrator.control.callers import Callers
 
