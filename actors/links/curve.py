@@ -13,7 +13,6 @@ from pathlib import Path
 
 import zmq
 
-
 DOMAIN = b"journey"
 ORCHESTRATOR, ELEMENTS = "orchestrator", "elements"
 
