@@ -3,7 +3,6 @@
 import argparse
 import sys
 import time
-from pathlib import Path
 
 from actors.links.curve import ELEMENTS, Keys, NoKeys, load_keys
 from actors.runtime.outpost import run_outpost
@@ -39,7 +38,6 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--keys",
-        type=Path,
         metavar="DIRECTORY",
         help="where the CURVE keys are that tcp needs; waited for if they are not there yet",
     )
@@ -52,7 +50,7 @@ def _arguments() -> argparse.Namespace:
         "--kind", metavar="KIND", help="offer to run what others launch of this kind: nginx_pod"
     )
     parser.add_argument(
-        "--alive", type=Path, metavar="FILE", help="touched each second while all is well, for a health check"
+        "--alive", metavar="FILE", help="touched each second while all is well, for a health check"
     )
     arguments = parser.parse_args()
     if (arguments.name is None) == (arguments.kind is None):
@@ -60,7 +58,7 @@ def _arguments() -> argparse.Namespace:
     return arguments
 
 
-def _wait_for_keys(directory: Path) -> Keys:
+def _wait_for_keys(directory: str) -> Keys:
     until = time.monotonic() + KEYS_S
     while True:
         try:

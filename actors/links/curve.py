@@ -4,14 +4,16 @@ A world over tcp has two pairs of keys. The orchestrator's secret key never leav
 one that it talks to the right orchestrator. The elements' pair is known to all of them: it opens the control line and
 every inbox. All files are ZeroMQ's Z85 text: `orchestrator.key` and `elements.key` are public, `*.key_secret` are not.
 
-Who lets whom in by them: `gatekeeper.py`.
+Who lets whom in by them: `gatekeeper.py`. This file imports little, as outposts do.
 """
 
 import os
-from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import zmq
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DOMAIN = b"journey"
 ORCHESTRATOR, ELEMENTS = "orchestrator", "elements"
@@ -21,8 +23,7 @@ class NoKeys(ValueError):
     """An address that needs CURVE keys, and none are there."""
 
 
-@dataclass(frozen=True)
-class Keys:
+class Keys(NamedTuple):
     """What one process knows: a pair of its own, and the public keys of the orchestrator and of the elements."""
 
     public: bytes
@@ -59,7 +60,7 @@ def keys_for(address: str, keys: Keys | None) -> Keys | None:
 # ---- the files -------------------------------------------------------------------------------------------------
 
 
-def make_pair(name: str, public: Path, secret: Path) -> None:
+def make_pair(name: str, public: "Path", secret: "Path") -> None:
     """Make a pair of keys, unless the secret one is there: `name.key`, and `name.key_secret` for its owner only."""
     target = secret / f"{name}.key_secret"
     if target.exists():
@@ -69,7 +70,7 @@ def make_pair(name: str, public: Path, secret: Path) -> None:
     _write(target, secret_key, 0o600)
 
 
-def _write(path: Path, key: bytes, mode: int) -> None:
+def _write(path: "Path", key: bytes, mode: int) -> None:
     """At once or not at all: others wait for the file to appear."""
     draft = path.with_suffix(f".{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
@@ -78,18 +79,20 @@ def _write(path: Path, key: bytes, mode: int) -> None:
     draft.rename(path)
 
 
-def load_keys(name: str, public: Path, secret: Path | None = None) -> Keys:
+def load_keys(name: str, public: "str | Path", secret: "str | Path | None" = None) -> Keys:
     """The keys of the orchestrator or of an element. Raises OSError, or ValueError for a file that holds no key."""
     return Keys(
-        _read(public / f"{name}.key"),
-        _read((secret or public) / f"{name}.key_secret"),
-        _read(public / f"{ORCHESTRATOR}.key"),
-        _read(public / f"{ELEMENTS}.key"),
+        _read(public, f"{name}.key"),
+        _read(secret or public, f"{name}.key_secret"),
+        _read(public, f"{ORCHESTRATOR}.key"),
+        _read(public, f"{ELEMENTS}.key"),
     )
 
 
-def _read(path: Path) -> bytes:
-    key = path.read_bytes().strip()
+def _read(directory: "str | Path", name: str) -> bytes:
+    path = os.path.join(directory, name)
+    with open(path, "rb") as file:
+        key = file.read().strip()
     if len(key) != 40:
         raise ValueError(f"{path} holds no key: 40 characters of Z85 are one")
     return key

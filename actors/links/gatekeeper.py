@@ -3,15 +3,12 @@
 libzmq lets everybody in who knows a server's public key, unless a ZAP handler (RFC 27/ZAP) says no: the gatekeeper.
 """
 
-import logging
 from collections.abc import Iterable
 
 import zmq
 
 from actors.links.junk import log_junk
 from actors.links.zeromq import DrainedSocket
-
-log = logging.getLogger("actors")
 
 ZAP_ADDRESS = "inproc://zeromq.zap.01"
 
@@ -36,7 +33,7 @@ class Gatekeeper:
         if not known:
             self.refused += 1
             who = f"{address.decode(errors='replace')} with an unknown key"
-            log_junk(log, self.refused, PermissionError(who))
+            log_junk("actors", self.refused, PermissionError(who))
         self._line.socket.send_multipart([b"1.0", number, *verdict, b"", b""], zmq.NOBLOCK)
         self._line.look_again()
 

@@ -6,7 +6,6 @@ is wanted, loads the code of its kind, and waits for the name of the element tha
 """
 
 import contextlib
-import ctypes
 import gc
 import os
 import signal
@@ -103,6 +102,8 @@ def _become(kind: str, name_read: int, control: str, keys: Keys | None) -> None:
     code = 1
     try:
         with contextlib.suppress(OSError, AttributeError):
+            import ctypes
+
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):

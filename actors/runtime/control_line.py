@@ -1,14 +1,11 @@
-"""What elements and outposts have in common on their line to the orchestrator: its messages, and how often they speak."""
+"""What elements and outposts have in common on their line to the orchestrator: messages, and how often they speak."""
 
-import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgpack
 
 from actors.links.junk import log_junk
-
-log = logging.getLogger("actors")
 
 BEAT_S = 1.0
 HELLO_S = 0.5
@@ -38,4 +35,4 @@ def hear(hearer: Hearer, data: bytes) -> None:
             handler(message)
         except Exception as error:
             hearer.malformed += 1
-            log_junk(log, hearer.malformed, error)
+            log_junk("actors", hearer.malformed, error)

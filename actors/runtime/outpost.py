@@ -14,16 +14,14 @@
 What is forked joins the world by itself, as every element does (`join.py`). An offer for one element by name is for
 that one alone; one for a kind is for whatever of that kind other elements launch: a pod, for a node's kubelet.
 
-There is one outpost for each container, so it is small: no asyncio, no pydantic, nothing that only elements need.
+There is one outpost for each container, so it is small: no asyncio, no logging, nothing that only elements need.
 """
 
 import contextlib
-import logging
 import os
 import signal
 import socket
 import time
-from pathlib import Path
 from typing import Any
 
 import msgpack
@@ -33,8 +31,6 @@ from actors.links.curve import Keys, keys_for
 from actors.runtime.children import Children
 from actors.runtime.control_line import BEAT_S, HELLO_S, hear
 
-log = logging.getLogger("actors")
-
 LEAVE_S = 20.0
 """How long what runs here may take to be moved elsewhere before the outpost ends regardless."""
 
@@ -43,7 +39,7 @@ class Outpost:
     """Runs elements in child processes of this one, on the orchestrator's word."""
 
     def __init__(
-        self, offer: dict[str, Any], control: str, keys: Keys | None, alive: Path | None = None
+        self, offer: dict[str, Any], control: str, keys: Keys | None, alive: str | None = None
     ) -> None:
         """`offer` is `{"element": NAME}` or `{"kind": KIND}`; `alive` is touched as long as all is well."""
         self._offer, self._alive = offer, alive
@@ -85,7 +81,8 @@ class Outpost:
             self._say("outpost.offer", **self._offer, host=socket.gethostname())
             return
         if self._alive is not None and (self._children.running or "kind" in self._offer):
-            self._alive.touch()
+            with open(self._alive, "ab"):
+                os.utime(self._alive)
         self._say("outpost.beat")
 
     def _take_signals(self) -> None:
@@ -155,7 +152,6 @@ def _signals_of(*numbers: signal.Signals) -> int:
     return read
 
 
-def run_outpost(offer: dict[str, Any], control: str, keys: Keys | None, alive: Path | None = None) -> int:
+def run_outpost(offer: dict[str, Any], control: str, keys: Keys | None, alive: str | None = None) -> int:
     """Be an outpost of the world behind the control address, until told to stop."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     return Outpost(offer, control, keys, alive).run()

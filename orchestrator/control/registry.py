@@ -270,7 +270,7 @@ class Registry:
                     getattr(self, f"_on_{kind}")(self._by_identity[identity], message)
             except Exception as error:
                 self.malformed += 1
-                log_junk(log, self.malformed, error)
+                log_junk(log.name, self.malformed, error)
 
     def _on_hello(self, identity: bytes, message: dict[str, Any]) -> None:
         member = self.members[message["name"]]
