@@ -325,9 +325,14 @@ class Member:
             self._taps = []
 
 
+def log_to_stderr() -> None:
+    """Where an element logs; a fork server has this done before it forks."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+
+
 def run_element(name: str, control: str, keys: Keys | None = None) -> int:
     """Be the element of this name in the world behind the control address, until told to stop."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    log_to_stderr()
     with asyncio.Runner() as runner:
         return runner.run(_member(name, control, keys))
 
