@@ -10,15 +10,15 @@ import sys
 from orchestrator.config.kinds import kind_names
 
 EVERY_ELEMENT = {
-    *("annotated_types", "msgpack", "pydantic", "pydantic_core", "typing_extensions", "typing_inspection", "zmq"),
-}
-    "annotated_types",
-    "msgpack",
-    "pydantic",
-    "pydantic_core",
-    "typing_extensions",
-    "typing_inspection",
-    "zmq",
+    *(
+        "annotated_types",
+        "msgpack",
+        "pydantic",
+        "pydantic_core",
+        "typing_extensions",
+        "typing_inspection",
+        "zmq",
+    ),
 }
 DNS = {"dns", "idna"}
 AIOHTTP = {
