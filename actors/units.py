@@ -13,13 +13,15 @@ SECOND = 1_000_000_000
 _TIME = {"ns": 1, "us": MICROSECOND, "ms": MILLISECOND, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND}
 _RATE = {"bit": 1, "kbit": 10**3, "mbit": 10**6, "gbit": 10**9}
 _NUMBER = r"(\d+(?:\.\d+)?)"
+_PARTS = re.compile(rf"{_NUMBER}\s*([a-zA-Z]+)")
+_SHARE = re.compile(rf"{_NUMBER}\s*%")
 
 
 def _quantity(value: Any, units: dict[str, int], what: str, example: str) -> int:
     if not isinstance(value, str):
         raise ValueError(f"{what} needs a unit, such as {example}")
-    parts = re.findall(rf"{_NUMBER}\s*([a-zA-Z]+)", value)
-    if not parts or "".join(n + u for n, u in parts) != re.sub(r"\s", "", value):
+    parts = _PARTS.findall(value)
+    if not parts or "".join(n + u for n, u in parts) != "".join(value.split()):
         raise ValueError(f"{value!r} is not a {what}; write it like {example}")
     total = 0.0
     for number, unit in parts:
@@ -47,7 +49,7 @@ def parse_share(value: Any) -> float:
     """`1%` as 0.01, between 0 % and 100 %; raises ValueError."""
     if value == 0 and not isinstance(value, bool):
         return 0.0
-    if isinstance(value, str) and (match := re.fullmatch(rf"{_NUMBER}\s*%", value)):
+    if isinstance(value, str) and (match := _SHARE.fullmatch(value)):
         share = float(match[1]) / 100
         if share <= 1:
             return share

@@ -10,15 +10,18 @@ from contextvars import ContextVar
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from aiohttp import BaseConnector, ClientError, ClientResponse, ClientSession, ClientTimeout
-from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from actors.element import JOURNEY, Context
+from actors.parts.certificates_unread import certificates_unread
 from actors.parts.names import BrowserDns, addresses
 from actors.stack import Stack
 from actors.units import SECOND
 from actors.wire.malformed import Malformed
+
+with certificates_unread():
+    from aiohttp import BaseConnector, ClientError, ClientResponse, ClientSession, ClientTimeout
+    from aiohttp.client_proto import ResponseHandler
 
 PHASES = ("dns", "tcp", "tls", "first_byte", "download")
 SHOWN_PHASES = ("dns", "tcp_connect", "tls", "first_byte", "download")

@@ -16,14 +16,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgpack
-from aiohttp import web
 
+from actors.parts.certificates_unread import certificates_unread
 from orchestrator.metrics.cloudwatch import Period, wanted
 from orchestrator.metrics.exposition import OPENMETRICS, TEXT, expose
 from orchestrator.metrics.ledger import Ledger
 from orchestrator.metrics.merging import Family, Who, families
 from orchestrator.metrics.names import METRICS
 from orchestrator.metrics.renamed import coredns, service_graph
+
+with certificates_unread():
+    from aiohttp import web
 
 KEPT_S = 0.5
 PERIOD_STEP_S = 5.0

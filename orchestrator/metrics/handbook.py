@@ -2,7 +2,7 @@
 
 from itertools import groupby
 
-from actors.element import DURATIONS_S, POD_START_S, QUEUEING_S
+from actors.bounds import DURATIONS_S, POD_START_S, QUEUEING_S
 from orchestrator.metrics.names import METRICS, MISSING
 from orchestrator.metrics.names.budget import (
     LABELS,

@@ -3,7 +3,7 @@
 Those of CloudWatch are in `cloudwatch.py`, those that only have another name here in `orchestrator/metrics/renamed.py`.
 """
 
-from actors.element import POD_START_S
+from actors.bounds import POD_START_S
 from orchestrator.metrics.names.model import Metric, counter, gauge, histogram
 
 _NODE = ("node",)

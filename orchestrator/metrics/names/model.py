@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from actors.element import DURATIONS_S
+from actors.bounds import DURATIONS_S
 
 Kind = Literal["counter", "gauge", "histogram", "info"]
 Merge = Literal["sum", "max", "min"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from actors.element import DURATIONS_S
+from actors.bounds import DURATIONS_S
 from orchestrator.metrics.cloudwatch import Period, quantile, wanted
 from orchestrator.metrics.ledger import Buckets, Labels
 from orchestrator.metrics.merging import Family
