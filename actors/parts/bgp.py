@@ -3,7 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from actors.element import JOURNEY, Context
+from actors.element import CONVERGENCE_S, JOURNEY, Context
 from actors.protocols.bgp import Peering, Session, Settings, Speaker
 from actors.protocols.bgp.convergence import Converged
 from actors.protocols.bgp.decision import Path
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 BGP_DISTANCE = 20
 """The administrative distance of routes from other autonomous systems, which is their metric."""
-CONVERGENCE_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 90.0, 180.0)
 
 
 class BgpRouter:
