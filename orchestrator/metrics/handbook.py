@@ -56,7 +56,7 @@ Tempo's service graph.
 `scenario` is the name of the scenario that `journey run` plays, or empty. `journey_scenario_info` has its variant and
 seed, and `journey_event_active` is 1 while something is in effect: each action of a scenario's timeline under its own
 word (`scale`, `rollout.restart`, `drain` until they are over; what takes no time for three seconds), every `fault`,
-every `set`, and `element_down`.
+`set`, `scale`, `rollout`, `cordon`, `uncordon` and `drain` by hand, with `journey` or `kubectl`, and `element_down`.
 """
 
 _CLOUDWATCH = """\
