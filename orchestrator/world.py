@@ -32,7 +32,11 @@ if TYPE_CHECKING:
 log = logging.getLogger("orchestrator")
 
 OPERATOR = "operator."
-"""Kinds of events that tell what people do to a world begin so."""
+OPERATED = frozenset(
+    {"operator.scale", "operator.rollout", "operator.cordon", "operator.uncordon", "operator.drain"}
+    | {"operator.set", "operator.fault"}
+)
+"""Kinds of events that tell what people do to a world: those of the API server, and the orchestrator's own."""
 
 
 class World:
@@ -86,7 +90,7 @@ class World:
     def _take_records(self, records: list[dict[str, Any]]) -> None:
         self.journal.extend(records)
         for record in records:
-            if record["kind"].startswith(OPERATOR):
+            if record["kind"] in OPERATED:
                 self.on_operator(record)
 
     # ---- life ---------------------------------------------------------------------------------------------------
