@@ -21,10 +21,11 @@ from orchestrator.scenarios.actions import Lasting, act, prepare, told_as, until
 from orchestrator.scenarios.assertions import facts_of
 from orchestrator.scenarios.evidence import access_log, by_others, kept, recorded, world_events
 from orchestrator.scenarios.facts import Facts
+from orchestrator.scenarios.failures import by_cause, failures, remembered
 from orchestrator.scenarios.models import Action, LoadAction, LoadSetAction, Scenario, Variant
 from orchestrator.scenarios.sampling import Outstanding
 from orchestrator.scenarios.scene import Scene
-from orchestrator.scenarios.summary import alb_errors, pod_rows
+from orchestrator.scenarios.summary import pod_rows
 from orchestrator.scenarios.variants import merged
 
 LOOK_EVERY = 5
@@ -206,6 +207,7 @@ class Run:
             validity.max_element_lag / MILLISECOND,
         )
         await self._outstanding.learn_names()
+        errors = await remembered(self._scene, self._outstanding.nodes, began_unix_s)
         others = by_others(await self._scene.journal(), self._began_ns)
         left = (
             "running",
@@ -221,7 +223,8 @@ class Run:
             "load": {key: value for key, value in status.items() if key not in left},
             "pods": await pod_rows(self._scene, status, self._outstanding),
             "nodes": self._outstanding.nodes,
-            "alb_errors": await alb_errors(self._scene, self._outstanding.nodes, began_unix_s),
+            "alb_errors": by_cause(errors),
+            "failures": failures(errors),
             "events": sorted([*self._events, *status["changes"], *others], key=lambda event: event["at_s"]),
             "assertions": [each.row() for each in self._watched],
             "unsettled": unsettled,
