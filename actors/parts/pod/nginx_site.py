@@ -14,7 +14,8 @@ from actors.protocols.http1 import Request
 from actors.protocols.log_text import quoted
 from actors.units import SECOND
 
-_LOGGED = (b"referer", b"if-none-match", b"if-modified-since", b"range", b"if-range")
+_CONDITIONS = (b"if-none-match", b"if-modified-since", b"range", b"if-range")
+_LOOKED_AT = frozenset({b"referer", *_CONDITIONS})
 
 
 class NginxSite:
@@ -60,7 +61,7 @@ class NginxSite:
     def _serve(
         self, file: NginxFile, request: Request, remote: str, fields: dict[bytes, str], keep_alive: bool
     ) -> tuple[int, Answer]:
-        asked = Asked(*(fields.get(name) for name in _LOGGED[1:]))
+        asked = Asked(*(fields.get(name) for name in _CONDITIONS))
         status, span = file.status(asked)
         page = error_page(status) if status == 416 else b""
         length, unix_s = len(page) or len(span), self._context.unix_ns() // SECOND
@@ -105,7 +106,7 @@ def _fields(request: Request) -> dict[bytes, str]:
     found = {}
     for line in request.lines:
         name, _, value = line.partition(b":")
-        if (lower := name.lower()) in _LOGGED:
+        if (lower := name.lower()) in _LOOKED_AT:
             found[lower] = value.strip().decode("latin-1")
     return found
 
