@@ -28,3 +28,6 @@ QUEUEING_S = (
 
 POD_START_S = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
 """Bounds for how long a pod takes to come up."""
+
+CONVERGENCE_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 90.0, 180.0)
+"""Bounds for how long routes take to settle."""

@@ -12,6 +12,11 @@ SECOND = 1_000_000_000
 
 _TIME = {"ns": 1, "us": MICROSECOND, "ms": MILLISECOND, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND}
 _RATE = {"bit": 1, "kbit": 10**3, "mbit": 10**6, "gbit": 10**9}
+_SIZE = {
+    "": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "kb": 10**3, "mb": 10**6, "gb": 10**9,
+    "kib": 2**10, "mib": 2**20, "gib": 2**30,
+}  # fmt: skip
+"""`k`, `m` and `g` are nginx's own."""
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _PARTS = re.compile(rf"{_NUMBER}\s*([a-zA-Z]+)")
 _SHARE = re.compile(rf"{_NUMBER}\s*%")
@@ -57,6 +62,16 @@ def parse_share(value: Any) -> float:
     raise ValueError(f"{value!r} is not a share; write it like 1%")
 
 
+def parse_size(value: Any) -> int:
+    """`512`, `64k` (nginx's way: 65,536), `10MB` (ten million) as bytes, in capitals or not; raises ValueError."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    match = re.fullmatch(rf"{_NUMBER}\s*([a-zA-Z]*)", value) if isinstance(value, str) else None
+    if match is None or match[2].lower() not in _SIZE:
+        raise ValueError(f"{value!r} is not a size; write it like 512, 64k, 10MB or 1GiB")
+    return round(float(match[1]) * _SIZE[match[2].lower()])
+
+
 def duration_text(value: int) -> str:
     """Nanoseconds as people write them: `80ms`, `90s`; exact."""
     return _largest(value, {unit: _TIME[unit] for unit in ("s", "ms", "us", "ns")})
@@ -89,3 +104,4 @@ Duration = Annotated[
 ]
 Rate = Annotated[int, BeforeValidator(parse_rate), Field(gt=0), _text_schema("300mbit")]
 Share = Annotated[float, BeforeValidator(parse_share), _text_schema("1%")]
+Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0), _text_schema("10MB")]

@@ -8,6 +8,7 @@ import asyncio
 import ssl
 from contextvars import ContextVar
 from functools import cached_property
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from yarl import URL
@@ -80,6 +81,8 @@ class Fetched(NamedTuple):
     phases: dict[str, float]
     error: str | None = None
     phase: str | None = None
+    body_sha256: str = ""
+    """Of the content, in hexadecimal; what does not come whole has none."""
 
 
 class Browser:
@@ -236,7 +239,14 @@ def _issuer(certificate: dict[str, Any]) -> str:
 
 def _fetched(response: ClientResponse, body: bytes, stopwatch: Stopwatch) -> Fetched:
     headers = dict(response.headers)
-    return Fetched(response.status, headers, len(body), stopwatch.total_ms, stopwatch.phases_ms)
+    return Fetched(
+        response.status,
+        headers,
+        len(body),
+        stopwatch.total_ms,
+        stopwatch.phases_ms,
+        body_sha256=sha256(body).hexdigest(),
+    )
 
 
 def _describe(error: BaseException) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import msgpack
 
 from actors.parts.certificates_unread import certificates_unread
-from orchestrator.metrics.cloudwatch import Period, wanted
+from orchestrator.metrics.cloudwatch import Period, places, wanted
 from orchestrator.metrics.exposition import OPENMETRICS, TEXT, expose
 from orchestrator.metrics.ledger import Ledger
 from orchestrator.metrics.merging import Family, Who, families
@@ -63,7 +63,8 @@ class Exporter:
 
     def note_period(self, now_s: float) -> None:
         """To be called every few seconds: CloudWatch's statistics are made of what was noted."""
-        self._period.note(now_s, families(self.ledger, self.known, wanted))
+        found = families(self.ledger, self.known, wanted, apart=True)
+        self._period.note(now_s, found, dict(places(self.ledger)))
 
     # ---- what is asked -------------------------------------------------------------------------------------------
 
