@@ -238,13 +238,17 @@ class World:
         """The elements at the ends of each link."""
         return self._registry.link_ends()
 
+    def link_delay_ns(self, link: str) -> int:
+        """The delay that a link has of its own; 0 for one that is not there."""
+        return self._registry.link_delay_ns(link)
+
     def note_fault(self, element: str, link: str, fault: str, fields: dict[str, Any] | None) -> None:
         """Have an element begin with a fault of a link when it is started again, or no longer (None)."""
-        faults = self._registry.member(element).welcome.setdefault("faults", {})
+        faults = self._registry.faults_of(element).setdefault(link, {})
         if fields is None:
             faults.pop(fault, None)
         else:
-            faults[fault] = [link, fields]
+            faults[fault] = fields
 
     def ps(self) -> dict[str, Any]:
         """Every element with its process and state, the addresses that the world listens on, and its directory."""

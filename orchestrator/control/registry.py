@@ -87,6 +87,7 @@ class Registry:
         self.on_outpost: Callable[[bytes, dict[str, Any]], None] = lambda identity, message: None
         self.on_lost: Callable[[bytes], None] = lambda identity: None
         self._by_identity: dict[bytes, Member] = {}
+        self._faults: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
         self._go = False
         self._calls = OpenCalls()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -111,6 +112,8 @@ class Registry:
     def expect(self, name: str, kind: str, welcome: dict[str, Any]) -> Member:
         """Let an element of this name join; `welcome` is what it will be told."""
         member = self.members[name] = Member(name, kind, welcome)
+        if name in self._faults:
+            welcome["faults"] = self._faults[name]
         if not needs_keys(welcome["bind"]):
             member.endpoint = welcome["bind"]
         return member
@@ -127,6 +130,18 @@ class Registry:
                 known = ends.setdefault(link["link"], [])
                 known += [name for name in (member.name, link["peer"][0]) if name not in known]
         return ends
+
+    def faults_of(self, element: str) -> dict[str, dict[str, dict[str, Any]]]:
+        """Faults that an element begins with, by link and id, to be changed; also when it is launched anew."""
+        faults = self._faults.setdefault(element, {})
+        if element in self.members:
+            self.members[element].welcome["faults"] = faults
+        return faults
+
+    def link_delay_ns(self, link: str) -> int:
+        """The delay in a link's config; 0 for one that is not there."""
+        links = (each for member in self.members.values() for each in member.welcome["links"])
+        return next((int(each["config"]["delay"]) for each in links if each["link"] == link), 0)
 
     def forget(self, member: Member) -> None:
         """A launched element has ended: its name is free again."""

@@ -1,5 +1,6 @@
 """Faults of a world that runs as processes on this machine."""
 
+import time
 from typing import Any
 
 from orchestrator.faults.places import zones_of
@@ -14,6 +15,7 @@ class LiveFaults:
         self._world = world
         self.call = world.call
         self.link_ends = world.link_ends
+        self.link_delay_ns = world.link_delay_ns
 
     def kinds(self) -> dict[str, str]:
         return kinds_of(self._world)
@@ -35,6 +37,10 @@ class LiveFaults:
             self._world.numbers.happened(event, target)
         else:
             self._world.numbers.event(event, target, active)
+
+    def journalise(self, kind: str, element: str, fields: dict[str, Any]) -> None:
+        record = {"t_ns": time.monotonic_ns(), "element": element, "kind": kind, "journey": None, **fields}
+        self._world.journal.add(record)
 
     def note_fault(self, element: str, link: str, fault: str, fields: dict[str, Any] | None) -> None:
         self._world.note_fault(element, link, fault, fields)

@@ -10,7 +10,10 @@ from orchestrator.reports.result import RunResult, VariantResult, plain_series
 
 Plain = dict[str, Any]
 
-WHAT_HAPPENED = ("target.state", "pod.phase", "alb.configured", "link.", "aws.throttled", "element.")
+WHAT_HAPPENED = (
+    "target.state", "pod.phase", "alb.configured", "link.", "aws.throttled", "element.", "fault.", "bgp.down",
+    "bgp.established", "bgp.converged",
+)  # fmt: skip
 """Events of the world that a picture of a run has room for; `events.ndjson` has all."""
 MOST_EVENTS = 200
 

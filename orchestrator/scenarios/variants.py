@@ -13,16 +13,15 @@ from orchestrator.config.explain import explain, keys_at
 from orchestrator.config.loader import load_world, read_text, read_world
 from orchestrator.config.models import World
 from orchestrator.config.tree import read_tree
-from orchestrator.control.api import RequestFailed
-from orchestrator.faults.places import zones_of
-from orchestrator.faults.words import ELEMENT, LINK, ZONE, place_of
+from orchestrator.faults.words import ELEMENT
 from orchestrator.load.models import Load
+from orchestrator.scenarios.fault_actions import unknown_places
+from orchestrator.scenarios.fault_models import FaultAction, PartitionAction
 from orchestrator.scenarios.foreseen import service_fault, too_late
 from orchestrator.scenarios.loads import client_faults, level_faults, load_faults
 from orchestrator.scenarios.models import (
     Action,
     DrainAction,
-    FaultAction,
     KillAction,
     Scenario,
     UncordonAction,
@@ -107,6 +106,9 @@ def _element_faults(scenario: Scenario, variant: str, world: World) -> Iterator[
         for number, action in enumerate(timeline):
             if (what := _unknown(action, world)) is not None:
                 yield (*where, number, "target"), False, what
+            if isinstance(action, FaultAction | PartitionAction):
+                for key, what in unknown_places(action, world):
+                    yield (*where, number, key), False, what
             if (what := service_fault(action)) is not None:
                 yield (*where, number, "service"), False, what
     yield from _node_faults(scenario, world)
@@ -124,15 +126,6 @@ def _unknown(action: Action, world: World) -> str | None:
     match action:
         case KillAction() if not action.target.startswith(f"{POD}/"):
             kind, name, known = ELEMENT, action.target, elements
-        case FaultAction():
-            try:
-                kind, name = place_of(action.target)
-            except RequestFailed:
-                return None  # that has been said already
-            places = {LINK: list(world.links), ELEMENT: elements, ZONE: list(zones_of(world))}
-            if kind not in places:
-                return None
-            known = places[kind]
         case DrainAction() | UncordonAction():
             kind, name = "node", action.target.removeprefix("node/")
             known = [each for each, spec in world.elements.items() if spec.kind == "eks_node"]

@@ -14,6 +14,8 @@ class Converged(NamedTuple):
     event: str
     duration_ns: int
     changes: int
+    settled_ns: int
+    """When the last one changed."""
 
 
 class Convergence:
@@ -41,6 +43,6 @@ class Convergence:
         deadline_ns = self.deadline_ns()
         if deadline_ns is None or now_ns < deadline_ns:
             return None
-        done = Converged(self._event, self._last_ns - self._since_ns, self._changes)
+        done = Converged(self._event, self._last_ns - self._since_ns, self._changes, self._last_ns)
         self._event = ""
         return done if done.changes else None

@@ -49,6 +49,24 @@ def load_changed(r: Record) -> Told:
     return Told(f"The load was changed: {r['what']}")
 
 
+@sentence("fault.added")
+def fault_added(r: Record) -> Told:
+    lasts = f" for {r['for_s']:g} s" if "for_s" in r else ""
+    on = f"links {listed(r['links'])}" if r["links"] else ""
+    return Told(f"On purpose: {r['target']}: {r['what']}{lasts} ({r['fault']})", on)
+
+
+@sentence("fault.changed")
+def fault_changed(r: Record) -> Told:
+    said = listed([f"{key} {value}" for key, value in r["changed"].items()])
+    return Told(f"On purpose: {r['target']}: {said} ({r['fault']})", f"{r['what']}; before: {r['was']}")
+
+
+@sentence("fault.ended")
+def fault_ended(r: Record) -> Told:
+    return Told(f"{r['target']}: no {r['what']} any more ({r['fault']})", r["why"])
+
+
 @sentence("element.exit")
 def element_exit(r: Record) -> Told:
     return Told(f"The process {r['how']}")
