@@ -5,7 +5,8 @@ frames have the offset at 0.5 or a smaller one. As in netem (iproute2, `netem/*.
 
 - uniform: evenly from -1 to 1. What netem does when no distribution is named.
 - normal: the jitter is the standard deviation.
-- pareto: shape 3, shifted so that its mean is 0; from -2/3, most frames a little early, few very late.
+- pareto: shape 3, shifted so that its mean is 0 (but for what is beyond 4); from -2/3 on: most frames are a little
+  early, few very late.
 - paretonormal: a quarter of normal and three quarters of pareto, "which seems to match experimentally observed
   distributions reasonably well".
 """
@@ -34,7 +35,7 @@ def _uniform(share: float) -> float:
 def _normal(share: float) -> float:
     from statistics import NormalDist  # not at the head: it is dear to import, and few links have it
 
-    return _within(NormalDist().inv_cdf(max(share, _LEAST)))
+    return _within(NormalDist().inv_cdf(min(max(share, _LEAST), 1 - _LEAST)))
 
 
 def _pareto(share: float) -> float:

@@ -6,6 +6,7 @@ import typer
 
 from orchestrator.commands.options import Json, the_world
 from orchestrator.commands.terminal import pages, print_json, say
+from orchestrator.journal.wording import milliseconds
 
 Target = Annotated[
     str, typer.Argument(metavar="TARGET", help="link/NAME, element/NAME, pod/NAME or zone/NAME.")
@@ -152,7 +153,7 @@ def list_(as_json: Json = False) -> None:
     for each in found:
         left, took_s = each["remaining_s"], each["converged_s"]
         still = "until cleared" if left is None else f"{left:.0f} s"
-        converged = "-" if took_s is None else f"after {took_s:.2f} s"
+        converged = "-" if took_s is None else f"after {milliseconds(took_s * 1000)}"
         where = ", ".join(each["links"] or each["down"])
         table.add_row(each["id"], each["target"], each["what"], still, converged, where)
     pages().print(table)
@@ -179,8 +180,8 @@ def clear(
         return
     for each in ended:
         took_s = each["converged_s"]
-        converged = "" if took_s is None else f" (BGP had converged {took_s:.2f} s after it began)"
-        print(f"{each['target']}: no {each['what']} any more{converged}")
+        converged = "" if took_s is None else f"; BGP had converged after {milliseconds(took_s * 1000)}"
+        print(f"{each['id']} is over: {each['target']}: {each['what']}{converged}")
     if not ended:
         print("nothing was wrong")
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from actors.units import SECOND
+from orchestrator.journal.wording import milliseconds
 
 CONVERGED = "bgp.converged"
 WHEN = {"fault.added": "begins", "fault.changed": "changes", "fault.ended": "ends"}
@@ -58,8 +59,12 @@ def _add(row: dict[str, Any], event: dict[str, Any]) -> None:
 
 
 def told(row: dict[str, Any]) -> str:
-    """`BGP converged 7.612 s after link/isp-transit-1: cut (isp 7.612 s by hold_timer, transit-1 7.5 s ...)`."""
+    """`BGP converged 7,612 ms after link/isp-transit-1: cut (isp 7,612 ms by hold_timer, transit-1 ...)`."""
     end = {"begins": "", "changes": ", as it was changed", "ends": " ended"}[row["when"]]
     slowest = sorted(row["routers"].items(), key=lambda item: (-item[1]["took_s"], item[0]))
-    routers = ", ".join(f"{name} {each['took_s']:.3f} s by {each['event']}" for name, each in slowest)
-    return f"BGP converged {row['took_s']:.3f} s after {row['target']}: {row['what']}{end} ({routers})"
+    routers = ", ".join(f"{name} {_time(each)} by {each['event']}" for name, each in slowest)
+    return f"BGP converged {_time(row)} after {row['target']}: {row['what']}{end} ({routers})"
+
+
+def _time(row: dict[str, Any]) -> str:
+    return milliseconds(row["took_s"] * 1000)

@@ -64,7 +64,7 @@ def fault_changed(r: Record) -> Told:
 
 @sentence("fault.ended")
 def fault_ended(r: Record) -> Told:
-    return Told(f"{r['target']}: no {r['what']} any more ({r['fault']})", r["why"])
+    return Told(f"Over: {r['target']}: {r['what']} ({r['fault']})", r["why"])
 
 
 @sentence("element.exit")

@@ -99,7 +99,8 @@ WRONG = [
     ("for: 2s", "for: 0", "15:13: load.stages[0].for: must be more than 0"),
     ("do: set,", "do: sett,", "17:18: timeline[0].do: must be 'set' or 'scale' or 'rollout.restart' or 'kill' "
      "or 'drain' or 'uncordon' or 'patch' or 'apply' or 'delete' or 'aws' or "
-     "'fault.add' or 'fault.set' or 'fault.partition' or 'fault.clear' or 'load.set' or 'load.pause' or 'load.resume' or 'load.stop', not 'sett', "
+     "'fault.add' or 'fault.set' or 'fault.partition' or 'fault.clear' or "
+     "'load.set' or 'load.pause' or 'load.resume' or 'load.stop', not 'sett', "
      "did you mean 'set'?"),
     ("target: pod/nginx-0, to: {{latency: off}}", "target: pod/nginx-0, to: {{latency: soon}}",
      "17:58: timeline[0].to.latency: 'soon' is not a time; write it like 200ms, uniform(50ms,300ms), "
