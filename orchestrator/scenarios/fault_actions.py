@@ -1,6 +1,7 @@
 """Faults of a timeline: brought about when their moment has come, and checked before."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from actors.units import SECOND
@@ -84,43 +85,79 @@ class Wrong(NamedTuple):
 
 def faults_of_timeline(timeline: Sequence[At]) -> Iterator[Wrong]:
     """Play what is said of faults, without a world: words that do not go together, and faults that are not there."""
-    there: dict[str, tuple[str | None, Fault]] = {}
+    there = _There()
     for number in sorted(range(len(timeline)), key=lambda number: timeline[number].at):
         action = timeline[number]
         try:
-            match action:
-                case FaultAction() | PartitionAction():
-                    there[str(number)] = (action.name, fault_in(action))
-                case FaultSetAction():
-                    key = _only(there, action.target)
-                    there[key] = (there[key][0], changed(there[key][1], _fields(action)))
-                case ClearAction() if action.target is not None:
-                    _found(there, action.target)
+            there.take(action)
         except BadFault as error:
-            yield Wrong(number, error.key if error.key in _keys(action) else "target", str(error))
+            yield Wrong(number, _blamed(action, error.key), str(error))
 
 
-def _keys(action: At) -> set[str]:
-    return {field.alias or name for name, field in type(action).model_fields.items()}
+def _blamed(action: At, key: str) -> str:
+    """The key that is to blame, if it is said here; else what the action is of."""
+    said = {type(action).model_fields[name].alias or name for name in action.model_fields_set}
+    return next(each for each in (key, "target", "between") if each in said)
 
 
-def _found(there: dict[str, tuple[str | None, Fault]], which: str) -> list[str]:
-    """As `FaultBook` finds them."""
-    as_target = which.replace(":", "/", 1)
-    found = [key for key, (name, fault) in there.items() if which == name or as_target == str(fault.place)]
-    if not found:
-        names = [name for name, _ in there.values() if name]
-        known = [*names, *dict.fromkeys(str(fault.place) for _, fault in there.values())]
-        hint = suggestion(which, known, otherwise="there are") if known else ": there are none before it"
+@dataclass
+class _Planned:
+    """A fault that there will be, and until when."""
+
+    name: str | None
+    fault: Fault
+    ends_ns: int | None
+
+    def is_called(self, which: str) -> bool:
+        return which == self.name or which.replace(":", "/", 1) == str(self.fault.place)
+
+    def lasts(self, began_ns: int) -> None:
+        self.ends_ns = None if self.fault.for_ns is None else began_ns + self.fault.for_ns
+
+
+class _There:
+    """The faults that a `FaultBook` will have at each moment of a timeline."""
+
+    def __init__(self) -> None:
+        self._planned: list[_Planned] = []
+
+    def take(self, action: At) -> None:
+        """What happens next. Raises `BadFault`."""
+        match action:
+            case FaultAction() | PartitionAction():
+                planned = _Planned(action.name, fault_in(action), None)
+                planned.lasts(action.at)
+                if not planned.fault.crash or planned.ends_ns is not None:  # else it is over in a moment
+                    self._planned.append(planned)
+            case FaultSetAction():
+                planned = self._only(action)
+                planned.fault = changed(planned.fault, _fields(action))
+                if _says_for(action):
+                    planned.lasts(action.at)
+            case ClearAction():
+                for planned in self._now(action.at) if action.target is None else self._found(action):
+                    planned.ends_ns = action.at
+
+    def _now(self, at_ns: int) -> list[_Planned]:
+        return [each for each in self._planned if each.ends_ns is None or each.ends_ns > at_ns]
+
+    def _found(self, action: FaultSetAction | ClearAction) -> list[_Planned]:
+        which, now = str(action.target), self._now(action.at)
+        if found := [each for each in now if each.is_called(which)]:
+            return found
+        if any(each.is_called(which) for each in self._planned):
+            raise BadFault(f"{which} is over by then")
+        known = [each.name for each in now if each.name] + [str(each.fault.place) for each in now]
+        hint = (
+            suggestion(which, set(known), otherwise="there are") if known else ": there are none at that time"
+        )
         raise BadFault(f"there is no fault {which!r}{hint}")
-    return found
 
-
-def _only(there: dict[str, tuple[str | None, Fault]], which: str) -> str:
-    found = _found(there, which)
-    if len(found) > 1:
-        raise BadFault(f"{which} has {len(found)} faults: give the entry a name, and say that")
-    return found[0]
+    def _only(self, action: FaultSetAction) -> _Planned:
+        found = self._found(action)
+        if len(found) > 1:
+            raise BadFault(f"{action.target} has {len(found)} faults: give the entry a name, and say that")
+        return found[0]
 
 
 def unknown_places(action: FaultAction | PartitionAction, world: World) -> Iterator[tuple[str, str]]:
