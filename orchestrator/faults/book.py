@@ -158,12 +158,15 @@ class FaultBook:
                     await self._world.release(element)
 
     async def _tell(self, entry: Entry, parts: list[Part], *, over: bool = False) -> None:
-        """Each element its part; one that is away hears of it when it comes back."""
-        for element, link, fields in parts:
-            told = None if over else fields
-            with contextlib.suppress(CallFailed):
-                self._world.note_fault(element, link, entry.identity, told)
-                await self._world.call(element, "link_fault", link=link, fault=entry.identity, fields=told)
+        """Each element its part, all at once; one that is away hears of it when it comes back."""
+        await asyncio.gather(*(self._tell_one(entry, part, None if over else part.fields) for part in parts))
+
+    async def _tell_one(self, entry: Entry, part: Part, fields: dict[str, Any] | None) -> None:
+        self._world.note_fault(part.element, part.link, entry.identity, fields)
+        with contextlib.suppress(CallFailed):
+            await self._world.call(
+                part.element, "link_fault", link=part.link, fault=entry.identity, fields=fields
+            )
 
     def _end_in_time(self, entry: Entry) -> None:
         if entry.end is not None:
