@@ -137,7 +137,11 @@ class BgpRouter:
         histogram = self._context.metrics.histogram(name, buckets=CONVERGENCE_S, event=what.event)
         histogram.observe(what.duration_ns / SECOND)
         self._context.event(
-            "bgp.converged", event=what.event, duration_ms=what.duration_ns / 1e6, changes=what.changes
+            "bgp.converged",
+            event=what.event,
+            duration_ms=what.duration_ns / 1e6,
+            changes=what.changes,
+            settled_ns=what.settled_ns,
         )
 
     def explain_lookup(self, route: Route, destination: bytes) -> None:
