@@ -22,7 +22,7 @@ run: $(INSTALLED) ## bring the world up, tell the first journey, send requests f
 test: $(INSTALLED) ## all tests
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES)
 
-fuzz: $(INSTALLED) ## every parser against FUZZ_INPUTS mutated inputs
+fuzz: $(INSTALLED) ## every parser against FUZZ_INPUTS mutated inputs, and as many of each flood
 	@$(BIN)/python -m tests.fuzz --inputs $(FUZZ_INPUTS)
 
 lint: $(INSTALLED) ## style, types, and who may import whom

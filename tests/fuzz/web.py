@@ -10,7 +10,7 @@ from typing import Any
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.exceptions import ProtocolError
-from hpack import Encoder
+from hpack import Decoder, Encoder, HPACKError
 
 from actors.protocols import alb_log, desync, sticky_cookies
 from actors.protocols.authentication import jwt, oidc, sealing
@@ -153,11 +153,12 @@ def h2_answered(data: bytes) -> None:
     engine.data_to_send()
 
 
+_LARGEST_LIST = ServerEngine(lambda event: None).decoder.max_header_list_size
+
+
 def hpack_in_headers(data: bytes) -> None:
-    """The input is a header block in a frame that is right: HPACK alone (RFC 7541)."""
-    engine = ServerEngine(lambda event: None)
-    frame = len(data).to_bytes(3) + b"\1\5\0\0\0\1" + data
-    engine.receive_data(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0" + frame)
+    """A header block alone (RFC 7541), with the limit that our connections have."""
+    Decoder(_LARGEST_LIST).decode(data, raw=True)
 
 
 def hpack_blocks(dice: Random) -> list[bytes]:
@@ -263,7 +264,7 @@ PARSERS = (
     Parser("protocols.http1.responses.ResponseReader.feed", responses, samples(*RESPONSES), (BadResponse,)),
     Parser("protocols.http2.ServerEngine.receive_data", h2_served, h2_requests, (ProtocolError,)),
     Parser("protocols.http2.ClientEngine.receive_data", h2_answered, h2_responses, (ProtocolError,)),
-    Parser("protocols.http2 (HPACK)", hpack_in_headers, hpack_blocks, (ProtocolError,)),
+    Parser("protocols.http2 (HPACK)", hpack_in_headers, hpack_blocks, (HPACKError,)),
     Parser("protocols.desync.examine", head, samples(*_REQUESTS), ()),
     Parser("protocols.authentication.jwt.Token.read", token, tokens, (Denied,)),
     Parser(
