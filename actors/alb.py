@@ -63,6 +63,15 @@ class Alb(Tools, Element):
         asked = registration.asked_of(targets) if targets else None
         return registration.answer(group.describe(asked, include_anomaly_detection))
 
+    async def call_targets(self) -> dict[str, dict[str, Any]]:
+        """Each target by address, with its `state` and the requests `outstanding` at this node: what is asked for again
+        and again while a load runs, so it is told without all that `inspect` knows."""
+        return {
+            text: found
+            for group in self.orders.groups.values()
+            for text, found in group.outstanding().items()
+        }
+
     async def call_zone_health(self) -> dict[str, Any]:
         """How this zone fares: `target_groups` by ARN, and `healthy`, whether DNS should send clients here.
 
