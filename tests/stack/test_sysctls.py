@@ -16,7 +16,7 @@ from tests.stack.hosts import Host
 NAMES = {each.name for each in fields(TcpSettings)}
 INTERNAL = {
     "initial_window_segments", "max_ssthresh_segments", "initial_rto_ns", "minimum_rto_ns", "maximum_rto_ns",
-    "delayed_ack_ns", "challenge_interval_ns",
+    "delayed_ack_ns", "challenge_interval_ns", "maximum_receive_buffer_bytes",
 }  # fmt: skip
 """What Linux has as constants, or as attributes of routes."""
 
