@@ -112,12 +112,12 @@ class World:
                 "bind": self._host.inbox(name),
                 "links": self._links_of(name),
             }
-            self._registry.expect(name, element.kind, welcome)
+            self._registry.members.expect(name, element.kind, welcome)
         await self._host.ready()
         await self._supervisor.spawn_all()
-        await self._registry.until("bound", "up")
+        await self._registry.members.until("bound", "up")
         self._registry.go()
-        await self._registry.until("up")
+        await self._registry.members.until("up")
         kinds = {name: element.kind for name, element in self.config.elements.items()}
         self.unsettled = await settle(
             who_settles(kinds), lambda name: self.call(name, "settled"), asyncio.sleep
@@ -202,15 +202,15 @@ class World:
 
     async def call(self, element: str, verb: str, /, **arguments: Any) -> Any:
         """Ask an element. Raises `CallFailed`."""
-        return await self._registry.call(element, verb, arguments)
+        return await self._registry.calls.call(element, verb, arguments)
 
     def pod_of(self, element: str) -> str:
         """The `namespace/name` of the pod that an element is. Raises `CallFailed` or KeyError if it is none."""
-        return str(self._registry.member(element).welcome["config"]["pod"])
+        return str(self._registry.members.find(element).welcome["config"]["pod"])
 
     async def until_up(self, element: str) -> None:
         """Wait until this element is up, again if need be. Raises `CallFailed` for an unknown one."""
-        member = self._registry.member(element)
+        member = self._registry.members.find(element)
         while member.state != "up":
             member.changed.clear()
             await member.changed.wait()
@@ -221,7 +221,7 @@ class World:
 
     def hold(self, element: str) -> None:
         """End an element's process with SIGKILL, and start it again only when it is released. Raises `CallFailed`."""
-        member = self._registry.member(element)
+        member = self._registry.members.find(element)
         if member.parent is not None:
             raise CallFailed(
                 f"{element} was launched by {member.parent}, which starts another one when it likes"
@@ -236,11 +236,11 @@ class World:
 
     def link_ends(self) -> dict[str, list[str]]:
         """The elements at the ends of each link."""
-        return self._registry.link_ends()
+        return self._registry.members.link_ends()
 
     def note_fault(self, element: str, link: str, fault: str, fields: dict[str, Any] | None) -> None:
         """Have an element begin with a fault of a link when it is started again, or no longer (None)."""
-        faults = self._registry.member(element).welcome.setdefault("faults", {})
+        faults = self._registry.members.find(element).welcome.setdefault("faults", {})
         if fields is None:
             faults.pop(fault, None)
         else:
@@ -267,7 +267,7 @@ class World:
 
     def links(self) -> list[str]:
         """Every link: those of the world's file, and those to elements that others have launched."""
-        return self._registry.links()
+        return self._registry.members.links()
 
     def malformed_control(self) -> int:
         """Messages on the control socket that were junk."""
