@@ -11,7 +11,7 @@ from actors.protocols.nat import Nat, Settings
 from actors.protocols.nat.errors import answering_flow
 from actors.protocols.tcp import DEFAULTS, Connection
 from actors.protocols.translation import Change, translated
-from actors.runtime.join import unpacked
+from actors.runtime.control_line import unpacked
 from actors.wire import arp, dhcp, envelope, ethernet, icmp, ipv4, tcp, udp
 from actors.wire import dns as wire_dns
 from actors.wire.addresses import InterfaceAddress, Prefix
@@ -168,7 +168,7 @@ PARSERS = (
         "wire.addresses.InterfaceAddress.parse", of_text(InterfaceAddress.parse), samples(b"192.168.1.1/24")
     ),
     Parser(
-        "runtime.join.unpacked",
+        "runtime.control_line.unpacked",
         lambda data: check(bool(unpacked(data)), "nothing"),
         valid.control_messages,
         (),
