@@ -10,7 +10,7 @@ FIND_PYTHON := for python in $(PYTHON) python3.11 python3.12 python3.13 python3.
 
 FUZZ_INPUTS ?= 100000
 
-.PHONY: help run test fuzz lint format docs dashboards bench wheel clean
+.PHONY: help run test soak fuzz lint format docs dashboards bench wheel clean
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -21,6 +21,10 @@ run: $(INSTALLED) ## bring the world up, tell the first journey, send requests f
 
 test: $(INSTALLED) ## all tests
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES)
+
+soak: fuzz ## fuzz, and at length what tests do in brief: crashes of a cluster by the hundred, a minute with BIRD
+	@JOURNEY_SEEDS=40-199 JOURNEY_BIRD_SECONDS=60 $(BIN)/python -m pytest -n 3 -k 'outlives or survives' \
+		tests/journeys/test_cluster_crashes.py tests/interop/test_bird.py
 
 fuzz: $(INSTALLED) ## every parser against FUZZ_INPUTS mutated inputs, and as many of each flood
 	@$(BIN)/python -m tests.fuzz --inputs $(FUZZ_INPUTS)
