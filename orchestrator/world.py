@@ -23,13 +23,26 @@ from orchestrator.hosts.host import ElementHost
 from orchestrator.hosts.local import HostFailed, LocalHost, allow_many_files
 from orchestrator.journal.store import JournalStore
 from orchestrator.metrics.ledger import Ledger
-from orchestrator.metrics.world_metrics import WorldMetrics
+from orchestrator.metrics.world_metrics import ORCHESTRATOR, WorldMetrics
 from orchestrator.settling import settle, who_settles
 
 if TYPE_CHECKING:
     from orchestrator.tools.doors import Doors
 
 log = logging.getLogger("orchestrator")
+
+OPERATED = frozenset(
+    {
+        "operator.scale",
+        "operator.rollout",
+        "operator.cordon",
+        "operator.uncordon",
+        "operator.drain",
+        "operator.set",
+    }
+    | {"fault.added", "fault.changed", "fault.ended"}
+)
+"""Kinds of events that tell what people do to a world: those of the API server, and the orchestrator's own."""
 
 
 class World:
@@ -50,12 +63,14 @@ class World:
         self.why = ""
         self.unsettled: list[str] = []
         """Elements that had not reached what they want when patience was at its end."""
+        self.on_operator: Callable[[dict[str, Any]], None] = lambda record: None
+        """Is told what people do to the world, `OPERATED` of the journal, when it is done."""
         self._stopping = False
         self._zmq: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         allow_many_files()
         self._host.on_loss = self._lost_host
         self._registry = Registry(self._zmq, self._host.control, self._host.keys)
-        self._registry.on_records = self.journal.extend
+        self._registry.on_records = self._take_records
         self._registry.on_address = self.addresses.__setitem__
         self.numbers = WorldMetrics(config, self._registry, self.metrics, self.directory)
         self._supervisor = Supervisor(self._host, self._registry, self.journal.extend)
@@ -70,6 +85,19 @@ class World:
 
     async def __aexit__(self, *exc: object) -> None:
         await self.stop()
+
+    # ---- what people do ---------------------------------------------------------------------------------------
+
+    def operated(self, kind: str, element: str = ORCHESTRATOR, **fields: Any) -> None:
+        """Somebody has done something to the world that no element could tell of: an event of the journal."""
+        record = {"t_ns": time.monotonic_ns(), "element": element, "kind": kind, "journey": None}
+        self._take_records([{**record, **fields}])
+
+    def _take_records(self, records: list[dict[str, Any]]) -> None:
+        self.journal.extend(records)
+        for record in records:
+            if record["kind"] in OPERATED:
+                self.on_operator(record)
 
     # ---- life ---------------------------------------------------------------------------------------------------
 
@@ -238,13 +266,17 @@ class World:
         """The elements at the ends of each link."""
         return self._registry.members.link_ends()
 
+    def link_delay_ns(self, link: str) -> int:
+        """The delay that a link has of its own; 0 for one that is not there."""
+        return self._registry.members.link_delay_ns(link)
+
     def note_fault(self, element: str, link: str, fault: str, fields: dict[str, Any] | None) -> None:
         """Have an element begin with a fault of a link when it is started again, or no longer (None)."""
-        faults = self._registry.members.find(element).welcome.setdefault("faults", {})
+        faults = self._registry.members.faults_of(element).setdefault(link, {})
         if fields is None:
             faults.pop(fault, None)
         else:
-            faults[fault] = [link, fields]
+            faults[fault] = fields
 
     def ps(self) -> dict[str, Any]:
         """Every element with its process and state, the addresses that the world listens on, and its directory."""

@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import zmq
 
-from actors.element import JOURNEY, QUEUEING_S, TimerHandle
-from actors.links.curve import Gatekeeper, Keys, keys_for
+from actors.bounds import QUEUEING_S
+from actors.element import JOURNEY, TimerHandle
+from actors.links.curve import Keys, keys_for
+from actors.links.gatekeeper import Gatekeeper
 from actors.links.port import LinkPort
 from actors.links.zeromq import DrainedSocket, ZeroMQCarrier
 from actors.runtime.costs import Costs
@@ -264,7 +266,7 @@ class ProcessHost(Host):
 
     def _receiver(self) -> Callable[[str, bytes], None]:
         assert self.element is not None
-        return self.element.receiver()
+        return self.deliver if self._parted else self.element.receiver()
 
     def _hold(self, due_ns: int, horizon_ns: int, port: str, journey: str | None, frame: bytes) -> None:
         if type(frame) is not bytes or not 0 < due_ns < horizon_ns + FARTHEST_NS:

@@ -14,6 +14,7 @@ class LiveFaults:
         self._world = world
         self.call = world.call
         self.link_ends = world.link_ends
+        self.link_delay_ns = world.link_delay_ns
 
     def kinds(self) -> dict[str, str]:
         return kinds_of(self._world)
@@ -35,6 +36,9 @@ class LiveFaults:
             self._world.numbers.happened(event, target)
         else:
             self._world.numbers.event(event, target, active)
+
+    def journalise(self, kind: str, element: str, fields: dict[str, Any]) -> None:
+        self._world.operated(kind, element, **fields)
 
     def note_fault(self, element: str, link: str, fault: str, fields: dict[str, Any] | None) -> None:
         self._world.note_fault(element, link, fault, fields)

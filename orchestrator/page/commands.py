@@ -49,11 +49,9 @@ class Commands:
             raise _refuse(f"a command is an object whose `do` is one of {', '.join(self._verbs)}")
         arguments = {key: value for key, value in command.items() if key != "do"}
         try:
-            done = await self._verbs[command["do"]](**arguments)
+            return await self._verbs[command["do"]](**arguments)
         except TypeError as error:
             raise _refuse(f"{command['do']}: {str(error).rpartition('() ')[2]}") from None
-        self._tell(time.monotonic_ns(), "page.command", f"$ {done['command']}")
-        return done
 
     async def close(self) -> None:
         """The load that was begun here ends with the page."""
@@ -75,6 +73,7 @@ class Commands:
             await asyncio.sleep(0.02)
         if self._load.done():
             await self._load
+        self._tell(time.monotonic_ns(), "load.begun", f"A load has begun: {rate:g} requests a second")
         return _done(
             f"{rate:g} requests a second for an hour",
             f"journey load --rate {rate:g}/s --duration 1h",
@@ -158,7 +157,9 @@ class Commands:
         """End one fault, by its id or target, or all."""
         ended = await self._service.fault_clear(fault)
         told = ", ".join(f"{each['target']} {each['what']}" for each in ended)
-        return _done(f"ended: {told or 'nothing'}", f"journey fault clear {fault}")
+        return _done(
+            f"ended: {told or 'nothing'}", f"journey fault clear {fault}" if fault else "journey fault clear"
+        )
 
 
 def _done(told: str, command: str, undo: str | None = None) -> Done:

@@ -8,7 +8,7 @@ from orchestrator.journal.store import JournalStore, Record
 
 KINDS = (
     "target.state", "target.anomaly", "pod.phase", "pod.mode", "pod.probe", "pod.container", "link.up", "link.down",
-    "element.", "bgp.established", "bgp.down", "bgp.best_path", "elbv2.zone", "load.changed", "operator.",
+    "element.", "bgp.established", "bgp.down", "bgp.best_path", "elbv2.zone", "load.changed", "operator.", "fault.",
     "aws.throttled",
 )  # fmt: skip
 MOST = 200

@@ -88,6 +88,25 @@ class AlbError(Open):
     count: int
 
 
+class Failure(Part):
+    """A request that failed, as a node of the load balancer remembers it; null is what it did not come to."""
+
+    at_s: float = Field(description="when it came to the node, after the warm-up")
+    node: str
+    request: str = Field(description="method and URL")
+    request_id: str = Field(description="the Root of its X-Amzn-Trace-Id")
+    journey: str | None = Field(description="of a request that was recorded hop by hop")
+    client: str
+    status: int
+    cause: str
+    sentence: str | None
+    target: str | None
+    target_status: int | None
+    request_ms: float | None = Field(description="until it was sent on to the target")
+    target_ms: float | None = Field(description="from then to the first byte of the target's answer")
+    total_ms: float
+
+
 class Event(Open):
     """An action of the scenario's timeline."""
 
@@ -95,6 +114,28 @@ class Event(Open):
     what: str
     name: str | None = Field(default=None, description="what thresholds call it by")
     until_s: float | None = Field(default=None, description="when it was over, if that could be seen")
+
+
+class Router(Open):
+    """What one router found."""
+
+    event: str = Field(description="session_up, session_down, link_down, hold_timer: what it was told of")
+    took_s: float = Field(description="from the fault's event to its last change of a best path")
+    changes: int = Field(description="of best paths")
+
+
+class Convergence(Open):
+    """How long routers took to find other paths after a fault began, was changed or ended."""
+
+    fault: str = Field(description="its id")
+    name: str | None = Field(default=None, description="as the timeline calls it")
+    target: str
+    what: str
+    when: Literal["begins", "changes", "ends"]
+    at_s: float
+    took_s: float = Field(description="until the last of them had")
+    routers: dict[str, Router]
+    told: str = Field(description="the same in words")
 
 
 class Asserted(Open):
@@ -162,8 +203,10 @@ class Variant(Open):
     pods: list[Pod]
     nodes: list[str] = Field(description="the load balancer's")
     alb_errors: list[AlbError]
+    failures: list[Failure] = Field(default=[], description="the first twenty of each status and cause")
     origins: dict[str, dict[str, int]] = Field(description="errors by who caused them")
     events: list[Event]
+    convergence: list[Convergence] = Field(default=[])
     began_unix_ns: int = Field(description="the end of the warm-up, in the world's time of day")
     began_ns: int = Field(description="the same as model time")
     service_hdr: str

@@ -8,6 +8,7 @@ from actors.element import CallFailed
 from actors.units import MILLISECOND, SECOND
 from orchestrator.control.api import USAGE, RequestFailed
 from orchestrator.faults.book import FaultBook
+from orchestrator.journal.convergence import convergence, told
 from orchestrator.journal.journey import Journey
 from orchestrator.load.models import Load
 from orchestrator.load.shapes import Change
@@ -19,12 +20,13 @@ from orchestrator.reports.result import VariantResult
 from orchestrator.reports.series import Seconds
 from orchestrator.scenarios.actions import Lasting, act, prepare, told_as, until_over
 from orchestrator.scenarios.assertions import facts_of
-from orchestrator.scenarios.evidence import access_log, kept, recorded, world_events
+from orchestrator.scenarios.evidence import access_log, by_others, kept, recorded, world_events
 from orchestrator.scenarios.facts import Facts
+from orchestrator.scenarios.failures import by_cause, failures, remembered
 from orchestrator.scenarios.models import Action, LoadAction, LoadSetAction, Scenario, Variant
 from orchestrator.scenarios.sampling import Outstanding
 from orchestrator.scenarios.scene import Scene
-from orchestrator.scenarios.summary import alb_errors, pod_rows
+from orchestrator.scenarios.summary import pod_rows
 from orchestrator.scenarios.variants import merged
 
 LOOK_EVERY = 5
@@ -99,6 +101,9 @@ class Run:
         scene, keep = self._scene, self._scenario.report.journeys
         lines = await access_log(scene, self._outstanding.nodes)
         store = await scene.journal()
+        happened = world_events(store, self._began_ns)
+        rows = [{**row, "at_s": (row.pop("t_ns") - self._began_ns) / SECOND} for row in convergence(happened)]
+        figures["convergence"] = [{**row, "told": told(row)} for row in rows]
         journeys: list[Journey] = recorded(store, self._kinds)
         return VariantResult(
             name=self._name,
@@ -112,7 +117,7 @@ class Run:
             journeys=kept(journeys, keep.keep, keep.slowest),
             traced=len(journeys),
             budget=budget(journeys),
-            world_events=world_events(store, self._began_ns),
+            world_events=happened,
             access_log=lines,
             began_unix_ns=began_unix_ns,
             began_ns=self._began_ns,
@@ -129,10 +134,19 @@ class Run:
                 event |= await self._change_load(action)
             else:
                 event |= await act(self._scene, action, self._faults)
-            for other in self._events:
-                if other.get("fault") in event.get("ended", ()):
-                    other["until_s"] = at_s
+            self._note_ends(event, at_s)
             self._follow(action, event, began_s)
+
+    def _note_ends(self, event: dict[str, Any], at_s: float) -> None:
+        """Faults that end by this, or last for another time than they did."""
+        lasts_on, until_s = event.pop("lasts_on", (None, None))
+        for other in self._events:
+            if "fault" in other and other["fault"] in event.get("ended", ()):
+                other["until_s"] = at_s
+            if "fault" in other and other["fault"] == lasts_on:
+                other["until_s"] = until_s
+                if until_s is None:
+                    del other["until_s"]
 
     async def _change_load(self, action: LoadSetAction | LoadAction) -> dict[str, Any]:
         do = action.do.removeprefix("load.")
@@ -187,7 +201,8 @@ class Run:
         self._kinds.update(self._scene.kinds())
         status, seen = await self._team.look(histograms=True), self._outstanding
         self._facts.load = status
-        self._show(status)
+        told = [*(event for event in self._events if "what" in event), *status["changes"]]
+        self._show({**status, "changes": sorted(told, key=lambda event: event["at_s"])})
         if self.seconds.due(status):
             self.seconds.take(
                 status, outstanding=seen.second(), targets=seen.target_states(), pods=seen.pod_states
@@ -205,6 +220,8 @@ class Run:
             validity.max_element_lag / MILLISECOND,
         )
         await self._outstanding.learn_names()
+        errors = await remembered(self._scene, self._outstanding.nodes, began_unix_s)
+        others = by_others(await self._scene.journal(), self._began_ns)
         left = (
             "running",
             "changes",
@@ -219,8 +236,9 @@ class Run:
             "load": {key: value for key, value in status.items() if key not in left},
             "pods": await pod_rows(self._scene, status, self._outstanding),
             "nodes": self._outstanding.nodes,
-            "alb_errors": await alb_errors(self._scene, self._outstanding.nodes, began_unix_s),
-            "events": sorted([*self._events, *status["changes"]], key=lambda event: event["at_s"]),
+            "alb_errors": by_cause(errors),
+            "failures": failures(errors),
+            "events": sorted([*self._events, *status["changes"], *others], key=lambda event: event["at_s"]),
             "assertions": [each.row() for each in self._watched],
             "unsettled": unsettled,
             "invalid": [*doubts(status, limits), *late(self._scene.lags_ms(), limits)],

@@ -14,20 +14,23 @@ from orchestrator.config.loader import load_world, read_text, read_world
 from orchestrator.config.models import World
 from orchestrator.config.tree import read_tree
 from orchestrator.control.api import RequestFailed
-from orchestrator.faults.places import zones_of
-from orchestrator.faults.words import ELEMENT, LINK, ZONE, place_of
+from orchestrator.faults.words import ELEMENT
 from orchestrator.load.models import Load
-from orchestrator.scenarios.foreseen import service_fault, too_late
+from orchestrator.scenarios.aws_requests import aws_faults
+from orchestrator.scenarios.cluster_names import names_in, unknown_deployment, unknown_object
+from orchestrator.scenarios.fault_actions import unknown_places
+from orchestrator.scenarios.fault_models import FaultAction, PartitionAction
+from orchestrator.scenarios.foreseen import too_late
 from orchestrator.scenarios.loads import client_faults, level_faults, load_faults
 from orchestrator.scenarios.models import (
     Action,
     DrainAction,
-    FaultAction,
     KillAction,
     Scenario,
     UncordonAction,
+    Values,
 )
-from orchestrator.settings.words import POD
+from orchestrator.settings.words import POD, from_mapping
 
 Fault = tuple[ConfigPath, bool, str]
 """Where, whether the key is at fault, and what."""
@@ -107,9 +110,37 @@ def _element_faults(scenario: Scenario, variant: str, world: World) -> Iterator[
         for number, action in enumerate(timeline):
             if (what := _unknown(action, world)) is not None:
                 yield (*where, number, "target"), False, what
-            if (what := service_fault(action)) is not None:
-                yield (*where, number, "service"), False, what
+            for inside, of_key, what in aws_faults(action):
+                yield (*where, number, *inside), of_key, what
+            if isinstance(action, FaultAction | PartitionAction):
+                for key, what in unknown_places(action, world):
+                    yield (*where, number, key), False, what
+    yield from _object_faults(scenario, variant, world)
     yield from _node_faults(scenario, world)
+
+
+def _object_faults(scenario: Scenario, variant: str, world: World) -> Iterator[Fault]:
+    """Objects of Kubernetes that a variant's world does not have."""
+    timelines = _timelines(scenario, variant)
+    names = names_in(world, [action for _, timeline in timelines for action in timeline])
+    for where, timeline in timelines:
+        for number, action in enumerate(timeline):
+            if (what := unknown_object(action, names)) is not None:
+                yield (*where, number, "target"), False, what
+    own = scenario.named_variants()[variant].set_
+    settings: list[tuple[ConfigPath, Values]] = [
+        (("set",), scenario.set_),
+        (("variants", variant, "set"), own),
+    ]
+    for where, values in settings:
+        for key, value in values.items():
+            try:
+                targets = from_mapping({key: value})
+            except RequestFailed:
+                continue  # that has been said already
+            for target in targets:
+                if (what := unknown_deployment(target, names)) is not None:
+                    yield (*where, key), True, what
 
 
 def _timelines(scenario: Scenario, variant: str) -> list[tuple[ConfigPath, list[Action]]]:
@@ -124,15 +155,6 @@ def _unknown(action: Action, world: World) -> str | None:
     match action:
         case KillAction() if not action.target.startswith(f"{POD}/"):
             kind, name, known = ELEMENT, action.target, elements
-        case FaultAction():
-            try:
-                kind, name = place_of(action.target)
-            except RequestFailed:
-                return None  # that has been said already
-            places = {LINK: list(world.links), ELEMENT: elements, ZONE: list(zones_of(world))}
-            if kind not in places:
-                return None
-            known = places[kind]
         case DrainAction() | UncordonAction():
             kind, name = "node", action.target.removeprefix("node/")
             known = [each for each, spec in world.elements.items() if spec.kind == "eks_node"]

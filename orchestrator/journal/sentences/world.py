@@ -56,6 +56,39 @@ def load_wait(r: Record) -> Told:
     return Told("The request is due, and waits for a connection", f"{connections}; {waits}")
 
 
+@sentence("operator.scale")
+def operator_scale(r: Record) -> Told:
+    return Told(f"scale {r['target']} from {r['before']} to {r['after']}", f"by {r['by']}")
+
+
+@sentence("operator.rollout", "operator.cordon", "operator.uncordon", "operator.drain")
+def operator_verb(r: Record) -> Told:
+    return Told(f"{r['kind'].removeprefix('operator.')} of {r['target']}", f"by {r['by']}")
+
+
+@sentence("operator.set")
+def operator_set(r: Record) -> Told:
+    return Told(f"set {r['target']} {r['key']}={r['after']}", f"was {r['before']}")
+
+
+@sentence("fault.added")
+def fault_added(r: Record) -> Told:
+    lasts = f" for {r['for_s']:g} s" if "for_s" in r else ""
+    on = f"links {listed(r['links'])}" if r["links"] else ""
+    return Told(f"On purpose: {r['target']}: {r['what']}{lasts} ({r['fault']})", on)
+
+
+@sentence("fault.changed")
+def fault_changed(r: Record) -> Told:
+    said = listed([f"{key} {value}" for key, value in r["changed"].items()])
+    return Told(f"On purpose: {r['target']}: {said} ({r['fault']})", f"{r['what']}; before: {r['was']}")
+
+
+@sentence("fault.ended")
+def fault_ended(r: Record) -> Told:
+    return Told(f"Over: {r['target']}: {r['what']} ({r['fault']})", r["why"])
+
+
 @sentence("element.exit")
 def element_exit(r: Record) -> Told:
     return Told(f"The process {r['how']}")
