@@ -45,11 +45,11 @@ class PortTaken(WorldFailed):
     """Somebody listens already where something was to be served."""
 
 
-def listen(address: str | None, usual: int = PORT, what: str = "metrics are") -> socket.socket:
+def listen(address: str | None, usual: int | None = None, what: str = "metrics are") -> socket.socket:
     """A listening socket there, `HOST:PORT`, for `what`; None is the usual port of 127.0.0.1 or the next free one.
 
     Raises `PortTaken`."""
-    host, _, port = (address or f"{HOST}:{usual}").rpartition(":")
+    host, _, port = (address or f"{HOST}:{usual or PORT}").rpartition(":")
     tries = TRIES if address is None else 1
     for each in range(int(port), int(port) + tries):
         opened = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)

@@ -31,6 +31,7 @@ class WorldMetrics:
 
     def __init__(self, config: WorldConfig, registry: Registry, ledger: Ledger, directory: Path) -> None:
         self.own = MetricStore()
+        self.frames_dropped = self.own.counter("journey_runtime_ui_frames_dropped_total")
         self._config, self._registry, self._ledger = config, registry, ledger
         self._directory = directory
         self._known: dict[str, Who] = {}

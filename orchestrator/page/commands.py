@@ -148,10 +148,13 @@ class Commands:
         undo = f"journey set {changed[0]['undo']}" if changed else None
         return _done("; ".join(told) or "it was set already", f"journey set {' '.join(words)}", undo)
 
-    async def cut(self, link: str) -> Done:
-        added = await self._service.fault_add(f"link/{link}", ["cut"])
+    async def cut(self, link: str, how: str = "cut") -> Done:
+        """`cut`: packets vanish, and nobody is told; `down`: it is unplugged, and both ends see it."""
+        if how not in ("cut", "down"):
+            raise _refuse(f"a link can be cut or down, not {how!r}")
+        added = await self._service.fault_add(f"link/{link}", [how])
         clear = f"journey fault clear {added['target']}"
-        return _done(f"{link} is cut", f"journey fault add link/{link} cut", clear)
+        return _done(f"{link} is {how}", f"journey fault add link/{link} {how}", clear)
 
     async def clear(self, fault: str | None = None) -> Done:
         """End one fault, by its id or target, or all."""

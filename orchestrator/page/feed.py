@@ -32,7 +32,6 @@ RECORDED_PER_S = 8.0
 MOST_BROWSERS = 16
 MOST_WATCHED = 8
 """Laptops that are asked to record: of two hundred these are enough."""
-DROPPED_FRAMES = "journey_runtime_ui_frames_dropped_total"
 
 
 class TooMany(Exception):
@@ -51,7 +50,7 @@ class Feed:
         self.happenings = Happenings(world.journal)
         self._numbers = Numbers(world.metrics)
         self._targets = Outstanding(Asked(world))  # type: ignore[arg-type]
-        self._dropped = world.numbers.own.counter(DROPPED_FRAMES)
+        self._dropped = world.numbers.frames_dropped
         self._looks = 0
 
     @contextlib.contextmanager

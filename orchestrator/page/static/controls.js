@@ -41,7 +41,7 @@ export function makeControls(follow) {
     tool("Pods", button("−", step(-1), { "aria-label": "one pod less" }), pods, button("+", step(1), { "aria-label": "one pod more" }), button("Scale", scale), button("Roll out", () => ({ do: "rollout", deployment: deployment() }))),
     tool("Algorithm", Object.entries(ALGORITHMS).map(([name, words]) => button(words, { do: "algorithm", name }, { "data-algorithm": name, "aria-pressed": "false" }))),
     tool("Slow pod", el("select", { id: "slow", "aria-label": "pod" }), button("200 ms late", () => ({ do: "slow", pod: by("slow").value, latency: "200ms" })), button("As usual", () => ({ do: "slow", pod: by("slow").value, latency: "off" }))),
-    tool("Link", el("select", { id: "link", "aria-label": "link" }), button("Cut", () => ({ do: "cut", link: by("link").value }), { id: "cut" }), button("End all faults", { do: "clear" })),
+    tool("Link", el("select", { id: "link", "aria-label": "link" }), button("Cut", () => ({ do: "cut", link: by("link").value }), { id: "cut", title: "packets vanish, and nobody is told" }), button("Unplug", () => ({ do: "cut", link: by("link").value, how: "down" }), { title: "both ends see that the carrier is gone" }), button("End all faults", { do: "clear" })),
     el("div", { id: "done", role: "status", "aria-live": "polite" }, el("p", { class: "soft" }, "Each of these shows the command that does the same.")),
   );
 }
