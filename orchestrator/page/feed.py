@@ -64,7 +64,8 @@ class Feed:
             if self._task is None:
                 self._task = asyncio.create_task(self._run(), name="page feed")
             self.map.look()
-            box.put(Frame({"map": self.map.plain(), "events": self.happenings.recent(), **self._now()}))
+            known = {"map": self.map.plain(), "events": self.happenings.recent()}
+            box.put(Frame({"first": True, **known, **self._now()}))
             yield box
         finally:
             self._boxes.remove(box)

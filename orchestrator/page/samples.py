@@ -180,7 +180,9 @@ def why_of(journey: Journey) -> str:
     if journey.find("journey.failed") is not None:
         sent = journey.find("journey.start") is not None
         return (
-            f"no answer: {journey.error}" if sent else f"it waited for a connection in vain: {journey.error}"
+            f"no answer: {journey.error}"
+            if sent
+            else f"no connection was free until its time was over: {journey.error}"
         )
     return f"the answer was {journey.status}" if journey.status is not None else "no answer yet"
 

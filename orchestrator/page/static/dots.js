@@ -81,7 +81,10 @@ function tell(context, words) {
   context.font = "10px system-ui, sans-serif";
   context.textAlign = "center";
   context.lineWidth = 3;
+  const said = [];
   for (const [label, at] of words) {
+    if (said.some((other) => Math.abs(other.x - at.x) < 66 && Math.abs(other.y - at.y) < 13)) continue; // not two on one place
+    said.push(at);
     context.strokeStyle = colour("paper");
     context.strokeText(label, at.x, at.y + 17);
     context.fillStyle = colour("ink");

@@ -30,7 +30,7 @@ export function layout(map, width, height) {
     if (!members.length) continue;
     const top = narrow ? place(along - 0.035, 0.02) : place(along, 0.035);
     if (!narrow) titles.push({ words: TITLES[column], ...top });
-    if (column !== "node") spread(order(column, members), along, place, places, alias, narrow);
+    if (column !== "node") spread(column, order(column, members), along, place, places, alias, narrow);
   }
   nodes(map, columns.node || [], width, height, narrow, places, alias);
   dns(columns.dns || [], places, place, narrow);
@@ -42,19 +42,19 @@ function order(column, members) {
   if (column !== "isp" && column !== "transit") return members;
   return [...members].sort((one, other) => (one.name < other.name ? -1 : 1));
 }
-function spread(members, along, place, places, alias, narrow) {
+function spread(column, members, along, place, places, alias, narrow) {
   const shown = members.slice(0, MOST_CLIENTS);
   for (const rest of members.slice(MOST_CLIENTS)) alias[rest.name] = shown[MOST_CLIENTS - 1].name;
   const from = narrow ? 0.12 : 0.16, to = narrow ? (shown.length > 1 ? 0.88 : 0.88) : 0.7;
   shown.forEach((element, n) => {
     const across = shown.length === 1 ? (narrow ? 0.5 : 0.43) : from + (to - from) * (n / (shown.length - 1));
-    places[element.name] = { ...place(along, across), w: Math.max(narrow ? 70 : 78, element.name.length * 6.5 + 12), h: narrow ? 28 : 36, element };
+    places[element.name] = { ...place(along, across), w: Math.max(column === "alb" ? 88 : narrow ? 70 : 78, element.name.length * 6.5 + 12), h: narrow ? 28 : 36, element };
   });
 }
 function dns(members, places, place, narrow) {
   // resolvers belong to an ISP, the others stand at a transit: below them, in the control plane's lane
   members.forEach((element, n) => {
-    const at = narrow ? place(...BESIDE[n % BESIDE.length]) : place(0.2 + n * 0.088, DNS_UNDER);
+    const at = narrow ? place(...BESIDE[n % BESIDE.length]) : place(0.2 + n * 0.082, DNS_UNDER);
     places[element.name] = { ...at, w: narrow ? 70 : 76, h: narrow ? 22 : 28, element, small: true };
   });
 }

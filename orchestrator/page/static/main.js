@@ -72,6 +72,7 @@ function showLegend() {
 function onFrame(news) {
   clock.heard(news.now);
   if (news.map) { map = news.map; resize(); }
+  if (news.first) by("events").replaceChildren(); // after a pause all that is remembered comes once more
   if (news.events) lists.addEvents(news.events);
   if (news.requests) { clock.add(news.requests); lists.addRequests(news.requests, open); }
   if (news.state) {

@@ -58,7 +58,7 @@ def test_one_that_never_got_a_connection():
     end = record(10_001, "laptop", "journey.failed", error="timeout", phase="load", total_ms=10_000.0)
     wait = record(1, "laptop", "load.wait", before=3, opening=2, idle=0, active=1)
     journey = Journey("a" * 32, [wait, end])
-    assert outcome_of(journey) == "lost" and "waited for a connection in vain" in why_of(journey)
+    assert outcome_of(journey) == "lost" and "no connection was free" in why_of(journey)
     assert moving(journey)["notes"][0][2] == "The request is due, and waits for a connection"
 
 
