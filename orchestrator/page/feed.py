@@ -94,8 +94,8 @@ class Feed:
         finally:
             self.samples.stop()
             self.happenings.stop()
-            with contextlib.suppress(CallFailed, asyncio.CancelledError):
-                await asyncio.shield(self._have_recorded(0))
+            if not self._boxes:  # somebody may have come again meanwhile
+                await self._have_recorded(0)
 
     async def _look(self) -> None:
         values: dict[str, Any] = {}

@@ -30,7 +30,7 @@ export function layout(map, width, height) {
     if (!members.length) continue;
     const top = narrow ? place(along - 0.035, 0.02) : place(along, 0.035);
     if (!narrow) titles.push({ words: TITLES[column], ...top });
-    if (column !== "node") spread(column, order(column, members), along, place, places, alias, narrow);
+    if (column !== "node") spread(column, order(column, members), along, place, places, alias, narrow, width);
   }
   nodes(map, columns.node || [], width, height, narrow, places, alias);
   dns(columns.dns || [], places, place, narrow);
@@ -42,13 +42,14 @@ function order(column, members) {
   if (column !== "isp" && column !== "transit") return members;
   return [...members].sort((one, other) => (one.name < other.name ? -1 : 1));
 }
-function spread(column, members, along, place, places, alias, narrow) {
+function spread(column, members, along, place, places, alias, narrow, width) {
   const shown = members.slice(0, MOST_CLIENTS);
   for (const rest of members.slice(MOST_CLIENTS)) alias[rest.name] = shown[MOST_CLIENTS - 1].name;
-  const from = narrow ? 0.12 : 0.16, to = narrow ? (shown.length > 1 ? 0.88 : 0.88) : 0.7;
+  const from = narrow ? 0.125 : 0.16, to = narrow ? 0.875 : 0.7;
   shown.forEach((element, n) => {
     const across = shown.length === 1 ? (narrow ? 0.5 : 0.43) : from + (to - from) * (n / (shown.length - 1));
-    places[element.name] = { ...place(along, across), w: Math.max(column === "alb" ? 88 : narrow ? 70 : 78, element.name.length * 6.5 + 12), h: narrow ? 28 : 36, element };
+    const room = narrow && shown.length > 1 ? (width * (to - from)) / (shown.length - 1) - 4 : Infinity;
+    places[element.name] = { ...place(along, across), w: Math.min(room, Math.max(column === "alb" ? 88 : narrow ? 70 : 78, element.name.length * 6.5 + 12)), h: narrow ? 28 : 36, element };
   });
 }
 function dns(members, places, place, narrow) {

@@ -1,21 +1,24 @@
 // What the numbers say: targets, where the time goes, the control plane, and why requests fail.
 import { by, el, ms, podName, say, short, TIER_COLOURS, tipped } from "./dom.js";
 
-const SPAN_MS = 10000;
+const SPAN_MS = 10000, MOST_BARS = 16;
 
 export function showTargets(targets) {
   const holder = by("targets");
+  const healthy = (each) => (each.state === "healthy" ? 0 : 1);
+  targets = [...targets].sort((one, other) => healthy(one) - healthy(other) || (one.name < other.name ? -1 : 1));
   const most = Math.max(4, ...targets.map((each) => total(each)));
   if (!targets.length) { holder.replaceChildren(el("p", { class: "soft" }, "This world has no load balancer, or no targets yet.")); return; }
-  holder.replaceChildren(...targets.slice(0, 24).map((each) => {
+  holder.replaceChildren(...targets.slice(0, MOST_BARS).map((each) => {
     const nodes = Object.entries(each.outstanding);
     return el("div", { class: "bar", "data-target": each.name, ...tipped([`${each.name}: ${each.state}`, ...nodes.map(([node, open]) => `${node} counts ${short(open)} outstanding`), `${short(each.rate)} requests a second`].join("\n")) },
       el("span", { class: "mono" }, podName(each.name)),
       el("span", { class: "way" }, nodes.map(([, open], n) => el("i", { css: { width: `${(open / most) * 100}%`, background: n ? "var(--internet)" : "var(--alb)" } }))),
       el("span", {}, each.state === "healthy" ? `${short(total(each))} · ${short(each.rate)}/s` : el("span", { class: `state ${each.state}` }, each.state)));
-  }), targets.length > 24 && el("p", { class: "soft" }, `and ${targets.length - 24} more`) || "",
+  }), targets.length > MOST_BARS ? el("p", { class: "soft" }, `and ${targets.length - MOST_BARS} more: ${counted(targets.slice(MOST_BARS))}`) : "",
   el("p", { class: "legend" }, Object.keys(targets[0].outstanding).map((node, n) => el("span", {}, el("i", { css: { background: n ? "var(--internet)" : "var(--alb)" } }), `as ${node} counts`))));
 }
+const counted = (targets) => [...new Set(targets.map((each) => each.state))].map((state) => `${targets.filter((each) => each.state === state).length} ${state}`).join(", ");
 const total = (target) => Object.values(target.outstanding).reduce((sum, each) => sum + each, 0);
 
 // The mean of the recorded requests that were answered in the last ten seconds.
@@ -54,9 +57,7 @@ export function showControl(map, state, open) {
     const members = named(kind);
     if (members.length) rows.push([members.map((each, n) => [n ? ", " : "", button(each.name)]), { kube_api: "API server", kube_controller_manager: "controllers", alb_controller: "LB controller", aws_api: "AWS APIs", cni_agent: "VPC CNI" }[kind], members.every((each) => each.state === "up") ? "up" : el("span", { class: "state down" }, members.filter((each) => each.state !== "up").map((each) => `${each.name} is ${each.state}`).join(", "))]);
   }
-  const states = {};
-  for (const target of state.targets) states[target.state] = (states[target.state] || 0) + 1;
-  if (state.targets.length) rows.push(["targets", "of the ALB", Object.entries(states).map(([name, n]) => `${n} ${name}`).join(", ")]);
+  if (state.targets.length) rows.push(["targets", "of the ALB", counted(state.targets)]);
   const focused = document.activeElement && by("control").contains(document.activeElement) ? document.activeElement.textContent : null;
   by("control").replaceChildren(el("div", { class: "scroll" }, el("table", {}, el("tbody", {}, rows.map((row) => el("tr", {}, row.map((cell) => el("td", {}, cell))))))));
   if (focused) for (const each of by("control").querySelectorAll("button")) if (each.textContent === focused) { each.focus(); break; }
