@@ -6,7 +6,14 @@
 // moved are left out.
 export const SPEEDS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 export const RING_MS = 120000;
-const BEHIND_MS = 900, MOST = 1200, STRETCH = 160, LONGEST_MS = 4000, TAIL_MS = 600, IDLE_MS = 1.5, LATE_MS = 1000, PATIENT_MS = 20000;
+const BEHIND_MS = 900,
+  MOST = 1200,
+  STRETCH = 160,
+  LONGEST_MS = 4000,
+  TAIL_MS = 600,
+  IDLE_MS = 1.5,
+  LATE_MS = 1000,
+  PATIENT_MS = 20000;
 
 export const stretchOf = (request) => Math.min(STRETCH, LONGEST_MS / Math.max(request.ms, 1));
 
@@ -22,9 +29,15 @@ export class Clock {
     this.offset = null; // of model time against this browser's clock
     this.last = performance.now();
   }
-  get slow() { return SPEEDS[this.speed]; }
-  get stretched() { return this.slow === 1 && !this.loop; }
-  get now() { return this.offset === null ? 0 : performance.now() + this.offset - BEHIND_MS; }
+  get slow() {
+    return SPEEDS[this.speed];
+  }
+  get stretched() {
+    return this.slow === 1 && !this.loop;
+  }
+  get now() {
+    return this.offset === null ? 0 : performance.now() + this.offset - BEHIND_MS;
+  }
 
   heard(modelNow) {
     const offset = modelNow - performance.now();
@@ -38,7 +51,11 @@ export class Clock {
       if (known >= 0) this.requests.splice(known, 1);
       // what took long is told late: stretched, it begins when it is known
       request.start = this.now - request.at > LATE_MS ? this.now : request.at;
-      request.end = Math.max(request.ms, ...request.steps.map((step) => step[3]), ...request.lost.map((lost) => lost[2]));
+      request.end = Math.max(
+        request.ms,
+        ...request.steps.map((step) => step[3]),
+        ...request.lost.map((lost) => lost[2]),
+      );
       this.requests.push(request);
     }
     this.requests.sort((one, other) => one.at - other.at);
@@ -59,7 +76,10 @@ export class Clock {
       if (this.at > this.loop.at + this.loop.end + TAIL_MS / 100) this.at = this.loop.at;
       return;
     }
-    if (this.live) { this.at = this.now; return; }
+    if (this.live) {
+      this.at = this.now;
+      return;
+    }
     this.at = Math.min(this.at + passed / this.slow, this.now);
     if (this.slow > 1) this.skipIdle();
   }
@@ -79,7 +99,10 @@ export class Clock {
       const own = this.at - request.at;
       for (const step of request.steps) {
         if (step[2] <= own && own < step[3]) return;
-        if (step[2] > own) { next = Math.min(next, request.at + step[2]); break; }
+        if (step[2] > own) {
+          next = Math.min(next, request.at + step[2]);
+          break;
+        }
       }
     }
     if (next - this.at < IDLE_MS) return;
@@ -98,16 +121,30 @@ export class Clock {
       this.live = false;
     }
   }
-  goLive() { this.live = true; this.paused = false; this.speed = 0; this.loop = null; }
-  goTo(at) { this.at = at; this.live = false; this.loop = null; }
+  goLive() {
+    this.live = true;
+    this.paused = false;
+    this.speed = 0;
+    this.loop = null;
+  }
+  goTo(at) {
+    this.at = at;
+    this.live = false;
+    this.loop = null;
+  }
 
   // The requests that are on the map at this moment, each with where it is in its own time.
   *moving() {
     for (const request of this.loop ? [this.loop] : this.requests) {
       const factor = this.stretched ? stretchOf(request) : 1;
       const own = (this.at - (this.stretched ? request.start : request.at)) / factor;
-      if (request.outcome === "waiting" && this.stretched && own >= 0 && this.at - request.start < PATIENT_MS) yield [request, Math.min(own, request.ms)];
-      else if (own >= 0 && own <= request.end + (this.stretched ? TAIL_MS / factor : TAIL_MS / Math.max(this.slow, 100))) yield [request, own];
+      if (request.outcome === "waiting" && this.stretched && own >= 0 && this.at - request.start < PATIENT_MS)
+        yield [request, Math.min(own, request.ms)];
+      else if (
+        own >= 0 &&
+        own <= request.end + (this.stretched ? TAIL_MS / factor : TAIL_MS / Math.max(this.slow, 100))
+      )
+        yield [request, own];
     }
   }
 }

@@ -2,18 +2,32 @@
 import { by, el, podName } from "./dom.js";
 
 const TOKEN = document.querySelector('meta[name="journey-token"]').content;
-const ALGORITHMS = { round_robin: "round robin", least_outstanding_requests: "least outstanding", weighted_random: "weighted random" };
+const ALGORITHMS = {
+  round_robin: "round robin",
+  least_outstanding_requests: "least outstanding",
+  weighted_random: "weighted random",
+};
 
 export async function command(what) {
   const done = by("done");
   done.setAttribute("aria-busy", "true");
   try {
-    const answer = await fetch("/api/do", { method: "POST", headers: { "Content-Type": "application/json", "X-Journey-Token": TOKEN }, body: JSON.stringify(what) });
+    const answer = await fetch("/api/do", {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-Journey-Token": TOKEN },
+      body: JSON.stringify(what),
+    });
     const told = await answer.json();
-    done.replaceChildren(told.error ? el("p", { class: "wrong", role: "alert" }, told.error) : el("p", {}, told.told), shown("in a shell", told.command), shown("to take it back", told.undo));
+    done.replaceChildren(
+      told.error ? el("p", { class: "wrong", role: "alert" }, told.error) : el("p", {}, told.told),
+      shown("in a shell", told.command),
+      shown("to take it back", told.undo),
+    );
     return told;
   } catch (error) {
-    done.replaceChildren(el("p", { class: "wrong", role: "alert" }, "the world does not answer; is it still up?"));
+    done.replaceChildren(
+      el("p", { class: "wrong", role: "alert" }, "the world does not answer; is it still up?"),
+    );
     return { error: String(error) };
   } finally {
     done.removeAttribute("aria-busy");
@@ -21,44 +35,138 @@ export async function command(what) {
 }
 function shown(title, words) {
   if (!words) return "";
-  return el("p", {}, el("span", { class: "soft" }, `${title}: `), el("code", {}, words), " ", el("button", { type: "button", class: "plain", onclick: () => navigator.clipboard?.writeText(words) }, "copy"));
+  return el(
+    "p",
+    {},
+    el("span", { class: "soft" }, `${title}: `),
+    el("code", {}, words),
+    " ",
+    el(
+      "button",
+      { type: "button", class: "plain", onclick: () => navigator.clipboard?.writeText(words) },
+      "copy",
+    ),
+  );
 }
-const button = (words, what, more) => el("button", { type: "button", onclick: (event) => command(typeof what === "function" ? what(event) : what), ...more }, words);
-const tool = (title, ...parts) => el("div", { class: "tool", role: "group", "aria-label": title }, el("span", {}, title), parts);
+const button = (words, what, more) =>
+  el(
+    "button",
+    { type: "button", onclick: (event) => command(typeof what === "function" ? what(event) : what), ...more },
+    words,
+  );
+const tool = (title, ...parts) =>
+  el("div", { class: "tool", role: "group", "aria-label": title }, el("span", {}, title), parts);
 
 export function makeControls(follow) {
-  const rate = el("input", { type: "number", id: "rate", min: 1, max: 5000, value: 20, step: "any", "aria-label": "requests a second" });
+  const rate = el("input", {
+    type: "number",
+    id: "rate",
+    min: 1,
+    max: 5000,
+    value: 20,
+    step: "any",
+    "aria-label": "requests a second",
+  });
   const pods = el("input", { type: "number", id: "pods", min: 0, max: 200, value: 3, "aria-label": "pods" });
   const deployment = () => by("try").dataset.deployment || "nginx";
   const send = () => ({ do: "load", rate: Number(rate.value) });
   const scale = () => ({ do: "scale", deployment: deployment(), replicas: Number(pods.value) });
-  const step = (by_) => () => { pods.value = Math.max(0, Number(pods.value) + by_); return scale(); };
-  rate.addEventListener("keydown", (event) => { if (event.key === "Enter") command(send()); });
-  pods.addEventListener("keydown", (event) => { if (event.key === "Enter") command(scale()); });
-  pods.addEventListener("input", () => { pods.dataset.own = "1"; });
+  const step = (by_) => () => {
+    pods.value = Math.max(0, Number(pods.value) + by_);
+    return scale();
+  };
+  rate.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") command(send());
+  });
+  pods.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") command(scale());
+  });
+  pods.addEventListener("input", () => {
+    pods.dataset.own = "1";
+  });
   by("try").replaceChildren(
-    tool("Load", rate, "requests/s", button("Send", send, { id: "send" }), button("Stop", { do: "load_stop" }), el("button", { type: "button", id: "one", onclick: async () => { const told = await command({ do: "trace" }); if (told.journey) follow(told.journey); } }, "One request, told")),
-    tool("Pods", button("−", step(-1), { "aria-label": "one pod less" }), pods, button("+", step(1), { "aria-label": "one pod more" }), button("Scale", scale), button("Roll out", () => ({ do: "rollout", deployment: deployment() }))),
-    tool("Algorithm", Object.entries(ALGORITHMS).map(([name, words]) => button(words, { do: "algorithm", name }, { "data-algorithm": name, "aria-pressed": "false" }))),
-    tool("Slow pod", el("select", { id: "slow", "aria-label": "pod" }), button("200 ms late", () => ({ do: "slow", pod: by("slow").value, latency: "200ms" })), button("As usual", () => ({ do: "slow", pod: by("slow").value, latency: "off" }))),
-    tool("Link", el("select", { id: "link", "aria-label": "link" }), button("Cut", () => ({ do: "cut", link: by("link").value }), { id: "cut", title: "packets vanish, and nobody is told" }), button("Unplug", () => ({ do: "cut", link: by("link").value, how: "down" }), { title: "both ends see that the carrier is gone" }), button("End all faults", { do: "clear" })),
-    el("div", { id: "done", role: "status", "aria-live": "polite" }, el("p", { class: "soft" }, "Each of these shows the command that does the same.")),
+    tool(
+      "Load",
+      rate,
+      "requests/s",
+      button("Send", send, { id: "send" }),
+      button("Stop", { do: "load_stop" }),
+      el(
+        "button",
+        {
+          type: "button",
+          id: "one",
+          onclick: async () => {
+            const told = await command({ do: "trace" });
+            if (told.journey) follow(told.journey);
+          },
+        },
+        "One request, told",
+      ),
+    ),
+    tool(
+      "Pods",
+      button("−", step(-1), { "aria-label": "one pod less" }),
+      pods,
+      button("+", step(1), { "aria-label": "one pod more" }),
+      button("Scale", scale),
+      button("Roll out", () => ({ do: "rollout", deployment: deployment() })),
+    ),
+    tool(
+      "Algorithm",
+      Object.entries(ALGORITHMS).map(([name, words]) =>
+        button(words, { do: "algorithm", name }, { "data-algorithm": name, "aria-pressed": "false" }),
+      ),
+    ),
+    tool(
+      "Slow pod",
+      el("select", { id: "slow", "aria-label": "pod" }),
+      button("200 ms late", () => ({ do: "slow", pod: by("slow").value, latency: "200ms" })),
+      button("As usual", () => ({ do: "slow", pod: by("slow").value, latency: "off" })),
+    ),
+    tool(
+      "Link",
+      el("select", { id: "link", "aria-label": "link" }),
+      button("Cut", () => ({ do: "cut", link: by("link").value }), {
+        id: "cut",
+        title: "packets vanish, and nobody is told",
+      }),
+      button("Unplug", () => ({ do: "cut", link: by("link").value, how: "down" }), {
+        title: "both ends see that the carrier is gone",
+      }),
+      button("End all faults", { do: "clear" }),
+    ),
+    el(
+      "div",
+      { id: "done", role: "status", "aria-live": "polite" },
+      el("p", { class: "soft" }, "Each of these shows the command that does the same."),
+    ),
   );
 }
 
 // What there is to choose from now.
 export function refresh(map, state) {
-  choices(by("slow"), map.elements.filter((each) => each.kind === "nginx_pod").map((each) => each.name), podName);
+  choices(
+    by("slow"),
+    map.elements.filter((each) => each.kind === "nginx_pod").map((each) => each.name),
+    podName,
+  );
   const own = map.links.filter((link) => link.delay_us !== null).map((link) => link.name);
   choices(by("link"), own, (name) => name, "isp-transit-1");
   const [deployment, replicas] = Object.entries(state.replicas)[0] || [];
   if (deployment) by("try").dataset.deployment = deployment.split("/").pop();
-  if (replicas && document.activeElement !== by("pods") && replicas.desired !== undefined && by("pods").dataset.seen !== String(replicas.desired)) {
+  if (
+    replicas &&
+    document.activeElement !== by("pods") &&
+    replicas.desired !== undefined &&
+    by("pods").dataset.seen !== String(replicas.desired)
+  ) {
     by("pods").dataset.seen = replicas.desired;
     by("pods").value = replicas.desired;
   }
   const used = new Set(Object.values(state.algorithms || {}));
-  for (const each of document.querySelectorAll("[data-algorithm]")) each.setAttribute("aria-pressed", String(used.has(each.dataset.algorithm)));
+  for (const each of document.querySelectorAll("[data-algorithm]"))
+    each.setAttribute("aria-pressed", String(used.has(each.dataset.algorithm)));
 }
 function choices(select, names, told, first) {
   const key = names.join();

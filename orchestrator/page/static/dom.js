@@ -5,14 +5,18 @@ const SVG = "http://www.w3.org/2000/svg";
 function put(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes || {})) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (name === "css") for (const [key, each] of Object.entries(value)) node.style.setProperty(key, each);
-    else if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value === true ? "" : value);
+    else if (name === "css")
+      for (const [key, each] of Object.entries(value)) node.style.setProperty(key, each);
+    else if (value !== null && value !== undefined && value !== false)
+      node.setAttribute(name, value === true ? "" : value);
   }
-  for (const child of children.flat(9)) if (child !== null && child !== undefined && child !== false) node.append(child);
+  for (const child of children.flat(9))
+    if (child !== null && child !== undefined && child !== false) node.append(child);
   return node;
 }
 export const el = (name, attributes, ...children) => put(document.createElement(name), attributes, children);
-export const sv = (name, attributes, ...children) => put(document.createElementNS(SVG, name), attributes, children);
+export const sv = (name, attributes, ...children) =>
+  put(document.createElementNS(SVG, name), attributes, children);
 export const by = (id) => document.getElementById(id);
 
 export function short(n) {
@@ -35,6 +39,13 @@ export function say(node, words) {
   if (node.textContent !== words) node.textContent = words;
 }
 
+// New content in a node's place; the focus stays with the element that it was on.
+export function refill(holder, ...content) {
+  const focused = holder.contains(document.activeElement) ? document.activeElement.dataset.element : null;
+  holder.replaceChildren(...content);
+  if (focused) holder.querySelector(`[data-element="${focused}"]`)?.focus();
+}
+
 const tip = by("tip");
 export function showTip(x, y, words) {
   say(tip, words);
@@ -43,19 +54,63 @@ export function showTip(x, y, words) {
   tip.style.left = `${Math.max(4, x + 14 + box.width > innerWidth ? x - box.width - 14 : x + 14)}px`;
   tip.style.top = `${Math.max(4, Math.min(y + 14, innerHeight - box.height - 8))}px`;
 }
-export const hideTip = () => { tip.hidden = true; };
-export const tipped = (words) => ({ onpointermove: (event) => showTip(event.clientX, event.clientY, words), onpointerleave: hideTip });
+export const hideTip = () => {
+  tip.hidden = true;
+};
+export const tipped = (words) => ({
+  onpointermove: (event) => showTip(event.clientX, event.clientY, words),
+  onpointerleave: hideTip,
+});
 
-export const SHAPES = { ok: "circle", http_4xx: "diamond", http_5xx: "square", lost: "cross", waiting: "ring" };
-export const OUTCOMES = { ok: "answered", http_4xx: "4xx", http_5xx: "5xx", lost: "no answer", waiting: "still waiting" };
+export const SHAPES = {
+  ok: "circle",
+  http_4xx: "diamond",
+  http_5xx: "square",
+  lost: "cross",
+  waiting: "ring",
+};
+export const OUTCOMES = {
+  ok: "answered",
+  http_4xx: "4xx",
+  http_5xx: "5xx",
+  lost: "no answer",
+  waiting: "still waiting",
+};
 
 // Colours of the sheet, read again when light turns to dark.
 let colours = {};
-const NAMES = ["paper", "ink", "soft", "line", "raised", "ok", "http_4xx", "http_5xx", "lost", "waiting", "home", "internet", "dns", "aws", "alb", "node", "pod", "accent"];
+const NAMES = [
+  "paper",
+  "ink",
+  "soft",
+  "line",
+  "raised",
+  "ok",
+  "http_4xx",
+  "http_5xx",
+  "lost",
+  "waiting",
+  "home",
+  "internet",
+  "dns",
+  "aws",
+  "alb",
+  "node",
+  "pod",
+  "accent",
+];
 export function readColours() {
   const style = getComputedStyle(document.documentElement);
   colours = Object.fromEntries(NAMES.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
 }
 export const colour = (name) => colours[name] || colours.soft;
 readColours();
-export const TIER_COLOURS = { home: "home", Internet: "internet", "DNS servers": "dns", "AWS network": "aws", "load balancer": "alb", node: "node", pod: "pod" };
+export const TIER_COLOURS = {
+  home: "home",
+  Internet: "internet",
+  "DNS servers": "dns",
+  "AWS network": "aws",
+  "load balancer": "alb",
+  node: "node",
+  pod: "pod",
+};

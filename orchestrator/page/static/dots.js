@@ -4,21 +4,30 @@ import { colour, SHAPES } from "./dom.js";
 import { anchor, between } from "./layout.js";
 
 export const MOST_DOTS = 1500;
-const BIG = 4.6, SMALL = 2.6, WORDS_FROM = 50;
+const BIG = 4.6,
+  SMALL = 2.6,
+  WORDS_FROM = 50;
 
 // Returns how many dots there are. Dots of one outcome are one path: filling is what costs.
 export function drawDots(context, view, clock) {
   context.clearRect(0, 0, view.width, view.height);
-  const paths = {}, words = [], lost = [], waiting = {};
+  const paths = {},
+    words = [],
+    lost = [],
+    waiting = {};
   let count = 0;
   for (const [request, own] of clock.moving()) {
     if (count >= MOST_DOTS) break;
     const path = (paths[request.outcome] = paths[request.outcome] || new Path2D());
     const fate = request.lost.length ? request.lost[request.lost.length - 1] : null;
-    let last = null, onTheWay = false;
+    let last = null,
+      onTheWay = false;
     for (const step of request.steps) {
       if (step[2] > own) break;
-      if (own >= step[3]) { last = step; continue; }
+      if (own >= step[3]) {
+        last = step;
+        continue;
+      }
       if (clock.stretched && step[4] === "TCP ACK") continue;
       const at = between(view, step[0], step[1], (own - step[2]) / (step[3] - step[2]));
       if (!at) continue;
@@ -30,7 +39,10 @@ export function drawDots(context, view, clock) {
     if (fate && own >= fate[2]) lost.push([view, fate, own - fate[2]]);
     else if (!onTheWay && own <= request.ms) {
       const where = last ? last[1] : request.from;
-      if (where) { (waiting[where] = waiting[where] || []).push(request.outcome); count++; }
+      if (where) {
+        (waiting[where] = waiting[where] || []).push(request.outcome);
+        count++;
+      }
     }
   }
   crowds(view, waiting, paths);
@@ -43,24 +55,43 @@ function paint(context, outcome, path) {
   context.lineWidth = 1;
   context.strokeStyle = colour("paper");
   context.fillStyle = colour(outcome);
-  if (outcome === "waiting" || outcome === "lost") { context.strokeStyle = colour(outcome); context.lineWidth = 2.2; context.stroke(path); return; }
+  if (outcome === "waiting" || outcome === "lost") {
+    context.strokeStyle = colour(outcome);
+    context.lineWidth = 2.2;
+    context.stroke(path);
+    return;
+  }
   context.fill(path);
   context.stroke(path);
 }
 function shape(path, kind, x, y, r) {
-  if (kind === "circle" || kind === "ring") { path.moveTo(x + r, y); path.arc(x, y, r, 0, 6.2832); }
-  else if (kind === "square") path.rect(x - r + 0.5, y - r + 0.5, 2 * r - 1, 2 * r - 1);
-  else if (kind === "diamond") { path.moveTo(x, y - r - 0.6); path.lineTo(x + r + 0.6, y); path.lineTo(x, y + r + 0.6); path.lineTo(x - r - 0.6, y); path.closePath(); }
-  else { path.moveTo(x - r, y - r); path.lineTo(x + r, y + r); path.moveTo(x - r, y + r); path.lineTo(x + r, y - r); }
+  if (kind === "circle" || kind === "ring") {
+    path.moveTo(x + r, y);
+    path.arc(x, y, r, 0, 6.2832);
+  } else if (kind === "square") path.rect(x - r + 0.5, y - r + 0.5, 2 * r - 1, 2 * r - 1);
+  else if (kind === "diamond") {
+    path.moveTo(x, y - r - 0.6);
+    path.lineTo(x + r + 0.6, y);
+    path.lineTo(x, y + r + 0.6);
+    path.lineTo(x - r - 0.6, y);
+    path.closePath();
+  } else {
+    path.moveTo(x - r, y - r);
+    path.lineTo(x + r, y + r);
+    path.moveTo(x - r, y + r);
+    path.lineTo(x + r, y - r);
+  }
 }
 // Requests that wait at one element stand in rows beneath it, so that a queue can be seen.
 function crowds(view, waiting, paths) {
   for (const [name, outcomes] of Object.entries(waiting)) {
     const place = view.places[view.alias[name] || name];
     if (!place) continue;
-    const per = Math.max(3, Math.floor(place.w / 8)), top = place.box ? place.top + place.h - 6 : place.y + place.h / 2 + 6;
+    const per = Math.max(3, Math.floor(place.w / 8)),
+      top = place.box ? place.top + place.h - 6 : place.y + place.h / 2 + 6;
     outcomes.slice(0, per * 4).forEach((outcome, n) => {
-      const x = place.x - place.w / 2 + 5 + (n % per) * 8, y = top + Math.floor(n / per) * 8;
+      const x = place.x - place.w / 2 + 5 + (n % per) * 8,
+        y = top + Math.floor(n / per) * 8;
       shape(paths[outcome], SHAPES[outcome], x, y, 3);
     });
   }
@@ -69,12 +100,21 @@ function crowds(view, waiting, paths) {
 function burst(context, view, fate) {
   const one = anchor(view, fate[0]);
   if (!one) return;
-  const other = view.ends[fate[1]] ? anchor(view, view.ends[fate[1]].find((name) => name !== fate[0])) : null;
-  const x = other ? one.x + (other.x - one.x) * 0.32 : one.x, y = other ? one.y + (other.y - one.y) * 0.32 : one.y;
+  const other = view.ends[fate[1]]
+    ? anchor(
+        view,
+        view.ends[fate[1]].find((name) => name !== fate[0]),
+      )
+    : null;
+  const x = other ? one.x + (other.x - one.x) * 0.32 : one.x,
+    y = other ? one.y + (other.y - one.y) * 0.32 : one.y;
   context.strokeStyle = colour("lost");
   context.lineWidth = 3;
   context.beginPath();
-  for (const sign of [1, -1]) { context.moveTo(x - 5, y - 5 * sign); context.lineTo(x + 5, y + 5 * sign); }
+  for (const sign of [1, -1]) {
+    context.moveTo(x - 5, y - 5 * sign);
+    context.lineTo(x + 5, y + 5 * sign);
+  }
   context.stroke();
 }
 function tell(context, words) {
@@ -104,8 +144,12 @@ export function drawTrails(context, view, clock) {
     context.strokeStyle = colour(request.outcome);
     context.beginPath();
     for (const step of request.steps) {
-      const one = anchor(view, step[0]), other = anchor(view, step[1]);
-      if (one && other) { context.moveTo(one.x, one.y); context.lineTo(other.x, other.y); }
+      const one = anchor(view, step[0]),
+        other = anchor(view, step[1]);
+      if (one && other) {
+        context.moveTo(one.x, one.y);
+        context.lineTo(other.x, other.y);
+      }
     }
     context.stroke();
     context.globalAlpha = 1;

@@ -15,8 +15,14 @@ export async function openDrawer(name, picked) {
   const found = await answer.json();
   if (drawer.dataset.name !== undefined && drawer.hidden) return;
   drawer.replaceChildren(head(name, found.error ? "" : found.kind, picked));
-  if (found.error) { drawer.append(el("p", { role: "alert" }, found.error)); return; }
-  drawer.append(el("p", {}, el("code", { class: "command" }, `journey inspect ${name}`)), ...blocks(found.state));
+  if (found.error) {
+    drawer.append(el("p", { role: "alert" }, found.error));
+    return;
+  }
+  drawer.append(
+    el("p", {}, el("code", { class: "command" }, `journey inspect ${name}`)),
+    ...blocks(found.state),
+  );
   if (found.cni_agent) drawer.append(el("h3", {}, found.cni_agent.name), ...blocks(found.cni_agent.state));
 }
 export function closeDrawer(picked) {
@@ -26,8 +32,12 @@ export function closeDrawer(picked) {
   before = null;
 }
 function head(name, kind, picked) {
-  return el("div", { class: "head" }, el("h2", { id: "drawer-title" }, name, " ", el("span", { class: "soft" }, kind)),
-    el("button", { type: "button", onclick: () => closeDrawer(picked) }, "Close"));
+  return el(
+    "div",
+    { class: "head" },
+    el("h2", { id: "drawer-title" }, name, " ", el("span", { class: "soft" }, kind)),
+    el("button", { type: "button", onclick: () => closeDrawer(picked) }, "Close"),
+  );
 }
 const isFlat = (value) => value === null || typeof value !== "object";
 
@@ -39,27 +49,93 @@ function blocks(state) {
   const deep = Object.entries(state).filter(([, value]) => !isFlat(value) && Object.keys(value).length);
   return [
     flat.length ? pairs(flat) : "",
-    ...deep.flatMap(([name, value]) => [el("h3", {}, name.replaceAll("_", " ")), el("div", { class: "block" }, Array.isArray(value) ? list(value) : dictionary(value))]),
+    ...deep.flatMap(([name, value]) => [
+      el("h3", {}, name.replaceAll("_", " ")),
+      el("div", { class: "block" }, Array.isArray(value) ? list(value) : dictionary(value)),
+    ]),
   ];
 }
-const pairs = (entries) => el("table", {}, el("tbody", {}, entries.map(([name, value]) => el("tr", {}, el("th", { scope: "row" }, name.replaceAll("_", " ")), el("td", {}, told(value))))));
+const pairs = (entries) =>
+  el(
+    "table",
+    {},
+    el(
+      "tbody",
+      {},
+      entries.map(([name, value]) =>
+        el("tr", {}, el("th", { scope: "row" }, name.replaceAll("_", " ")), el("td", {}, told(value))),
+      ),
+    ),
+  );
 function dictionary(value) {
   const entries = Object.entries(value);
   if (entries.every(([, each]) => isFlat(each))) return pairs(entries);
-  if (entries.every(([, each]) => !isFlat(each) && !Array.isArray(each)) && entries.length > 1) return list(entries.map(([name, each]) => ({ "": name, ...each })));
-  return el("div", {}, entries.map(([name, each]) => el("div", {}, el("b", {}, name), el("div", {}, isFlat(each) ? told(each) : blocks(each)))));
+  if (entries.every(([, each]) => !isFlat(each) && !Array.isArray(each)) && entries.length > 1)
+    return list(entries.map(([name, each]) => ({ "": name, ...each })));
+  return el(
+    "div",
+    {},
+    entries.map(([name, each]) =>
+      el("div", {}, el("b", {}, name), el("div", {}, isFlat(each) ? told(each) : blocks(each))),
+    ),
+  );
 }
 function list(rows) {
   const shown = rows.slice(0, MOST_ROWS);
-  const rest = rows.length > MOST_ROWS ? el("p", { class: "soft" }, `and ${rows.length - MOST_ROWS} more`) : "";
-  if (shown.every((row) => isFlat(row))) return el("div", {}, el("ul", {}, shown.map((row) => el("li", {}, told(row)))), rest);
-  const columns = [...new Set(shown.flatMap((row) => (isFlat(row) || Array.isArray(row) ? [] : Object.keys(row))))];
-  return el("div", {}, el("table", {}, el("thead", {}, el("tr", {}, columns.map((name) => el("th", { scope: "col" }, name.replaceAll("_", " "))))),
-    el("tbody", {}, shown.map((row) => el("tr", {}, columns.map((name) => el("td", {}, told(row[name]))))))), rest);
+  const rest =
+    rows.length > MOST_ROWS ? el("p", { class: "soft" }, `and ${rows.length - MOST_ROWS} more`) : "";
+  if (shown.every((row) => isFlat(row)))
+    return el(
+      "div",
+      {},
+      el(
+        "ul",
+        {},
+        shown.map((row) => el("li", {}, told(row))),
+      ),
+      rest,
+    );
+  const columns = [
+    ...new Set(shown.flatMap((row) => (isFlat(row) || Array.isArray(row) ? [] : Object.keys(row)))),
+  ];
+  return el(
+    "div",
+    {},
+    el(
+      "table",
+      {},
+      el(
+        "thead",
+        {},
+        el(
+          "tr",
+          {},
+          columns.map((name) => el("th", { scope: "col" }, name.replaceAll("_", " "))),
+        ),
+      ),
+      el(
+        "tbody",
+        {},
+        shown.map((row) =>
+          el(
+            "tr",
+            {},
+            columns.map((name) => el("td", {}, told(row[name]))),
+          ),
+        ),
+      ),
+    ),
+    rest,
+  );
 }
 function told(value) {
   if (value === null || value === undefined || value === "") return "–";
   if (typeof value === "number") return Number.isInteger(value) ? String(value) : short(value);
-  if (typeof value === "object") return Array.isArray(value) ? value.map(told).join(", ") : Object.entries(value).map(([name, each]) => `${name} ${told(each)}`).join(", ");
+  if (typeof value === "object")
+    return Array.isArray(value)
+      ? value.map(told).join(", ")
+      : Object.entries(value)
+          .map(([name, each]) => `${name} ${told(each)}`)
+          .join(", ");
   return String(value);
 }

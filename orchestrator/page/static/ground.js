@@ -2,8 +2,24 @@
 import { colour, podName, clip } from "./dom.js";
 import { anchor } from "./layout.js";
 
-const TIER = { client: "home", home: "home", isp: "internet", transit: "internet", aws_edge: "aws", alb: "alb", node: "node", pod: "pod", control: "dns" };
-const STATES = { healthy: "ok", initial: "http_4xx", draining: "http_4xx", unhealthy: "lost", unused: "soft" };
+const TIER = {
+  client: "home",
+  home: "home",
+  isp: "internet",
+  transit: "internet",
+  aws_edge: "aws",
+  alb: "alb",
+  node: "node",
+  pod: "pod",
+  control: "dns",
+};
+const STATES = {
+  healthy: "ok",
+  initial: "http_4xx",
+  draining: "http_4xx",
+  unhealthy: "lost",
+  unused: "soft",
+};
 
 export function drawGround(context, view, map, state, picked) {
   context.clearRect(0, 0, view.width, view.height);
@@ -11,10 +27,12 @@ export function drawGround(context, view, map, state, picked) {
   lanes(context, view);
   for (const link of map.links) drawLink(context, view, link, (state.links || {})[link.name] || {});
   context.textAlign = "center";
-  for (const title of view.titles) write(context, title.words, title.x, title.y, "soft", "600 11px system-ui, sans-serif");
+  for (const title of view.titles)
+    write(context, title.words, title.x, title.y, "soft", "600 11px system-ui, sans-serif");
   for (const place of Object.values(view.places)) {
     if (place.box) drawNode(context, place, picked);
-    else if (place.pod) drawPod(context, place, targets[place.element.name], (state.levels || {})[place.element.name], picked);
+    else if (place.pod)
+      drawPod(context, place, targets[place.element.name], (state.levels || {})[place.element.name], picked);
     else drawElement(context, place, state, picked);
   }
 }
@@ -36,7 +54,8 @@ export function write(context, words, x, y, ink, font) {
   context.fillText(words, x, y);
 }
 function drawLink(context, view, link, now) {
-  const one = anchor(view, link.ends[0]), other = anchor(view, link.ends[1]);
+  const one = anchor(view, link.ends[0]),
+    other = anchor(view, link.ends[1]);
   if (!one || !other) return;
   const inside = [link.ends[0], link.ends[1]].some((name) => (view.places[name] || {}).pod);
   const dropped = Object.values(now.dropped || {}).reduce((sum, each) => sum + each, 0);
@@ -52,22 +71,36 @@ function drawLink(context, view, link, now) {
   context.setLineDash([]);
   context.globalAlpha = 1;
   context.lineWidth = 1;
-  const x = (one.x + other.x) / 2, y = (one.y + other.y) / 2;
+  const x = (one.x + other.x) / 2,
+    y = (one.y + other.y) / 2;
   if (broken) mark(context, x, y);
   context.textAlign = "center";
-  if (dropped) write(context, `${dropped.toFixed(dropped < 10 ? 1 : 0)} lost/s`, x, y - 10, "lost", "600 11px system-ui, sans-serif");
-  if (now.queue) write(context, `queue ${Math.round(now.queue)}`, x, y + 15, "http_4xx", "600 11px system-ui, sans-serif");
+  if (dropped)
+    write(
+      context,
+      `${dropped.toFixed(dropped < 10 ? 1 : 0)} lost/s`,
+      x,
+      y - 10,
+      "lost",
+      "600 11px system-ui, sans-serif",
+    );
+  if (now.queue)
+    write(context, `queue ${Math.round(now.queue)}`, x, y + 15, "http_4xx", "600 11px system-ui, sans-serif");
 }
 function mark(context, x, y) {
   context.strokeStyle = colour("lost");
   context.lineWidth = 2.5;
   context.beginPath();
-  for (const sign of [1, -1]) { context.moveTo(x - 6, y - 6 * sign); context.lineTo(x + 6, y + 6 * sign); }
+  for (const sign of [1, -1]) {
+    context.moveTo(x - 6, y - 6 * sign);
+    context.lineTo(x + 6, y + 6 * sign);
+  }
   context.stroke();
   context.lineWidth = 1;
 }
 function box(context, place, ink, picked, fill) {
-  const x = place.x - place.w / 2, y = place.y - place.h / 2;
+  const x = place.x - place.w / 2,
+    y = place.y - place.h / 2;
   context.beginPath();
   context.roundRect(x, y, place.w, place.h, 6);
   context.fillStyle = colour(fill || "raised");
@@ -86,12 +119,20 @@ function drawElement(context, place, state, picked) {
   box(context, place, up ? colour(TIER[element.tier] || "soft") : colour("lost"), picked);
   context.textAlign = "center";
   const under = up ? below(element, state) : element.state;
-  write(context, clip(element.name, Math.floor(place.w / 6)), place.x, place.y + (under ? -2 : 4), "ink", "600 11px system-ui, sans-serif");
+  write(
+    context,
+    clip(element.name, Math.floor(place.w / 6)),
+    place.x,
+    place.y + (under ? -2 : 4),
+    "ink",
+    "600 11px system-ui, sans-serif",
+  );
   if (under) write(context, under, place.x, place.y + 11, up ? "soft" : "lost", "10px system-ui, sans-serif");
 }
 // The number that counts at an element.
 function below(element, state) {
-  const levels = (state.levels || {})[element.name] || {}, dns = (state.dns || {})[element.name];
+  const levels = (state.levels || {})[element.name] || {},
+    dns = (state.dns || {})[element.name];
   if (element.asn) return `AS${element.asn}`;
   if (element.kind === "alb") {
     const open = (state.targets || []).reduce((sum, each) => sum + (each.outstanding[element.name] || 0), 0);
@@ -109,14 +150,26 @@ function drawNode(context, place, picked) {
   const about = up ? place.element.zone : place.element.state;
   write(context, place.element.name, place.left + 8, place.top + 14, "ink", "600 11px system-ui, sans-serif");
   context.textAlign = "right";
-  write(context, about, place.left + place.w - 8, place.top + 14, up ? "soft" : "lost", "10px system-ui, sans-serif");
+  write(
+    context,
+    about,
+    place.left + place.w - 8,
+    place.top + 14,
+    up ? "soft" : "lost",
+    "10px system-ui, sans-serif",
+  );
 }
 // A pod: how many requests it has (the longer the bar, the more), and its state as a target.
 function drawPod(context, place, target, levels, picked) {
-  const open = target ? Object.values(target.outstanding).reduce((sum, each) => sum + each, 0) : (levels || {}).inflight || 0;
-  const ink = place.element.state === "up" ? colour(target ? STATES[target.state] || "pod" : "soft") : colour("lost");
+  const open = target
+    ? Object.values(target.outstanding).reduce((sum, each) => sum + each, 0)
+    : (levels || {}).inflight || 0;
+  const ink =
+    place.element.state === "up" ? colour(target ? STATES[target.state] || "pod" : "soft") : colour("lost");
   box(context, place, ink, picked);
-  const x = place.x - place.w / 2, y = place.y - place.h / 2, full = Math.min(open / 16, 1);
+  const x = place.x - place.w / 2,
+    y = place.y - place.h / 2,
+    full = Math.min(open / 16, 1);
   context.fillStyle = colour("pod");
   context.globalAlpha = 0.8;
   if (place.folded) {
@@ -128,6 +181,14 @@ function drawPod(context, place, target, levels, picked) {
   context.textAlign = "left";
   write(context, clip(podName(place.element.name), 9), x + 6, y + 13, "ink", "11px ui-monospace, monospace");
   context.textAlign = "right";
-  const said = target && target.state !== "healthy" ? target.state : open ? open.toFixed(open < 10 ? 1 : 0) : "";
-  write(context, clip(said, 8), x + place.w - 5, y + (target && target.state !== "healthy" && place.w < 100 ? 24 : 13), target && target.state === "unhealthy" ? "lost" : "soft", "10px system-ui, sans-serif");
+  const said =
+    target && target.state !== "healthy" ? target.state : open ? open.toFixed(open < 10 ? 1 : 0) : "";
+  write(
+    context,
+    clip(said, 8),
+    x + place.w - 5,
+    y + (target && target.state !== "healthy" && place.w < 100 ? 24 : 13),
+    target && target.state === "unhealthy" ? "lost" : "soft",
+    "10px system-ui, sans-serif",
+  );
 }

@@ -1,5 +1,5 @@
 // Events and recorded requests, the newest first; the elements as a table.
-import { by, clip, el, ms, OUTCOMES, podName, SHAPES, short, sv } from "./dom.js";
+import { by, clip, el, ms, OUTCOMES, podName, refill, SHAPES, short, sv } from "./dom.js";
 
 const MOST = 80;
 
@@ -18,12 +18,25 @@ export function mark(outcome) {
 const clockTime = (at, offset) => new Date(at + offset).toTimeString().slice(0, 8);
 
 export class Lists {
-  constructor(clock) { this.clock = clock; }
+  constructor(clock) {
+    this.clock = clock;
+  }
   // From model time to the time of day.
-  get offset() { return Date.now() - (performance.now() + this.clock.offset); }
+  get offset() {
+    return Date.now() - (performance.now() + this.clock.offset);
+  }
   addEvents(events) {
     const holder = by("events");
-    const items = events.map((each) => el("li", { "data-kind": each.kind }, el("span", {}, clockTime(each.at, this.offset)), el("span", {}, each.element ? el("b", {}, `${podName(each.element)} `) : "", each.told))).reverse();
+    const items = events
+      .map((each) =>
+        el(
+          "li",
+          { "data-kind": each.kind },
+          el("span", {}, clockTime(each.at, this.offset)),
+          el("span", {}, each.element ? el("b", {}, `${podName(each.element)} `) : "", each.told),
+        ),
+      )
+      .reverse();
     holder.prepend(...items);
     while (holder.childElementCount > MOST) holder.lastChild.remove();
   }
@@ -32,22 +45,46 @@ export class Lists {
     for (const each of requests) {
       const known = holder.querySelector(`[data-id="${each.id}"]`);
       if (known) known.remove();
-      holder.prepend(el("li", { "data-id": each.id }, el("button", { type: "button", onclick: () => follow(each.id) },
-        mark(each.outcome), el("span", {}, clockTime(each.at, this.offset)), el("b", {}, each.status ?? "–"), el("span", {}, ms(each.ms)), el("span", { class: "soft" }, each.why ? clip(each.why, 60) : podName(each.pod)))));
+      holder.prepend(
+        el(
+          "li",
+          { "data-id": each.id },
+          el(
+            "button",
+            { type: "button", onclick: () => follow(each.id) },
+            mark(each.outcome),
+            el("span", {}, clockTime(each.at, this.offset)),
+            el("b", {}, each.status ?? "–"),
+            el("span", {}, ms(each.ms)),
+            el("span", { class: "soft" }, each.why ? clip(each.why, 60) : podName(each.pod)),
+          ),
+        ),
+      );
     }
     while (holder.childElementCount > MOST) holder.lastChild.remove();
   }
 }
 
+const COLUMNS = ["element", "kind", "state", "where", "now"];
+
 export function showElements(map, state, open) {
-  const rows = map.elements.map((each) => {
-    const levels = { ...(state.levels[each.name] || {}) };
-    const target = state.targets.find((one) => one.name === each.name);
-    const told = [...Object.entries(levels).map(([name, value]) => `${name.replaceAll("_", " ")} ${short(value)}`), ...(target ? [`${target.state} target`] : [])];
-    return el("tr", {}, el("td", {}, el("button", { type: "button", class: "plain", "data-element": each.name, onclick: () => open(each.name) }, each.name)),
-      el("td", {}, each.kind), el("td", {}, el("span", { class: `state ${each.state}` }, each.state)), el("td", {}, each.node || each.zone || (each.asn ? `AS${each.asn}` : "")), el("td", {}, told.join(", ")));
-  });
-  const holder = by("element-list"), focused = holder.contains(document.activeElement) ? document.activeElement.dataset.element : null;
-  holder.replaceChildren(el("table", {}, el("thead", {}, el("tr", {}, ["element", "kind", "state", "where", "now"].map((name) => el("th", { scope: "col" }, name)))), el("tbody", {}, rows)));
-  if (focused) holder.querySelector(`[data-element="${focused}"]`)?.focus();
+  const heads = COLUMNS.map((name) => el("th", { scope: "col" }, name));
+  const rows = map.elements.map((each) =>
+    el("tr", {}, ...cells(each, state, open).map((cell) => el("td", {}, cell))),
+  );
+  refill(by("element-list"), el("table", {}, el("thead", {}, el("tr", {}, heads)), el("tbody", {}, rows)));
+}
+function cells(element, state, open) {
+  const { name } = element;
+  const target = state.targets.find((one) => one.name === name);
+  const levels = Object.entries(state.levels[name] || {});
+  const told = levels.map(([what, value]) => `${what.replaceAll("_", " ")} ${short(value)}`);
+  if (target) told.push(`${target.state} target`);
+  return [
+    el("button", { type: "button", class: "plain", "data-element": name, onclick: () => open(name) }, name),
+    element.kind,
+    el("span", { class: `state ${element.state}` }, element.state),
+    element.node || element.zone || (element.asn ? `AS${element.asn}` : ""),
+    told.join(", "),
+  ];
 }

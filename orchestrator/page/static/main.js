@@ -9,16 +9,35 @@ import { follow as showRequest } from "./follow.js";
 import { drawGround } from "./ground.js";
 import { hit, layout } from "./layout.js";
 import { Lists, mark, showElements } from "./lists.js";
-import { showBudget, showControl, showTargets, showWhy } from "./panels.js";
+import { showControl } from "./lane.js";
+import { showBudget, showTargets, showWhy } from "./panels.js";
 import { listen } from "./stream.js";
 import { makeTime, showTime } from "./time.js";
 
 export const clock = new Clock();
-const charts = new Charts(), lists = new Lists(clock);
-const EMPTY = { load: {}, links: {}, levels: {}, targets: [], dns: {}, bgp: {}, replicas: {}, faults: [], lag_ms: 0, algorithms: {} };
-let map = { elements: [], links: [] }, state = EMPTY, view = null, picked = null, stale = true, dots = 0;
+const charts = new Charts(),
+  lists = new Lists(clock);
+const EMPTY = {
+  load: {},
+  links: {},
+  levels: {},
+  targets: [],
+  dns: {},
+  bgp: {},
+  replicas: {},
+  faults: [],
+  lag_ms: 0,
+  algorithms: {},
+};
+let map = { elements: [], links: [] },
+  state = EMPTY,
+  view = null,
+  picked = null,
+  stale = true,
+  dots = 0;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
-const ground = by("ground").getContext("2d"), moving = by("dots").getContext("2d");
+const ground = by("ground").getContext("2d"),
+  moving = by("dots").getContext("2d");
 export const timings = []; // of the last frames of animation, in ms
 export const placeOf = (name) => view.places[view.alias[name] || name];
 export const dotsNow = () => dots;
@@ -26,7 +45,9 @@ export const dotsNow = () => dots;
 // ---- the map ---------------------------------------------------------------------------------------------------------
 
 function resize() {
-  const width = by("stage").clientWidth, height = by("stage").clientHeight, scale = Math.min(devicePixelRatio || 1, 2);
+  const width = by("stage").clientWidth,
+    height = by("stage").clientHeight,
+    scale = Math.min(devicePixelRatio || 1, 2);
   for (const canvas of [by("ground"), by("dots")]) {
     canvas.width = width * scale;
     canvas.height = height * scale;
@@ -41,7 +62,10 @@ function frame(wall) {
   if (document.hidden || !view) return;
   const began = performance.now();
   clock.tick(wall);
-  if (stale) { stale = false; drawGround(ground, view, map, state, picked); }
+  if (stale) {
+    stale = false;
+    drawGround(ground, view, map, state, picked);
+  }
   dots = still.matches ? drawTrails(moving, view, clock) : drawDots(moving, view, clock);
   timings.push(performance.now() - began);
   if (timings.length > 600) timings.shift();
@@ -49,35 +73,63 @@ function frame(wall) {
 function words() {
   // the decision that was taken last at this moment, in slow motion
   let last = null;
-  if (!clock.stretched) for (const [request, own] of clock.moving()) for (const note of request.notes) if (note[0] <= own && (!last || request.at + note[0] > last[0])) last = [request.at + note[0], note];
+  if (!clock.stretched)
+    for (const [request, own] of clock.moving())
+      for (const note of request.notes)
+        if (note[0] <= own && (!last || request.at + note[0] > last[0])) last = [request.at + note[0], note];
   say(by("said"), last ? `${last[1][0].toFixed(3)} ms  ${last[1][1]}: ${last[1][2]}` : "");
   showTime(clock, state.lag_ms, dots);
 }
-setInterval(() => { if (!document.hidden) words(); }, 100);
+setInterval(() => {
+  if (!document.hidden) words();
+}, 100);
 
 function legend() {
   by("legend").replaceChildren(
     el("span", {}, el("b", {}, "1 dot = 1 packet of a recorded request"), ", or a request that waits there"),
     ...Object.entries(OUTCOMES).map(([outcome, told]) => el("span", {}, mark(outcome), told)),
-    el("span", { id: "stretch" }), el("span", {}, "a line's width: packets a second"), el("span", { id: "sampled" }));
+    el("span", { id: "stretch" }),
+    el("span", {}, "a line's width: packets a second"),
+    el("span", { id: "sampled" }),
+  );
 }
 function showLegend() {
-  say(by("stretch"), clock.stretched ? "at 1/1 each is stretched so that it can be seen: pick a slower speed for true times" : "times are true, only slower");
-  const offered = state.load.offered || 0, recent = clock.requests.filter((each) => each.at > clock.now - 5000).length / 5;
-  say(by("sampled"), offered > recent + 0.5 && recent ? `about 1 of ${Math.max(Math.round(offered / recent), 1)} requests is recorded` : "");
+  say(
+    by("stretch"),
+    clock.stretched
+      ? "at 1/1 each is stretched so that it can be seen: pick a slower speed for true times"
+      : "times are true, only slower",
+  );
+  const offered = state.load.offered || 0,
+    recent = clock.requests.filter((each) => each.at > clock.now - 5000).length / 5;
+  say(
+    by("sampled"),
+    offered > recent + 0.5 && recent
+      ? `about 1 of ${Math.max(Math.round(offered / recent), 1)} requests is recorded`
+      : "",
+  );
 }
 
 // ---- what is new -------------------------------------------------------------------------------------------------------
 
 function onFrame(news) {
   clock.heard(news.now);
-  if (news.map) { map = news.map; resize(); }
+  if (news.map) {
+    map = news.map;
+    resize();
+  }
   if (news.first) by("events").replaceChildren(); // after a pause all that is remembered comes once more
   if (news.events) lists.addEvents(news.events);
-  if (news.requests) { clock.add(news.requests); lists.addRequests(news.requests, open); }
+  if (news.requests) {
+    clock.add(news.requests);
+    lists.addRequests(news.requests, open);
+  }
   if (news.state) {
     state = news.state;
-    for (const link of map.links) link.fault = state.faults.some((fault) => fault.links.includes(link.name) && /cut|down/.test(fault.what));
+    for (const link of map.links)
+      link.fault = state.faults.some(
+        (fault) => fault.links.includes(link.name) && /cut|down/.test(fault.what),
+      );
     charts.add(news.now, state.load);
     showTargets(state.targets);
     showBudget(clock);
@@ -95,7 +147,11 @@ function idle() {
   const nothing = !state.loads && !clock.requests.some((each) => each.at > clock.now - 2500);
   by("empty").hidden = !nothing || !!state.loads;
   const known = clock.requests.filter((each) => each.steps.length);
-  if (nothing && clock.live && !clock.loop && !clock.paused && known.length) { clock.loop = known[known.length - 1]; clock.looping = true; clock.at = clock.loop.at; }
+  if (nothing && clock.live && !clock.loop && !clock.paused && known.length) {
+    clock.loop = known[known.length - 1];
+    clock.looping = true;
+    clock.at = clock.loop.at;
+  }
   if (!nothing && clock.loop && clock.looping) clock.goLive();
   say(by("looping"), clock.loop && clock.looping ? "The last recorded request, once more." : "");
 }
@@ -111,9 +167,16 @@ async function remembered() {
 
 // ---- looking closer ----------------------------------------------------------------------------------------------------
 
-function pick(name) { picked = name; stale = true; }
-export function openElement(name) { openDrawer(name, pick); }
-function open(id) { location.hash = `journey=${id}`; }
+function pick(name) {
+  picked = name;
+  stale = true;
+}
+export function openElement(name) {
+  openDrawer(name, pick);
+}
+function open(id) {
+  location.hash = `journey=${id}`;
+}
 function replay(request) {
   clock.add([request]);
   clock.loop = request;
@@ -128,37 +191,76 @@ function fromAddress() {
   if (id) showRequest(id[1], replay);
 }
 function told(place) {
-  const { element } = place, levels = state.levels[element.name] || {}, target = state.targets.find((each) => each.name === element.name);
+  const { element } = place,
+    levels = state.levels[element.name] || {},
+    target = state.targets.find((each) => each.name === element.name);
   const lines = [`${element.name} (${element.kind}), ${element.state}`];
-  for (const [name, value] of Object.entries(levels)) lines.push(`${name.replaceAll("_", " ")}: ${short(value)}`);
-  if (target) lines.push(`${target.state}, ${short(target.rate)} requests a second`, ...Object.entries(target.outstanding).map(([node, value]) => `${short(value)} outstanding at ${node}`));
+  for (const [name, value] of Object.entries(levels))
+    lines.push(`${name.replaceAll("_", " ")}: ${short(value)}`);
+  if (target)
+    lines.push(
+      `${target.state}, ${short(target.rate)} requests a second`,
+      ...Object.entries(target.outstanding).map(([node, value]) => `${short(value)} outstanding at ${node}`),
+    );
   return lines.join("\n");
 }
 
 // ---- begin -------------------------------------------------------------------------------------------------------------
 
-const at = (event) => { const box = by("dots").getBoundingClientRect(); return view && hit(view, event.clientX - box.left, event.clientY - box.top); };
+const at = (event) => {
+  const box = by("dots").getBoundingClientRect();
+  return view && hit(view, event.clientX - box.left, event.clientY - box.top);
+};
 by("dots").addEventListener("pointermove", (event) => {
   const place = at(event);
   by("dots").style.cursor = place ? "pointer" : "default";
-  if (place) showTip(event.clientX, event.clientY, told(place)); else hideTip();
+  if (place) showTip(event.clientX, event.clientY, told(place));
+  else hideTip();
 });
 by("dots").addEventListener("pointerleave", hideTip);
-by("dots").addEventListener("click", (event) => { const place = at(event); if (place) { hideTip(); openElement(place.element.name); } });
-document.addEventListener("keydown", (event) => { if (event.key === "Escape" && !by("drawer").hidden) closeDrawer(pick); });
+by("dots").addEventListener("click", (event) => {
+  const place = at(event);
+  if (place) {
+    hideTip();
+    openElement(place.element.name);
+  }
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !by("drawer").hidden) closeDrawer(pick);
+});
 by("elements").addEventListener("toggle", () => showElements(map, state, openElement));
 by("begin").addEventListener("click", () => command({ do: "load", rate: 20 }));
-document.querySelector(".skip").addEventListener("click", () => { by("elements").open = true; });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { readColours(); charts.remake(); stale = true; });
-new ResizeObserver(() => { resize(); charts.remake(); }).observe(by("stage"));
+document.querySelector(".skip").addEventListener("click", () => {
+  by("elements").open = true;
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  readColours();
+  charts.remake();
+  stale = true;
+});
+new ResizeObserver(() => {
+  resize();
+  charts.remake();
+}).observe(by("stage"));
 addEventListener("hashchange", fromAddress);
 makeControls(open);
-makeTime(clock, () => { showLegend(); words(); });
+makeTime(clock, () => {
+  showLegend();
+  words();
+});
 legend();
 listen({
   onFrame,
-  onAway: (wait) => { by("away").hidden = false; say(by("away"), `The world does not answer. It is asked again in ${ms(wait)}; what is shown is what was known last.`); },
-  onBack: () => { by("away").hidden = true; },
+  onAway: (wait) => {
+    by("away").hidden = false;
+    say(
+      by("away"),
+      `The world does not answer. It is asked again in ${ms(wait)}; what is shown is what was known last.`,
+    );
+  },
+  onBack: () => {
+    by("away").hidden = true;
+  },
 });
 remembered();
 fromAddress();

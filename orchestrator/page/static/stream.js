@@ -1,8 +1,14 @@
 // What is new, as server-sent events. A hidden tab listens to nothing; a world that is gone is asked again, ever more seldom.
-const HIDDEN_MS = 3000, FIRST_MS = 500, MOST_MS = 15000;
+const HIDDEN_MS = 3000,
+  FIRST_MS = 500,
+  MOST_MS = 15000;
 
 export function listen({ onFrame, onAway, onBack }) {
-  let source = null, wait = FIRST_MS, timer = null, hidden = null, away = false;
+  let source = null,
+    wait = FIRST_MS,
+    timer = null,
+    hidden = null,
+    away = false;
 
   function open() {
     timer = null;
@@ -10,7 +16,10 @@ export function listen({ onFrame, onAway, onBack }) {
     source = new EventSource("/events");
     source.onmessage = (event) => {
       wait = FIRST_MS;
-      if (away) { away = false; onBack(); }
+      if (away) {
+        away = false;
+        onBack();
+      }
       onFrame(JSON.parse(event.data));
     };
     source.onerror = () => {

@@ -3,19 +3,38 @@ import { by, many, ms, say } from "./dom.js";
 import { RING_MS, SPEEDS } from "./clock.js";
 
 export function makeTime(clock, redraw) {
-  const speed = by("speed"), scrub = by("scrub");
-  by("pause").addEventListener("click", () => { clock.paused = !clock.paused; if (clock.paused) clock.live = false; redraw(); });
-  by("live").addEventListener("click", () => { clock.goLive(); redraw(); });
-  speed.addEventListener("input", () => { clock.slowDown(Number(speed.value)); redraw(); });
+  const speed = by("speed"),
+    scrub = by("scrub");
+  by("pause").addEventListener("click", () => {
+    clock.paused = !clock.paused;
+    if (clock.paused) clock.live = false;
+    redraw();
+  });
+  by("live").addEventListener("click", () => {
+    clock.goLive();
+    redraw();
+  });
+  speed.addEventListener("input", () => {
+    clock.slowDown(Number(speed.value));
+    redraw();
+  });
   scrub.addEventListener("input", () => {
     if (Number(scrub.value) === 0) clock.goLive();
     else clock.goTo(clock.now + Number(scrub.value) * 1000);
     redraw();
   });
   document.addEventListener("keydown", (event) => {
-    if (event.target.closest("input, select, textarea, button, summary, a, ol") || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === " ") { event.preventDefault(); by("pause").click(); }
-    else if (event.key === "l") by("live").click();
+    if (
+      event.target.closest("input, select, textarea, button, summary, a, ol") ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey
+    )
+      return;
+    if (event.key === " ") {
+      event.preventDefault();
+      by("pause").click();
+    } else if (event.key === "l") by("live").click();
     else if (event.key === "-" || event.key === "+") {
       clock.slowDown(Math.max(0, Math.min(SPEEDS.length - 1, clock.speed + (event.key === "-" ? 1 : -1))));
       redraw();
@@ -29,8 +48,10 @@ export function showTime(clock, lag, dots) {
   by("speed").value = clock.speed;
   say(by("speed-told"), `1/${clock.loop ? Math.max(clock.slow, 100) : clock.slow}`);
   by("speed").setAttribute("aria-valuetext", `1/${clock.slow}`);
-  if (document.activeElement !== by("scrub")) by("scrub").value = clock.live || clock.loop ? 0 : -Math.min(behind, RING_MS) / 1000;
+  if (document.activeElement !== by("scrub"))
+    by("scrub").value = clock.live || clock.loop ? 0 : -Math.min(behind, RING_MS) / 1000;
   say(by("scrub-told"), clock.loop ? "one request" : clock.live ? "now" : `−${(behind / 1000).toFixed(1)} s`);
-  const skipped = clock.skipped > 1 && clock.slow > 1 ? ` · ${ms(clock.skipped)} in which nothing moved left out` : "";
+  const skipped =
+    clock.skipped > 1 && clock.slow > 1 ? ` · ${ms(clock.skipped)} in which nothing moved left out` : "";
   say(by("status"), `${many(dots, "dot")} · emulator lag ${ms(lag)}${skipped}`);
 }
