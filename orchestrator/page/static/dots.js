@@ -126,9 +126,9 @@ function tell(context, words) {
     if (said.some((other) => Math.abs(other.x - at.x) < 66 && Math.abs(other.y - at.y) < 13)) continue; // not two on one place
     said.push(at);
     context.strokeStyle = colour("paper");
-    context.strokeText(label, at.x, at.y + 17);
+    context.strokeText(label, at.x, at.y - 23);
     context.fillStyle = colour("ink");
-    context.fillText(label, at.x, at.y + 17);
+    context.fillText(label, at.x, at.y - 23);
   }
 }
 // For those who want nothing to move: the ways of the last requests as lines that fade.

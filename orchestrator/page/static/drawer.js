@@ -82,51 +82,18 @@ function dictionary(value) {
 }
 function list(rows) {
   const shown = rows.slice(0, MOST_ROWS);
-  const rest =
-    rows.length > MOST_ROWS ? el("p", { class: "soft" }, `and ${rows.length - MOST_ROWS} more`) : "";
-  if (shown.every((row) => isFlat(row)))
-    return el(
-      "div",
-      {},
-      el(
-        "ul",
-        {},
-        shown.map((row) => el("li", {}, told(row))),
-      ),
-      rest,
-    );
-  const columns = [
-    ...new Set(shown.flatMap((row) => (isFlat(row) || Array.isArray(row) ? [] : Object.keys(row)))),
-  ];
-  return el(
-    "div",
-    {},
-    el(
-      "table",
-      {},
-      el(
-        "thead",
-        {},
-        el(
-          "tr",
-          {},
-          columns.map((name) => el("th", { scope: "col" }, name.replaceAll("_", " "))),
-        ),
-      ),
-      el(
-        "tbody",
-        {},
-        shown.map((row) =>
-          el(
-            "tr",
-            {},
-            columns.map((name) => el("td", {}, told(row[name]))),
-          ),
-        ),
-      ),
-    ),
-    rest,
-  );
+  const left = rows.length - shown.length;
+  const rest = left ? el("p", { class: "soft" }, `and ${left} more`) : "";
+  const items = () => el("ul", {}, ...shown.map((row) => el("li", {}, told(row))));
+  return el("div", {}, shown.every(isFlat) ? items() : table(shown), rest);
+}
+function table(rows) {
+  const keys = rows.flatMap((row) => (isFlat(row) || Array.isArray(row) ? [] : Object.keys(row)));
+  const columns = [...new Set(keys)];
+  const heads = columns.map((name) => el("th", { scope: "col" }, name.replaceAll("_", " ")));
+  const line = (row) => el("tr", {}, ...columns.map((name) => el("td", {}, told(row[name]))));
+  const body = el("tbody", {}, rows.map(line));
+  return el("table", { class: "many" }, el("thead", {}, el("tr", {}, heads)), body);
 }
 function told(value) {
   if (value === null || value === undefined || value === "") return "–";

@@ -80,7 +80,7 @@ function drawLink(context, view, link, now) {
       context,
       `${dropped.toFixed(dropped < 10 ? 1 : 0)} lost/s`,
       x,
-      y - 10,
+      y - 24,
       "lost",
       "600 11px system-ui, sans-serif",
     );
