@@ -69,6 +69,7 @@ class Commands:
             changed = await self._service.loads.load_change("set", rate=rate)
             return _done(changed["what"], f"journey load set {rate:g}/s", "journey load stop")
         self._load = asyncio.create_task(self._run_load(rate), name="load of the page")
+        self._load.add_done_callback(lambda task: task.cancelled() or task.exception())  # it has been told
         while not self._load.done() and not await self._service.loads.running():
             await asyncio.sleep(0.02)
         if self._load.done():

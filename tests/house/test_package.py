@@ -64,6 +64,12 @@ def test_the_wheel_holds_every_module_and_no_test(installed: Path):
     assert packed == {path for path in sources if "worlds" not in path.parts}
 
 
+def test_the_wheel_holds_the_live_page(installed: Path):
+    page = ROOT / "orchestrator" / "page"
+    for path in [*(page / "static").iterdir(), *(page / "vendor").iterdir()]:
+        assert (installed / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
+
+
 def test_the_default_world_loads_from_the_wheel_in_an_empty_folder(installed: Path, tmp_path: Path):
     program = (
         "from orchestrator.config import default_world, load_world\n"

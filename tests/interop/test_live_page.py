@@ -63,7 +63,8 @@ def page(url: str) -> Iterator[Any]:
         page.wait_for_function("() => window.main && window.main.placeOf('laptop')")
         yield page
         browser.close()
-    assert troubles == [] and asked == {url.split("/")[2]}
+    assert troubles == []
+    assert asked == {url.split("/")[2]}
 
 
 def click_on(page: Any, element: str) -> None:
@@ -93,8 +94,11 @@ def test_something_is_seen_before_anybody_sends_anything(page):
 def test_requests_move_over_the_map(page):
     page.locator("#begin").click()
     page.wait_for_function("() => main.clock.live && main.clock.requests.length > 8 && main.dotsNow() > 0")
-    painted = "document.getElementById('dots').getContext('2d').getImageData(0, 0, 900, 350).data.some((each) => each)"
-    page.wait_for_function(f"() => {painted}")
+    page.wait_for_function("""() => {
+      const drawn = document.getElementById("dots"), blank = document.createElement("canvas");
+      [blank.width, blank.height] = [drawn.width, drawn.height];
+      return drawn.toDataURL() !== blank.toDataURL();
+    }""")
     assert page.locator("#done code").first.inner_text() == "journey load --rate 20/s --duration 1h"
     assert page.locator("#requests li").count() > 3
 
@@ -141,6 +145,10 @@ def test_a_request_can_be_followed_in_words(page):
     assert "least_outstanding_requests" in told and "The last byte is here: status 200" in told
     assert "journey=" in page.url
     assert page.locator("#follow svg rect").count() > 5
+    fresh = page.context.browser.new_page()
+    fresh.goto(page.url)  # as from another page's link
+    fresh.wait_for_selector("#follow .story")
+    fresh.close()
     page.locator("#follow .head button").click()
 
 

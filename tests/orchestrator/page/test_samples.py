@@ -60,6 +60,8 @@ def test_one_that_never_got_a_connection():
     journey = Journey("a" * 32, [wait, end])
     assert outcome_of(journey) == "lost" and "no connection was free" in why_of(journey)
     assert moving(journey)["notes"][0][2] == "The request is due, and waits for a connection"
+    found = told(journey)
+    assert found["status"] is None and found["chapters"][-1]["lines"][-1][2] == "Gave up: timeout"
 
 
 def test_the_page_tells_a_request_in_the_words_of_journey_trace():
