@@ -28,8 +28,14 @@ export async function openDrawer(name, picked) {
 export function closeDrawer(picked) {
   by("drawer").hidden = true;
   picked(null);
-  if (before && before.isConnected) before.focus();
+  returnFocus(before);
   before = null;
+}
+// To where it was; lists are drawn anew meanwhile, so it may be another button of the same name.
+function returnFocus(to) {
+  if (!to) return;
+  const again = to.dataset.element && document.querySelector(`[data-element="${to.dataset.element}"]`);
+  (to.isConnected ? to : again)?.focus();
 }
 function head(name, kind, picked) {
   return el(
