@@ -1,4 +1,4 @@
-"""Keeps what elements report: the last journeys and events in memory, all of it in `journal.ndjson`.
+"""Keeps what elements report: the last journeys and events in memory, and what there was in `journal.ndjson`.
 
 A record is a dict: `t_ns` (model time), `element`, `kind`, `journey` (32 hex digits, or None for an event of the
 world), `seq` (its place in the order of arrival, given here) and the kind's own fields; see `docs/journal.md`.
@@ -18,7 +18,8 @@ FILE_BUFFER = 256 * 1024
 
 
 class JournalStore:
-    """The world's journal. Memory is bounded in every direction; the file holds everything."""
+    """The world's journal. Memory is bounded in every direction; the file holds all events, and a gigabyte of
+    journeys."""
 
     def __init__(
         self,
@@ -27,9 +28,14 @@ class JournalStore:
         max_journeys: int = 1000,
         max_records_per_journey: int = 20_000,
         max_events: int = 10_000,
+        max_file_bytes: int = 1 << 30,
     ) -> None:
+        """`max_file_bytes`: of journeys; the live page has some recorded for as long as somebody looks on."""
         self.left_out = 0
         """Records of overlong journeys that are in the file only."""
+        self.unwritten = 0
+        """Records of journeys that are not in the file, for it has grown too large."""
+        self._room_bytes = max_file_bytes
         self.watchers: list[Callable[[Record], None]] = []
         """Are told each record as it comes."""
         self._journeys: dict[str, list[Record]] = {}
@@ -52,7 +58,16 @@ class JournalStore:
         for watch in self.watchers:
             watch(record)
         if self._file is not None:
-            self._file.write(json.dumps(record, separators=(",", ":")) + "\n")
+            self._write(record)
+
+    def _write(self, record: Record) -> None:
+        assert self._file is not None
+        if record.get("journey") is not None and self._room_bytes <= 0:
+            self.unwritten += 1
+            return
+        written = self._file.write(json.dumps(record, separators=(",", ":")) + "\n")
+        if record.get("journey") is not None:
+            self._room_bytes -= written
 
     def extend(self, records: Iterable[Record]) -> None:
         """Take several records in their order."""

@@ -291,6 +291,25 @@ def test_the_rate_is_set_and_the_load_paused_resumed_and_stopped_while_it_runs(s
     assert events == words
 
 
+def test_some_requests_are_recorded_while_somebody_looks_on(scene):
+    async def story():
+        assert not await scene.call("load_watch", every=2), "there is no load to be watched"
+        await scene.call("load_plan", url=URL, stages=[{"duration_s": 3, "rate": 20}], arrivals="uniform")
+        seen = []
+        for every in (2, 1, 0):
+            assert await scene.call("load_watch", every=every)
+            before = len(ended())
+            await scene.sleep(0.95)
+            seen.append(len(ended()) - before)
+        return seen
+
+    def ended():
+        return [record for record in scene.net.journal if record["kind"] == "journey.end"]
+
+    half, all_of_them, none = scene.run(story)
+    assert half == pytest.approx(10, abs=2) and all_of_them == pytest.approx(20, abs=2) and none <= 1
+
+
 def test_a_load_ends_in_time_though_it_was_paused(scene):
     async def story():
         await scene.call("load_plan", url=URL, stages=[{"duration_s": 3, "rate": 20}])

@@ -33,6 +33,25 @@ def test_an_overlong_journey_is_cut_and_counted_but_the_file_holds_it(tmp_path):
     assert [json.loads(line)["t_ns"] for line in lines] == [0, 1, 2, 3, 4]
 
 
+def test_the_file_holds_all_events_and_so_many_bytes_of_journeys(tmp_path):
+    store = JournalStore(tmp_path, max_file_bytes=150)
+    for t_ns in range(5):
+        store.add(record(t_ns))
+        store.add(record(t_ns, kind="link.down", journey=None))
+    store.close()
+    kept = [json.loads(line) for line in (tmp_path / "journal.ndjson").read_text().splitlines()]
+    assert len([each for each in kept if each["journey"] is None]) == 5
+    assert 1 <= len([each for each in kept if each["journey"]]) == 5 - store.unwritten < 5
+    assert len(store.journey("j1")) == 5, "in memory it is whole"
+
+
+def test_whoever_watches_is_told_each_record():
+    store, told = JournalStore(), []
+    store.watchers.append(lambda each: told.append(each["t_ns"]))
+    store.extend([record(1), record(2, journey=None)])
+    assert told == [1, 2]
+
+
 def test_events_of_the_world_are_kept_apart_and_bounded():
     store = JournalStore(max_events=3)
     store.add(record(5))
