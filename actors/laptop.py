@@ -283,14 +283,14 @@ class Laptop(DnsTools, Element):
             raise CallFailed(str(error)) from None
         return {"what": what, "before": before, "status": self._load.status()}
 
-    async def call_load_watch(self, every: int) -> bool:
-        """From now on one of `every` requests of the load that runs is a journey, beside those that its plan wants to
-        have recorded; 0: none. Whether there is a load."""
+    async def call_load_watch(self, per_s: float) -> bool:
+        """From now on so many requests a second at most of the load that runs are journeys, beside those that its plan
+        wants to have recorded; 0: none. Whether there is a load."""
         if self._load is None or not self._load.running:
             return False
-        if every < 0:
-            raise CallFailed(f"one of {every} requests cannot be recorded")
-        self._load.watch_every = every
+        if per_s < 0:
+            raise CallFailed(f"{per_s:g} requests a second cannot be recorded")
+        self._load.watch_ns = round(SECOND / per_s) if per_s else None
         return True
 
     async def call_load_stop(self) -> dict[str, Any]:

@@ -28,7 +28,7 @@ log = logging.getLogger("orchestrator")
 LOOK_S = 0.2
 STATE_EVERY = 5
 RECORDED_PER_S = 8.0
-"""Requests of a load that are recorded while somebody looks on: each costs every element on its way a little."""
+"""Requests of a load that are recorded while somebody looks on, at most: each costs every element that it passes."""
 MOST_BROWSERS = 16
 MOST_WATCHED = 8
 """Laptops that are asked to record: of two hundred these are enough."""
@@ -117,7 +117,7 @@ class Feed:
 
     async def _state(self) -> dict[str, Any]:
         numbers = self._numbers.look(time.monotonic())
-        await self._have_recorded(numbers["load"]["offered"])
+        await self._have_recorded(RECORDED_PER_S)
         with contextlib.suppress(CallFailed):
             await asyncio.wait_for(self._targets.look(), 1.0)
         return {
@@ -145,10 +145,9 @@ class Feed:
             for name, state in states.items()
         ]
 
-    async def _have_recorded(self, offered: float) -> None:
-        """Have some requests of the load recorded, more of a slow one, and none when nobody looks (0)."""
-        every = max(round(offered / RECORDED_PER_S), 1) if self._boxes else 0
+    async def _have_recorded(self, per_s: float) -> None:
+        """Have so many requests a second of whatever load runs recorded, at most."""
         laptops = [name for name, kind in kinds_of(self._world).items() if kind == "laptop"][:MOST_WATCHED]
         for name in laptops:
             with contextlib.suppress(CallFailed):
-                await self._world.call(name, "load_watch", every=every)
+                await self._world.call(name, "load_watch", per_s=per_s / len(laptops))

@@ -293,11 +293,11 @@ def test_the_rate_is_set_and_the_load_paused_resumed_and_stopped_while_it_runs(s
 
 def test_some_requests_are_recorded_while_somebody_looks_on(scene):
     async def story():
-        assert not await scene.call("load_watch", every=2), "there is no load to be watched"
+        assert not await scene.call("load_watch", per_s=10), "there is no load to be watched"
         await scene.call("load_plan", url=URL, stages=[{"duration_s": 3, "rate": 20}], arrivals="uniform")
         seen = []
-        for every in (2, 1, 0):
-            assert await scene.call("load_watch", every=every)
+        for per_s in (10, 1000, 0):
+            assert await scene.call("load_watch", per_s=per_s)
             before = len(ended())
             await scene.sleep(0.95)
             seen.append(len(ended()) - before)

@@ -44,8 +44,9 @@ class LoadRun(ABC):
         self.began_ns = context.now_ns()
         self.ends_ns = self.began_ns + plan.duration_ns
         self.paused = plan.paused
-        self.watch_every = 0
-        """Of so many requests one more is a journey, for those who look on; 0: none."""
+        self.watch_ns: int | None = None
+        """One request in so much time is a journey for those who look on; None: nobody does."""
+        self._watched_ns = 0
         self._counted_ns = self.began_ns + plan.warm_up_ns
         self._last_ns = self._counted_ns
         self._mix, self._site = mix, site
@@ -158,7 +159,7 @@ class LoadRun(ABC):
             self._drop(counts, "max_inflight")
             return
         arrival = Arrival(due_ns, wanted, alone=self._comes_alone(), user=user)
-        if counts and self._is_recorded():
+        if counts and self._is_recorded(due_ns):
             arrival.journey = f"{self._ids.getrandbits(128):032x}"
         self._inflight[arrival] = None
         self.told.inflight.value = len(self._inflight)
@@ -170,10 +171,13 @@ class LoadRun(ABC):
             self._lag.record_value(min(lag_ns // 1000, LONGEST_US))
             self.told.late(lag_ns)
 
-    def _is_recorded(self) -> bool:
-        return any(
-            every and self._offered % every == 0 for every in (self.plan.trace_every, self.watch_every)
-        )
+    def _is_recorded(self, due_ns: int) -> bool:
+        if self.plan.trace_every and self._offered % self.plan.trace_every == 0:
+            return True
+        if self.watch_ns is None or due_ns - self._watched_ns < self.watch_ns:
+            return False
+        self._watched_ns = due_ns
+        return True
 
     def _comes_alone(self) -> bool:
         keepalive = self.plan.keepalive

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.journal.store import JournalStore
 from orchestrator.metrics.ledger import Ledger
-from orchestrator.page.feed import MOST_BROWSERS, Feed, TooMany
+from orchestrator.page.feed import MOST_BROWSERS, RECORDED_PER_S, Feed, TooMany
 
 
 class World:
@@ -18,7 +18,7 @@ class World:
         self.journal, self.metrics = JournalStore(), Ledger()
         self.numbers = SimpleNamespace(frames_dropped=SimpleNamespace(value=0))
         self.config = SimpleNamespace(elements={}, links={})
-        self.watched: list[int] = []
+        self.watched: list[float] = []
         self.state = "up"
 
     def ps(self) -> dict[str, Any]:
@@ -31,9 +31,9 @@ class World:
     def link_ends(self) -> dict[str, list[str]]:
         return {"wifi": ["laptop", "home-router"]}
 
-    async def call(self, element: str, verb: str, /, every: int) -> None:
+    async def call(self, element: str, verb: str, /, per_s: float) -> None:
         assert (element, verb) == ("laptop", "load_watch")
-        self.watched.append(every)
+        self.watched.append(per_s)
 
 
 class Service:
@@ -74,7 +74,7 @@ async def test_the_first_frame_has_who_is_there_and_the_next_how_they_are(world:
         second = (await box.take()).values
         assert second["state"]["targets"] == [] and second["state"]["load"]["offered"] == 0
         assert "map" not in second, "it is told again when it has changed"
-        assert world.watched == [1]
+        assert world.watched == [RECORDED_PER_S]
 
 
 async def test_nothing_is_watched_while_nobody_looks(world: World, feed: Feed):
