@@ -262,6 +262,17 @@ class Context(ABC):
         HTTPS. Port 0 is any free one. Raises OSError if the port is taken. On the virtual clock, where nobody could
         come, nothing is served and None is returned."""
 
+    async def serve_tcp(
+        self, name: str, make_protocol: Callable[[], asyncio.Protocol], *, port: int = 0, tries: int = 1
+    ) -> str | None:
+        """Take TCP connections of real programs on this machine, over loopback; returns `127.0.0.1:PORT`.
+
+        Each gets a protocol from `make_protocol`, on a real socket: what the element does with it is between that
+        program and the emulated world. `port` is taken, or the next of so many `tries` that is free (0: any free one),
+        and published under `name`. Raises OSError if there is none. On the virtual clock, where nobody could come,
+        nothing listens and None is returned."""
+        return None
+
     def recording(self) -> bool:
         """Whether a journey is being recorded here and now: guard for records that are dear to compose."""
         return JOURNEY.get() is not None

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 from yarl import URL
@@ -34,6 +34,9 @@ from actors.stack.sysctls import Sysctls
 from actors.units import MILLISECOND, SECOND, Duration
 from actors.wire import dns
 from actors.wire.addresses import ip_text
+
+if TYPE_CHECKING:
+    from actors.parts.clients.lobby import Lobby
 
 PORT = "wifi"
 LEASE_PATIENCE_S = 15.0
@@ -112,6 +115,7 @@ class Laptop(DnsTools, Element):
         context.metrics.on_collect(self._count_connections)
         self._online = asyncio.Event()
         self._load: LoadRun | None = None
+        self.lobby: Lobby | None = None
 
     async def start(self) -> None:
         self.browser.warm_up()
@@ -120,6 +124,8 @@ class Laptop(DnsTools, Element):
     async def stop(self) -> None:
         if self._load is not None:
             self._load.stop()
+        if self.lobby is not None:
+            self.lobby.close()
         await self.browser.close()
         self.dhcp.release()  # as systemd-networkd does (SendRelease); who is killed does not
 
@@ -157,7 +163,7 @@ class Laptop(DnsTools, Element):
         target = _url(url)
         token = JOURNEY.set(journey)
         try:
-            online = await self._wait_for_network()
+            online = await self.online()
             self.context.record("journey.start", url=url, method=method)
             self._told.offered.value += 1
             fetched = await self._fetch(method, target, keep) if online else _NETWORK_DOWN
@@ -167,8 +173,8 @@ class Laptop(DnsTools, Element):
             JOURNEY.reset(token)
         return fetched._asdict()
 
-    async def _wait_for_network(self) -> bool:
-        """A click in the first moments after boot counts from when there is a network."""
+    async def online(self) -> bool:
+        """Whether there is a network. A click in the first moments after boot counts from when there is a network."""
         try:
             async with asyncio.timeout(LEASE_PATIENCE_S):
                 await self._online.wait()
@@ -177,10 +183,11 @@ class Laptop(DnsTools, Element):
         return True
 
     async def _fetch(self, method: str, url: URL, keep: bool) -> Fetched:
-        self._record_lease()
+        self.record_lease()
         return await self.browser.fetch(method, url, keep=keep)
 
-    def _record_lease(self) -> None:
+    def record_lease(self) -> None:
+        """Tell the journey by which lease it goes out."""
         lease = self.dhcp.engine.lease
         assert lease is not None
         self.context.record(
@@ -206,6 +213,26 @@ class Laptop(DnsTools, Element):
             phases=fetched.phases,
             body_bytes=fetched.body_bytes,
         )
+
+    async def call_open_doors(
+        self,
+        url: str | None,
+        page: str,
+        ingress: tuple[int, int] | None = None,
+        proxy: tuple[int, int] | None = None,
+    ) -> dict[str, str]:
+        """Let real programs on this machine walk in: `ingress` and `proxy` are the port and how many to try from it.
+
+        Returns where they are. `url` is whom the ingress asks for unless it is told, `page` what a journey's id is put
+        behind to be looked at."""
+        from actors.parts.clients.doors import open_doors  # which few laptops need
+
+        if self.lobby is not None:
+            raise CallFailed(f"{self.context.name} has opened its doors already; {self.lobby.ports()}")
+        self.lobby, where = await open_doors(
+            self, self._resolve, self._told, url=url, page=page, ingress=ingress, proxy=proxy
+        )
+        return where
 
     # ---- load ----------------------------------------------------------------------------------------------
 
@@ -258,7 +285,7 @@ class Laptop(DnsTools, Element):
             tls = self.browser.tls_h2 if plan.http == HTTP_2 else self.browser.tls
         elif plan.http == HTTP_2:
             raise CallFailed(f"HTTP/2 is agreed on in TLS: {target} has none, ask for https")
-        if not await self._wait_for_network():
+        if not await self.online():
             raise CallFailed(_NETWORK_DOWN.error)
         return Site(self.stack, self._resolve, tls, target)
 

@@ -2,7 +2,10 @@
 
 In a container they are open on its own network, and the engine publishes them on the machine's loopback address."""
 
+import asyncio
+import errno
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +13,8 @@ if TYPE_CHECKING:
     from aiohttp.web import AppRunner
 
 LOOPBACK = "127.0.0.1"
+BACKLOG = 511
+"""Connections that wait to be accepted; nginx's."""
 
 
 class ManagementListeners:
@@ -19,6 +24,7 @@ class ManagementListeners:
         """`address` is where to listen; in a container every address, of which this machine sees its loopback one."""
         self._directory, self._address = directory, address
         self._runners: list[AppRunner] = []
+        self._servers: list[asyncio.Server] = []
 
     async def listen(self, app: Any, certificate: str | None, port: int) -> str:
         """Serve an `aiohttp.web.Application`; returns `host:port`. Raises OSError when the port is taken."""
@@ -36,12 +42,33 @@ class ManagementListeners:
         self._runners.append(runner)
         return f"{LOOPBACK}:{runner.addresses[0][1]}"
 
+    async def listen_raw(
+        self, make_protocol: Callable[[], asyncio.Protocol], port: int, tries: int = 1
+    ) -> str:
+        """Take TCP connections at this port, or the next that is free; returns `host:port`. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        for candidate in range(port, min(port + max(tries, 1), 65_536)) if port else (0,):
+            try:
+                server = await loop.create_server(
+                    make_protocol, self._address, candidate, reuse_address=True, backlog=BACKLOG
+                )
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or candidate == port + tries - 1:
+                    raise
+            else:
+                self._servers.append(server)
+                return f"{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
+        raise OSError(errno.EADDRINUSE, f"no port from {port} on is free")
+
     def _tls(self, certificate: str) -> ssl.SSLContext:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(self._directory / "certs" / f"{certificate}.pem")
         return context
 
     async def close(self) -> None:
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
         for runner in self._runners:
             await runner.cleanup()
         self._runners.clear()

@@ -16,9 +16,11 @@ from orchestrator.directory import home
 LOG = "up.log"
 
 
-def start_detached(file: Path | None, metrics: str | None = None, dns: str | None = None) -> int:
-    """Start the world, tell its first journey and leave it running; gives the exit code. Raises `Failure`."""
-    process, ready = _launch(file, {"--metrics": metrics, "--dns": dns})
+def start_detached(file: Path | None, places: dict[str, str | None]) -> int:
+    """Start the world, tell its first journey and leave it running; gives the exit code. Raises `Failure`.
+
+    `places` are the options of `journey up` that say where to listen."""
+    process, ready = _launch(file, {f"--{name}": place for name, place in places.items()})
     from orchestrator.journal.journey import Journey
     from orchestrator.journal.story import tell_story
 

@@ -32,14 +32,12 @@ class Foreground:
         *,
         tour: bool,
         ready_fd: int | None,
-        metrics: str | None,
-        dns: str | None,
+        places: dict[str, str | None],
     ) -> None:
-        """`metrics` is where Prometheus may come, and `dns` where dig may: `HOST:PORT`, "off", or None for the usual
-        port or the next free."""
+        """`places` says where Prometheus may come (`metrics`), dig (`dns`), curl (`http`), and who wants a `proxy`:
+        `HOST:PORT`, "off", or None for the usual port or the next free."""
         self._config, self._host = config, host
-        self._metrics = metrics
-        self._dns = dns
+        self._places = places
         self._tour = tour
         self._ready_fd = ready_fd
         self._stays = not tour or sys.stdout.isatty()
@@ -83,10 +81,12 @@ class Foreground:
         return self._code
 
     async def _export(self, world: World) -> None:
-        if self._metrics != OFF:
-            await world.export(self._metrics)
-        if self._dns != OFF:
-            await world.serve_dns(self._dns)
+        places = self._places
+        if places["metrics"] != OFF:
+            await world.export(places["metrics"])
+        if places["dns"] != OFF:
+            await world.serve_dns(places["dns"])
+        await world.serve_clients(places["http"], places["proxy"])
 
     def _tell_ready(self, world: World) -> None:
         assert self._ready_fd is not None

@@ -57,12 +57,23 @@ def tell_what_to_try(listed: dict[str, Any]) -> None:
     console.print("\n[bold]Things to try[/], in another terminal")
     things = [
         *THINGS_TO_TRY,
+        *_as_a_client(listed),
         *_by_dig(listed["addresses"], listed.get("url")),
         *_on_a_cluster(listed["elements"]),
     ]
     width = max(len(command) for command, _ in things)
     for command, what in things:
         console.print(f"  {command:<{width}}  [dim]{what}[/]")
+
+
+def _as_a_client(listed: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    from orchestrator.commands.listing import proxy_command
+
+    addresses = listed["addresses"]
+    if "ingress" in addresses:
+        yield f"curl -i http://{addresses['ingress']}/", "your own request, by the laptop"
+    if "proxy" in addresses and listed.get("url"):
+        yield proxy_command(listed), "your own TLS, as far as the load balancer"
 
 
 def _by_dig(addresses: dict[str, str], url: str | None) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ import typer
 
 from orchestrator.commands.failure import environment, usage
 from orchestrator.commands.listing import show_elements
-from orchestrator.commands.options import Dns, File, Json, Metrics, read_config, running_world
+from orchestrator.commands.options import Dns, File, Http, Json, Metrics, Proxy, read_config, running_world
 from orchestrator.commands.terminal import out, print_json, say
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ def up(
     tour: Tour = False,
     metrics: Metrics = None,
     dns: Dns = None,
+    http: Http = None,
+    proxy: Proxy = None,
     ready_fd: ReadyFd = None,
 ) -> None:
     """Start a world, tell its first journey, and keep it until Ctrl-C or `journey down`.
@@ -48,19 +50,20 @@ def up(
     """
     if (client := running_world()) is not None:
         environment(f"a world is running already, {where_of(client)}")
+    places = {"metrics": metrics, "dns": dns, "http": http, "proxy": proxy}
     if detach:
         from orchestrator.commands.detached import start_detached
 
         # which reads the file itself: the command should not be twice as slow for it
-        code = start_detached(file, metrics, dns)
+        code = start_detached(file, places)
     else:
-        code = _in_foreground(file, tour, ready_fd, metrics, dns)
+        code = _in_foreground(file, tour, ready_fd, places)
     if code:
         raise typer.Exit(code)
 
 
 def _in_foreground(
-    file: Path | None, tour: bool, ready_fd: int | None, metrics: str | None, dns: str | None
+    file: Path | None, tour: bool, ready_fd: int | None, places: dict[str, str | None]
 ) -> int:
     """The fork server loads its code while this process reads the world's file and loads its own."""
     from orchestrator.directory import new_directory
@@ -76,7 +79,7 @@ def _in_foreground(
         if host is not None:
             host.abandon()
         raise
-    return Foreground(config, host, tour=tour, ready_fd=ready_fd, metrics=metrics, dns=dns).run()
+    return Foreground(config, host, tour=tour, ready_fd=ready_fd, places=places).run()
 
 
 def down() -> None:
