@@ -273,6 +273,12 @@ class Context(ABC):
         nothing listens and None is returned."""
         return None
 
+    async def serve_unix(self, name: str, make_protocol: Callable[[], asyncio.Protocol]) -> Path | None:
+        """The same over a Unix socket, `<name>.sock` in the run directory: for programs of this world's user alone.
+
+        Returns its path, or None on the virtual clock."""
+        return None
+
     def recording(self) -> bool:
         """Whether a journey is being recorded here and now: guard for records that are dear to compose."""
         return JOURNEY.get() is not None

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -36,6 +37,7 @@ from actors.wire import dns
 from actors.wire.addresses import ip_text
 
 if TYPE_CHECKING:
+    from actors.parts.clients.guests import Guests
     from actors.parts.clients.lobby import Lobby
 
 PORT = "wifi"
@@ -116,6 +118,8 @@ class Laptop(DnsTools, Element):
         self._online = asyncio.Event()
         self._load: LoadRun | None = None
         self.lobby: Lobby | None = None
+        self._guests: Guests | None = None
+        self._shell_door: Path | None = None
 
     async def start(self) -> None:
         self.browser.warm_up()
@@ -130,7 +134,10 @@ class Laptop(DnsTools, Element):
         self.dhcp.release()  # as systemd-networkd does (SendRelease); who is killed does not
 
     def on_frame(self, port: str, frame: bytes) -> None:
-        self.stack.on_frame(port, frame)
+        if self._guests is None:
+            self.stack.on_frame(port, frame)
+        else:
+            self._guests.on_frame(port, frame)
 
     def on_link(self, port: str, up: bool) -> None:
         self.stack.on_link(port, up)
@@ -144,6 +151,8 @@ class Laptop(DnsTools, Element):
         else:
             self._online.set()
             self.stub.servers = lease.dns_servers
+            if self._guests is not None:
+                self._guests.on_address()
 
     async def _answer_here(self, query: dns.Message, client: bytes) -> dns.Message:
         """What the operating system's resolver says to a program on this computer, as systemd-resolved does."""
@@ -233,6 +242,19 @@ class Laptop(DnsTools, Element):
             self, self._resolve, self._told, url=url, page=page, ingress=ingress, proxy=proxy
         )
         return where
+
+    async def call_open_shell(self) -> dict[str, Any]:
+        """Have shells join as hosts behind this laptop: the `socket` that they come to (see `parts.clients.tunnel`)."""
+        from actors.parts.clients.guests import Guests
+        from actors.parts.clients.tunnel import Tunnel
+
+        if self._guests is None:
+            if not await self.online():
+                raise CallFailed(_NETWORK_DOWN.error)
+            guests = self._guests = Guests(self.context, self.stack, PORT)
+            make = partial(Tunnel, guests, lambda: self.stub.servers)
+            self._shell_door = await self.context.serve_unix(f"{self.context.name}.shell", make)
+        return {"socket": None if self._shell_door is None else str(self._shell_door)}
 
     # ---- load ----------------------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ from orchestrator.commands import (
     runs,
     scenarios,
     settings,
+    shell,
 )
 from orchestrator.commands import (
     world as worlds,
@@ -111,6 +112,7 @@ for verb in (
     probing.ping,
     probing.traceroute,
     digging.dig,
+    shell.shell,
     inspection.inspect,
     settings.get,
     cluster.scale,

@@ -60,6 +60,12 @@ class ManagementListeners:
                 return f"{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
         raise OSError(errno.EADDRINUSE, f"no port from {port} on is free")
 
+    async def listen_unix(self, path: Path, make_protocol: Callable[[], asyncio.Protocol]) -> None:
+        """Take connections at a Unix socket, whose like from an earlier life is replaced. Raises OSError."""
+        server = await asyncio.get_running_loop().create_unix_server(make_protocol, str(path))
+        path.chmod(0o600)
+        self._servers.append(server)
+
     def _tls(self, certificate: str) -> ssl.SSLContext:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(self._directory / "certs" / f"{certificate}.pem")

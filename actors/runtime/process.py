@@ -322,6 +322,11 @@ class ProcessHost(Host):
         self._management.publish(name, address)
         return address
 
+    async def serve_unix(self, name: str, make_protocol: Callable[[], asyncio.Protocol]) -> Path | None:
+        path = self.directory / f"{name}.sock"
+        await self._management_listeners().listen_unix(path, make_protocol)
+        return path
+
     def _management_listeners(self) -> ManagementListeners:
         if self._listeners is None:
             self._listeners = ManagementListeners(self.directory, self._doors.address)
