@@ -23,7 +23,7 @@ from orchestrator.hosts.host import ElementHost
 from orchestrator.hosts.local import HostFailed, LocalHost, allow_many_files
 from orchestrator.journal.store import JournalStore
 from orchestrator.metrics.ledger import Ledger
-from orchestrator.metrics.world_metrics import WorldMetrics
+from orchestrator.metrics.world_metrics import ORCHESTRATOR, WorldMetrics
 from orchestrator.settling import settle, who_settles
 
 if TYPE_CHECKING:
@@ -31,6 +31,13 @@ if TYPE_CHECKING:
     from orchestrator.tools.laptop_doors import LaptopDoors
 
 log = logging.getLogger("orchestrator")
+
+OPERATOR = "operator."
+OPERATED = frozenset(
+    {"operator.scale", "operator.rollout", "operator.cordon", "operator.uncordon", "operator.drain"}
+    | {"operator.set", "operator.fault"}
+)
+"""Kinds of events that tell what people do to a world: those of the API server, and the orchestrator's own."""
 
 
 class World:
@@ -51,12 +58,14 @@ class World:
         self.why = ""
         self.unsettled: list[str] = []
         """Elements that had not reached what they want when patience was at its end."""
+        self.on_operator: Callable[[dict[str, Any]], None] = lambda record: None
+        """Is told what people do to the world, `operator.*` of the journal, when it is done."""
         self._stopping = False
         self._zmq: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         allow_many_files()
         self._host.on_loss = self._lost_host
         self._registry = Registry(self._zmq, self._host.control, self._host.keys)
-        self._registry.on_records = self.journal.extend
+        self._registry.on_records = self._take_records
         self._registry.on_address = self.addresses.__setitem__
         self.numbers = WorldMetrics(config, self._registry, self.metrics, self.directory)
         self._supervisor = Supervisor(self._host, self._registry, self.journal.extend)
@@ -72,6 +81,19 @@ class World:
 
     async def __aexit__(self, *exc: object) -> None:
         await self.stop()
+
+    # ---- what people do ---------------------------------------------------------------------------------------
+
+    def operated(self, verb: str, target: str, **fields: Any) -> None:
+        """Somebody has done something to the world that no element could tell of: an event of the journal."""
+        record = {"t_ns": time.monotonic_ns(), "element": ORCHESTRATOR, "kind": f"{OPERATOR}{verb}"}
+        self._take_records([{**record, "journey": None, "target": target, **fields}])
+
+    def _take_records(self, records: list[dict[str, Any]]) -> None:
+        self.journal.extend(records)
+        for record in records:
+            if record["kind"] in OPERATED:
+                self.on_operator(record)
 
     # ---- life ---------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from actors.bounds import CONVERGENCE_S
 from actors.element import JOURNEY, Context
 from actors.protocols.bgp import Peering, Session, Settings, Speaker
 from actors.protocols.bgp.convergence import Converged
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 BGP_DISTANCE = 20
 """The administrative distance of routes from other autonomous systems, which is their metric."""
-CONVERGENCE_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 90.0, 180.0)
 
 
 class BgpRouter:

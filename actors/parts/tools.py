@@ -1,16 +1,15 @@
 """What one types into a host's shell: ping, one step of traceroute, dig."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from actors.element import JOURNEY, CallFailed, Context
-from actors.parts.dig import Dig, NoServer
-from actors.parts.dns_serving import DnsService
-from actors.parts.names import NameNotResolved, addresses
+from actors.element import Context
 from actors.protocols.icmp import TimeToLiveExceeded
 from actors.stack import Stack
-from actors.wire import dns
 from actors.wire.addresses import ip_text
-from actors.wire.malformed import Malformed
+
+if TYPE_CHECKING:
+    from actors.parts.dig_calls import DigCalls
+    from actors.parts.dns_serving import DnsService
 
 TRACEROUTE_BYTES = 32
 """Of payload: with the headers 60 bytes, as traceroute(8) sends."""
@@ -21,7 +20,7 @@ class Tools:
 
     context: Context
     stack: Stack
-    dns_service: DnsService | None = None
+    dns_service: "DnsService | None" = None
     """What answers to programs on this host itself, if anything does."""
 
     async def call_ping(self, host: str, timeout_s: float = 1.0) -> dict[str, Any]:
@@ -59,10 +58,7 @@ class Tools:
 
     async def call_resolve(self, host: str) -> list[str]:
         """The IPv4 addresses of a name, as programs on this host would find them. Raises `CallFailed`."""
-        try:
-            return await addresses(self._dig().resolve, host)
-        except (NameNotResolved, NoServer, Malformed) as error:
-            raise CallFailed(str(error)) from None
+        return await self._dig().resolve(host)
 
     async def call_dig(
         self,
@@ -78,27 +74,18 @@ class Tools:
 
         Returns the answers, one after another where `trace` walks down from the root: `server`, `ms`, `tcp`, `message`
         (bytes), or `error` when nobody answered. Raises `CallFailed` for what cannot be asked."""
-        token = JOURNEY.set(journey)
-        try:
-            question = (dns.name(name), dns.record_type(rdtype))
-            dig = self._dig(server)
-            steps = (
-                await dig.trace(*question) if trace else [await dig.ask(*question, tcp=tcp, recurse=recurse)]
-            )
-        except (Malformed, NoServer) as error:
-            raise CallFailed(str(error)) from None
-        finally:
-            JOURNEY.reset(token)
-        return [step._asdict() for step in steps]
+        return await self._dig().dig(name, rdtype, server, tcp, recurse, trace, journey)
 
-    def _dig(self, server: str | None = None) -> Dig:
-        return Dig(self.context, self.stack, self.dns_service, server)
+    def _dig(self) -> "DigCalls":
+        from actors.parts.dig_calls import DigCalls  # dnspython is large: most hosts never ask for a name
+
+        return DigCalls(self.context, self.stack, self.dns_service)
 
 
 class DnsTools(Tools):
     """Calls of an element that has a DNS server, or an operating system's resolver, for real programs to ask."""
 
-    dns_service: DnsService
+    dns_service: "DnsService"
 
     async def call_dns(self, query: bytes, tcp: bool) -> bytes | None:
         """The answer to a query as a program on this host would get it; None where there would be none."""

@@ -8,7 +8,8 @@ from typing import Any
 import msgpack
 import zmq
 
-from actors.links.curve import Gatekeeper, Keys, keys_for
+from actors.links.curve import Keys, keys_for
+from actors.links.gatekeeper import Gatekeeper
 from actors.links.zeromq import DrainedSocket
 from orchestrator.control.callers import Callers
 

@@ -12,8 +12,8 @@ from typing import Any
 import zmq
 
 from actors.links.curve import Keys, needs_keys
-from actors.links.zeromq import log_junk
-from actors.runtime.join import unpacked
+from actors.links.junk import log_junk
+from actors.runtime.control_line import unpacked
 from orchestrator.control.calls import Calls
 from orchestrator.control.line import ControlLine
 from orchestrator.control.members import Member, Members
@@ -108,7 +108,7 @@ class Registry:
                     getattr(self, f"_on_{kind}")(self._by_identity[identity], message)
             except Exception as error:
                 self.malformed += 1
-                log_junk(log, self.malformed, error)
+                log_junk(log.name, self.malformed, error)
 
     def _on_hello(self, identity: bytes, message: dict[str, Any]) -> None:
         member = self.members[message["name"]]

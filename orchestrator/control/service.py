@@ -12,7 +12,7 @@ from orchestrator.config import World as WorldConfig
 from orchestrator.control.api import API_SOCKET, ENVIRONMENT, Answer, ApiServer, RequestFailed, Stream
 from orchestrator.load.book import LoadBook
 from orchestrator.load.shapes import Staged, Traced
-from orchestrator.world import World
+from orchestrator.world import OPERATOR, World
 
 if TYPE_CHECKING:
     from orchestrator.faults.book import FaultBook
@@ -26,6 +26,7 @@ class Service:
         """Somebody wants the world to end."""
         self.loads = LoadBook()
         self._world = world
+        world.on_operator = self._operated
         self._faults: FaultBook | None = None
         self.answers: dict[str, Answer] = {
             "hello": self.hello,
@@ -97,7 +98,8 @@ class Service:
 
         changed = await verbs.apply(operations.Asked(self._world), said.from_words(words))
         for each in changed:
-            self._world.numbers.happened("set", str(each.target))
+            fields = {"key": each.key, "before": each.before, "after": each.after}
+            self._world.operated("set", str(each.target), **fields)
         return [
             {
                 "target": str(each.target),
@@ -129,6 +131,15 @@ class Service:
     async def fault_clear(self, which: str | None = None) -> list[dict[str, Any]]:
         """The faults that have ended: one by its id, those of a target, or all."""
         return await self._book().clear(which)
+
+    def _operated(self, record: dict[str, Any]) -> None:
+        from orchestrator.faults.book import FAULT
+        from orchestrator.journal.sentences import tell
+
+        verb, target = record["kind"].removeprefix(OPERATOR), record["target"]
+        if verb != FAULT:  # of which those tell who know how long it lasts
+            self._world.numbers.happened(verb, target)
+        self.loads.note(tell(record).what)
 
     def _book(self) -> "FaultBook":
         if self._faults is None:

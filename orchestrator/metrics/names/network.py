@@ -1,5 +1,6 @@
 """Metrics of what lies between: hops, links, the packets and segments of hosts, DNS and the VPC."""
 
+from actors.bounds import CONVERGENCE_S
 from orchestrator.metrics.names.model import Metric, counter, gauge, histogram
 
 _HERE = ("element",)
@@ -32,7 +33,8 @@ NETWORK: tuple[Metric, ...] = (
     counter("journey_bgp_updates_total", "Prefixes that neighbours have announced or withdrawn.", "asn", "kind"),
     counter("journey_bgp_best_path_changes_total", "How often the best path to a prefix has changed.", "asn"),
     histogram("journey_bgp_convergence_duration_seconds", "From an event (session_up, session_down, link_down, "
-              "hold_timer: since the neighbour was last heard) to the last change of a best path.", "event"),
+              "hold_timer: since the neighbour was last heard) to the last change of a best path.", "event",
+              buckets=CONVERGENCE_S),
     counter("journey_tcp_opens_total", "Connections opened, as client or server.", "role", added=_HERE),
     counter("journey_tcp_resets_total", "Resets sent and received.", "direction", added=_HERE),
     counter("journey_tcp_listen_drops_total", "Connections that a full queue of SYNs turned away.", added=_HERE),
