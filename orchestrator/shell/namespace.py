@@ -22,12 +22,11 @@ TUNSETIFF = 0x400454CA
 IFF_TUN, IFF_NO_PI = 0x0001, 0x1000
 SIOCADDRT = 0x890B
 SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCSIFADDR, SIOCSIFNETMASK = 0x8913, 0x8914, 0x8916, 0x891C
-SIOCSIFMTU, SIOCSIFTXQLEN = 0x8922, 0x8943
+SIOCSIFMTU = 0x8922
 IFF_UP, RTF_UP, RTF_GATEWAY = 0x1, 0x1, 0x2
 PR_SET_PDEATHSIG = 1
 TUN = "/dev/net/tun"
 DEVICE = b"wlan0"
-TX_QUEUE = 1000
 
 NO_NAME_SERVICE = ("/run/nscd", "/run/systemd/resolve", "/var/run/nscd")
 """Where daemons of this machine listen that would resolve names for programs in the shell, in the wrong Internet."""
@@ -116,7 +115,6 @@ def _configure(guest: Guest) -> None:
         fcntl.ioctl(control, SIOCSIFADDR, _address_request(guest.address))
         fcntl.ioctl(control, SIOCSIFNETMASK, _address_request(mask))
         fcntl.ioctl(control, SIOCSIFMTU, struct.pack("16si20x", DEVICE, guest.mtu))
-        fcntl.ioctl(control, SIOCSIFTXQLEN, struct.pack("16si20x", DEVICE, TX_QUEUE))
         _up(control, DEVICE)
         anywhere = _sockaddr("0.0.0.0")
         fcntl.ioctl(
