@@ -245,6 +245,10 @@ class Context(ABC):
         nothing listens and None is returned."""
         return None
 
+    def reset(self, transport: asyncio.Transport) -> None:
+        """Break off a connection of a real program so that it sees a reset (RST), and no orderly end."""
+        transport.abort()
+
     async def serve_unix(self, name: str, make_protocol: Callable[[], asyncio.Protocol]) -> Path | None:
         """The same over a Unix socket, `<name>.sock` in the run directory: for programs of this world's user alone.
 

@@ -4,7 +4,9 @@ In a container they are open on its own network, and the engine publishes them o
 
 import asyncio
 import errno
+import socket
 import ssl
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,14 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 BACKLOG = 511
 """Connections that wait to be accepted; nginx's."""
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Close a connection at once and with RST, whatever has not been sent (SO_LINGER with no time)."""
+    opened = transport.get_extra_info("socket")
+    if opened is not None and opened.family != socket.AF_UNIX and not transport.is_closing():
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 class ManagementListeners:

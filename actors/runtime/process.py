@@ -27,7 +27,7 @@ from actors.links.port import LinkPort
 from actors.links.zeromq import DrainedSocket, ZeroMQCarrier
 from actors.runtime.costs import Costs
 from actors.runtime.host import Host
-from actors.runtime.management import LOOPBACK, ManagementListeners
+from actors.runtime.management import LOOPBACK, ManagementListeners, reset
 from actors.units import MILLISECOND, SECOND
 from actors.wire.envelope import decode_batch
 from actors.wire.malformed import Malformed
@@ -323,6 +323,9 @@ class ProcessHost(Host):
         address = await self._management_listeners().listen_raw(make_protocol, port, tries)
         self._management.publish(name, address)
         return address
+
+    def reset(self, transport: asyncio.Transport) -> None:
+        reset(transport)
 
     async def serve_unix(self, name: str, make_protocol: Callable[[], asyncio.Protocol]) -> Path | None:
         path = self.directory / f"{name}.sock"

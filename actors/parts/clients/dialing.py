@@ -80,7 +80,9 @@ class Dialler:
         return self._laptop.tls
 
     async def known(self, host: str) -> bool:
-        """Whether the world has an address for this name; an address is one."""
+        """Whether the world has an address for this name; an address is one. False while the network is down."""
+        if not await self._laptop.online():
+            return False
         try:
             return bool(await addresses(self._resolve, host))
         except (NameNotResolved, Malformed, ValueError):

@@ -142,6 +142,9 @@ class Tunnel(End):
     def cut(self) -> None:
         self.transport.abort()
 
+    def break_off(self) -> None:
+        self._lobby.context.reset(self.transport)
+
     def begin(self) -> None:
         """Open the other end."""
         with Mark(self.journey):

@@ -35,7 +35,7 @@ class End(asyncio.Protocol):
             self.other.transport.writelines(self._early)
             self._early = []
         if self._lost:
-            self.other.transport.abort()
+            self.other.break_off()
         elif self._ended:
             self._end_other()
         else:
@@ -58,6 +58,10 @@ class End(asyncio.Protocol):
         """Something that had come before this end was one."""
         if data:
             self.data_received(data)
+
+    def break_off(self) -> None:
+        """End this connection as one that has failed."""
+        self.transport.abort()
 
     def eof_received(self) -> bool:
         self._ended = True
@@ -89,6 +93,6 @@ class End(asyncio.Protocol):
             if error is None and (self._ended or self.other._ended):
                 self.other.transport.close()
             else:
-                self.other.transport.abort()
+                self.other.break_off()
         if self._over is not None:
             self._over()

@@ -35,6 +35,7 @@ class Visitor(asyncio.Protocol):
         self._opening: asyncio.Task[None] | None = None
         self._transport: Any = None
         self._paused = self._slow = self._last = self._chunked = self._advancing = self._closing = False
+        self._by_field = False
         self.active_ns = lobby.context.now_ns()
 
     # ---- the program's connection --------------------------------------------------------------------------
@@ -73,8 +74,8 @@ class Visitor(asyncio.Protocol):
         return self._exchange is None
 
     def cut(self) -> None:
-        """End the connection now."""
-        self._transport.abort()
+        """End the connection now; the program sees that it was not meant to end."""
+        self._lobby.context.reset(self._transport)
 
     def _close(self) -> None:
         self._closing = True
@@ -100,11 +101,12 @@ class Visitor(asyncio.Protocol):
             self._refuse(request, 400 if request.error is None else request.error.status, "Bad Request", why)
             return
         try:
-            site, target = self._where(request)
+            site, target, by_field = self._where(request)
         except ValueError as error:
             self._refuse(request, 400, "Bad Request", str(error))
             return
         self._exchange = exchange = Exchange(self._lobby, request, site, target)
+        self._by_field = by_field
         upstream = self._upstream
         if upstream is not None and upstream.alive and upstream.asked == site:
             exchange.site = upstream.site
@@ -113,8 +115,8 @@ class Visitor(asyncio.Protocol):
             return
         self._open(exchange)
 
-    def _where(self, request: Request) -> tuple[Site, bytes]:
-        """The site that it is for, and its target there. Raises ValueError."""
+    def _where(self, request: Request) -> tuple[Site, bytes, bool]:
+        """The site that it is for, its target there, and whether a Host field alone says so. Raises ValueError."""
         target, lobby = request.target, self._lobby
         if b"://" in target[:12]:
             scheme, _, rest = target.partition(b"://")
@@ -122,7 +124,7 @@ class Visitor(asyncio.Protocol):
             authority, query, more = authority.partition(b"?")
             site = site_of(f"{scheme.decode('latin-1')}://{authority.decode('latin-1')}/")
             path = slash + path if slash else (b"/?" + more if query else b"/")
-            return site, path if request.method != b"OPTIONS" or slash else b"*"
+            return site, path if request.method != b"OPTIONS" or slash else b"*", False
         if self._proxy:
             raise ValueError(f"this is a proxy: ask for a whole URL, or use the ingress; {lobby.ports()}")
         named = named_by(request.fields.get(b"host", b"").decode("latin-1"), lobby.ingress_port, lobby.site)
@@ -130,7 +132,7 @@ class Visitor(asyncio.Protocol):
             raise ValueError("this world has no url of its own: say by a Host field whom you ask")
         site = named or lobby.site
         assert site is not None
-        return site, target
+        return site, target, named is not None
 
     # ---- the connection to the site ------------------------------------------------------------------------
 
@@ -145,8 +147,12 @@ class Visitor(asyncio.Protocol):
         lobby = self._lobby
         try:
             asked = site = exchange.site
-            if not self._proxy and lobby.site not in (None, site) and not await lobby.dialler.known(site.host):
-                assert lobby.site is not None
+            if (
+                self._by_field
+                and lobby.site is not None
+                and site != lobby.site
+                and not await lobby.dialler.known(site.host)
+            ):
                 exchange.site = site = lobby.site  # who asks by a name of this machine's means the world's own site
             upstream = Upstream(self, site, asked)
             await lobby.dialler.dial(
@@ -163,6 +169,7 @@ class Visitor(asyncio.Protocol):
         self._upstream = upstream
         if upstream.alive:
             upstream.send(exchange)
+            self._control_reading()
         else:
             self._fail(exchange, 502, "the connection was closed as soon as it was open")
 
