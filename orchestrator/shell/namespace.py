@@ -61,7 +61,6 @@ def enter(guest: Guest, directory: Path) -> int:
 
     `directory` is one of the caller's, for the files that cover others. For a process that will be nothing else."""
     libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGHUP)
     uid, gid = os.getuid(), os.getgid()
     if libc.unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET):
         raise Forbidden(_why_no_namespace(ctypes.get_errno()))
@@ -74,6 +73,7 @@ def enter(guest: Guest, directory: Path) -> int:
     tun = _open_tun()
     _configure(guest)
     _cover(libc, guest, directory)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGHUP)  # only now: whoever gains capabilities loses it
     return tun
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -17,6 +18,7 @@ from orchestrator.shell.relay import Relay, join
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """As shells say it."""
+HANG_UP_S = 1.0
 
 
 def run(command: Sequence[str], path: Path, world: Path, laptop: str) -> int:
@@ -71,22 +73,37 @@ def _wait(child: int) -> int:
 
 
 def _end(child: int) -> None:
-    """Whatever has happened, the child does not outlive this."""
-    if child not in _codes:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
-        _wait(child)
+    """Whatever has happened, the child does not outlive this: it is told to hang up, and then made to."""
+    if child in _codes:
+        return
+    ended = os.pidfd_open(child)
+    try:
+        for number in (signal.SIGHUP, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, number)
+            if select.select([ended], [], [], HANG_UP_S)[0]:
+                break
+    finally:
+        os.close(ended)
+    _wait(child)
 
 
 @contextlib.contextmanager
 def _left_to_the_shell() -> Iterator[None]:
-    """Ctrl-C and Ctrl-\\ are for the program in the foreground; it is not for us to die of them."""
+    """Ctrl-C and Ctrl-\\ are for the program in the foreground; it is not for us to die of them.
+
+    What tells us to end ends it in order."""
     kept = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGQUIT)}
+    kept |= {number: signal.signal(number, _told_to_end) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)
+
+
+def _told_to_end(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)
 
 
 def _be_the_shell(
@@ -105,7 +122,7 @@ def _be_the_shell(
             socket.send_fds(parent, [b"{}"], [tun])
             os.close(tun)
             parent.close()
-            for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE):
+            for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_DFL)
             os.execvpe(command[0], list(command), variables)
     except OSError as error:
