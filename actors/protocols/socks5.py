@@ -79,7 +79,9 @@ class SocksServer:
             return None
         methods, self.buffer = buffer[2 : 2 + buffer[1]], buffer[2 + buffer[1] :]
         if NO_AUTHENTICATION not in methods:
-            return Refused(bytes((VERSION, NONE_ACCEPTABLE)), "wants to authenticate, which nobody has to here")
+            return Refused(
+                bytes((VERSION, NONE_ACCEPTABLE)), "wants to authenticate, which nobody has to here"
+            )
         self._greeted = True
         return bytes((VERSION, NO_AUTHENTICATION))
 

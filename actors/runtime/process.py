@@ -312,7 +312,9 @@ class ProcessHost(Host):
     async def serve(
         self, name: str, app: "Application", *, certificate: str | None = None, port: int = 0
     ) -> str | None:
-        address = await self._management_listeners().listen(app, certificate, port or self._doors.ports.get(name, 0))
+        address = await self._management_listeners().listen(
+            app, certificate, port or self._doors.ports.get(name, 0)
+        )
         self._management.publish(name, f"http{'' if certificate is None else 's'}://{address}")
         return address
 

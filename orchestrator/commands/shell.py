@@ -16,7 +16,7 @@ def shell(
     command: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[-- COMMAND...]", help="What to run; your shell if nothing is said.", show_default=False
+            metavar="-- COMMAND", help="What to run; your shell if nothing is said.", show_default=False
         ),
     ] = None,
 ) -> None:

@@ -62,9 +62,7 @@ def up(
         raise typer.Exit(code)
 
 
-def _in_foreground(
-    file: Path | None, tour: bool, ready_fd: int | None, places: dict[str, str | None]
-) -> int:
+def _in_foreground(file: Path | None, tour: bool, ready_fd: int | None, places: dict[str, str | None]) -> int:
     """The fork server loads its code while this process reads the world's file and loads its own."""
     from orchestrator.directory import new_directory
     from orchestrator.hosts.local import LocalHost

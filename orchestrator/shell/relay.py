@@ -103,7 +103,7 @@ class Relay:
             self._tunnel = tunnel
 
     def _from_kernel(self) -> None:
-        out = []
+        out: list[bytes] = []
         with contextlib.suppress(BlockingIOError):
             for _ in range(MOST_PACKETS):
                 packet = os.read(self._tun, MAX_PACKET)

@@ -37,7 +37,9 @@ def scene(directory) -> Visited:  # noqa: F811
     return Visited(directory)
 
 
-async def visit(scene: Visited, *, proxy: bool = False, room: int = 1 << 30, url: str | None = URL) -> Program:
+async def visit(
+    scene: Visited, *, proxy: bool = False, room: int = 1 << 30, url: str | None = URL
+) -> Program:
     laptop = scene.net.element("laptop")
     home = scene.home
     home.handler = scene.handler or home.handler
@@ -171,7 +173,11 @@ def test_interim_answers_come_as_they_came(scene):
 
     scene.handler = with_expectation
     first, rest = scene.run(story)
-    assert first == b"HTTP/1.1 100 Continue\r\n\r\n" and rest.startswith(b"HTTP/1.1 200 OK") and rest.endswith(b"4")
+    assert (
+        first == b"HTTP/1.1 100 Continue\r\n\r\n"
+        and rest.startswith(b"HTTP/1.1 200 OK")
+        and rest.endswith(b"4")
+    )
 
 
 # ---- who is faster, and who goes away ------------------------------------------------------------------------
@@ -290,7 +296,9 @@ def test_a_whole_url_is_asked_as_a_proxy_would(scene):
         return web.Response(text=f"{request.headers['Host']}{request.path_qs}")
 
     scene.handler = who
-    request = b"GET http://packet-journey.com/a?b=c HTTP/1.1\r\nHost: wrong\r\nProxy-Connection: keep-alive\r\n\r\n"
+    request = (
+        b"GET http://packet-journey.com/a?b=c HTTP/1.1\r\nHost: wrong\r\nProxy-Connection: keep-alive\r\n\r\n"
+    )
     assert body_of(answer(scene, request, proxy=True)) == b"packet-journey.com/a?b=c"
 
 
@@ -300,7 +308,11 @@ def test_a_proxy_wants_a_whole_url(scene):
 
 @pytest.mark.parametrize(
     "request_, status",
-    [(b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n", 400), (b"GET /\r\n", 400), (b"\x16\x03\x01\x00\x05hello\r\n\r\n", 400)],
+    [
+        (b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET /\r\n", 400),
+        (b"\x16\x03\x01\x00\x05hello\r\n\r\n", 400),
+    ],
 )
 def test_junk_is_refused(scene, request_, status):
     assert answer(scene, request_).startswith(b"HTTP/1.1 %d " % status)

@@ -112,7 +112,8 @@ def test_a_long_file_comes_whole(doors, way, tmp_path):
 @needs("wrk")
 def test_a_load_generator_meets_no_error(doors):
     done = subprocess.run(
-        ["wrk", "-t1", "-c32", "-d10s", f"http://{doors.ingress}/"], capture_output=True, text=True, timeout=60, check=True
+        ["wrk", "-t1", "-c32", "-d10s", f"http://{doors.ingress}/"],
+        capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     assert "Socket errors" not in done.stdout and "Non-2xx" not in done.stdout, done.stdout
     requests = re.search(r"(\d+) requests in", done.stdout)
@@ -143,7 +144,9 @@ def test_a_laptop_that_comes_back_opens_its_doors_where_they_were(doors):
     laptop = next(e for e in json.loads(journey("ps", "--json"))["elements"] if e["name"] == "laptop")
     os.kill(laptop["pid"], signal.SIGKILL)
     until = time.monotonic() + 20
-    while json.loads(journey("ps", "--json"))["elements"][0]["pid"] in (laptop["pid"], None) or not _open(doors):
+    while json.loads(journey("ps", "--json"))["elements"][0]["pid"] in (laptop["pid"], None) or not _open(
+        doors
+    ):
         assert time.monotonic() < until, "the doors do not come back"
         time.sleep(0.1)
     assert curl("-i", f"http://{doors.ingress}/").startswith("HTTP/1.1 200 OK")
@@ -160,7 +163,9 @@ def _open(doors: Doors) -> bool:
 
 def test_other_machines_are_not_let_in(doors, tmp_path, monkeypatch):
     monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
-    done = subprocess.run([*JOURNEY, "up", "--http", "0.0.0.0:0"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*JOURNEY, "up", "--http", "0.0.0.0:0"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 3 and "for this machine only" in done.stderr
 
 
@@ -173,7 +178,12 @@ def test_a_browser_that_trusts_the_ca_sees_the_site(doors, scheme, tmp_path):
     subprocess.run([*certutil, "-N", "--empty-password"], check=True)
     subprocess.run([*certutil, "-A", "-t", "C,,", "-n", "packet-journey", "-i", str(doors.ca)], check=True)
     seen = json.loads(_browse(f"{scheme}://{doors.proxy}", tmp_path))
-    assert seen == {"status": 200, "title": "You have reached nginx", "protocol": "TLS 1.3", "issuer": seen["issuer"]}
+    assert seen == {
+        "status": 200,
+        "title": "You have reached nginx",
+        "protocol": "TLS 1.3",
+        "issuer": seen["issuer"],
+    }
     assert "packet-journey" in seen["issuer"]
 
 
@@ -202,5 +212,3 @@ def _browse(proxy: str, home: Path) -> Any:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-

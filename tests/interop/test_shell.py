@@ -61,7 +61,9 @@ def nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         "PYTHONDONTWRITEBYTECODE": "1", "SHELL": "/bin/sh",
     }  # fmt: skip
 
-    def run(*words: str, stdin: str | None = None, code: int | None = 0) -> "subprocess.CompletedProcess[str]":
+    def run(
+        *words: str, stdin: str | None = None, code: int | None = 0
+    ) -> "subprocess.CompletedProcess[str]":
         script = shlex.join([sys.executable, "-m", "orchestrator.cli", *words])
         done = subprocess.run(
             as_nobody(script, home), env=environment, cwd=ROOT, input=stdin, capture_output=True, text=True,

@@ -98,7 +98,8 @@ class Dialler:
             raise NoConnection(Failure.NOT_ALLOWED, f"{port} is no port")
         if not await self._laptop.online():
             raise NoConnection(
-                Failure.NETWORK_DOWN, "the laptop is not on the network: no DHCP server has given it an address"
+                Failure.NETWORK_DOWN,
+                "the laptop is not on the network: no DHCP server has given it an address",
             )
         self._laptop.record_lease()
         found = await self._addresses(host)

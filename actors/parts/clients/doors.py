@@ -1,6 +1,8 @@
 """The two doors by which real programs walk in at a laptop."""
 
+import asyncio
 import ssl
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -58,7 +60,10 @@ async def open_doors(
     site = None if url is None else site_of(url)
     lobby = Lobby(context, Dialler(_Laptop(host), resolve), told, site, page)
     where: dict[str, str] = {}
-    kinds = {"ingress": partial(Visitor, lobby), "proxy": partial(ProxyGuest, lobby)}
+    kinds: dict[str, Callable[[], asyncio.Protocol]] = {
+        "ingress": partial(Visitor, lobby),
+        "proxy": partial(ProxyGuest, lobby),
+    }
     for name, wanted in (("ingress", ingress), ("proxy", proxy)):
         if wanted is None:
             continue

@@ -85,7 +85,9 @@ class Lobby:
 
     def ports(self) -> str:
         """Where they may come, in words."""
-        return f"the ingress is at port {self.ingress_port or 'none'}, the proxy at {self.proxy_port or 'none'}"
+        return (
+            f"the ingress is at port {self.ingress_port or 'none'}, the proxy at {self.proxy_port or 'none'}"
+        )
 
     # ---- journeys ------------------------------------------------------------------------------------------
 

@@ -221,9 +221,7 @@ class ConnectTunnel(Tunnel):
         if self.journey is not None:
             words += f"journey {self.journey}: `journey explain request {self.journey}` tells it hop by hop\n"
         status = error.failure.status
-        self.transport.write(
-            refusal(status, reason, words, keep=False, head_only=False, ours=self._link())
-        )
+        self.transport.write(refusal(status, reason, words, keep=False, head_only=False, ours=self._link()))
 
     def _link(self) -> bytes:
         return b"" if self.journey is None else link_field(self._lobby.page, self.journey)

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-
 MOST_EARLY_BYTES = 64 * 1024
 
 

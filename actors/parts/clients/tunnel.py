@@ -1,9 +1,9 @@
 """The tunnel between a shell's namespace and the laptop: IP packets over a byte stream, each behind its length.
 
-    shell    laptop
-    hello             ->        one line of JSON: {"address": "192.168.122.2"}, the one that it had before, or {}
-             <-    welcome      one line: {"address", "prefix_length", "router", "dns_servers", "mtu"}, or {"error"}
-    packets          <->        two bytes of length each, and the packet
+shell    laptop
+hello             ->        one line of JSON: {"address": "192.168.122.2"}, the one that it had before, or {}
+         <-    welcome      one line: {"address", "prefix_length", "router", "dns_servers", "mtu"}, or {"error"}
+packets          <->        two bytes of length each, and the packet
 """
 
 import asyncio

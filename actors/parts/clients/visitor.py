@@ -43,7 +43,9 @@ class Visitor(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
         if not self._lobby.enter(self):
-            transport.write(refusal(503, "Service Unavailable", self._lobby.full, keep=False, head_only=False))
+            transport.write(
+                refusal(503, "Service Unavailable", self._lobby.full, keep=False, head_only=False)
+            )
             self._close()
 
     def data_received(self, data: bytes) -> None:
@@ -130,9 +132,9 @@ class Visitor(asyncio.Protocol):
         named = named_by(request.fields.get(b"host", b"").decode("latin-1"), lobby.ingress_port, lobby.site)
         if named is None and lobby.site is None:
             raise ValueError("this world has no url of its own: say by a Host field whom you ask")
-        site = named or lobby.site
-        assert site is not None
-        return site, target, named is not None
+        chosen = named or lobby.site
+        assert chosen is not None
+        return chosen, target, named is not None
 
     # ---- the connection to the site ------------------------------------------------------------------------
 
@@ -153,7 +155,9 @@ class Visitor(asyncio.Protocol):
                 and site != lobby.site
                 and not await lobby.dialler.known(site.host)
             ):
-                exchange.site = site = lobby.site  # who asks by a name of this machine's means the world's own site
+                exchange.site = site = (
+                    lobby.site
+                )  # who asks by a name of this machine's means the world's own site
             upstream = Upstream(self, site, asked)
             await lobby.dialler.dial(
                 lambda: upstream, site.host, site.port, exchange.watch, secure=site.secure
