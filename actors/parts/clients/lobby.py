@@ -40,25 +40,22 @@ class Lobby:
         self._guests: dict[Any, None] = {}
         self._tokens_ns = -JOURNEYS_AT_ONCE * SECOND
         self._sweeping = False
-        self._gauge = context.metrics.gauge("journey_client_visitors")
-        self._turned_away = context.metrics.counter("journey_client_visitors_turned_away_total")
-        self.tunnels = context.metrics.counter("journey_client_tunnels_total")
 
     # ---- who is there --------------------------------------------------------------------------------------
 
     def enter(self, guest: Guest) -> bool:
         """A connection has come; False when there is no room for it."""
         if len(self._guests) >= MOST_VISITORS:
-            self._turned_away.value += 1
+            self.told.turned_away.value += 1
             return False
         self._guests[guest] = None
-        self._gauge.value = len(self._guests)
+        self.told.visitors.value = len(self._guests)
         self._sweep_later()
         return True
 
     def leave(self, guest: Guest) -> None:
         self._guests.pop(guest, None)
-        self._gauge.value = len(self._guests)
+        self.told.visitors.value = len(self._guests)
 
     def swap(self, before: Guest, after: Guest) -> None:
         """The connection has another protocol from here on."""

@@ -166,7 +166,7 @@ class Tunnel(End):
         if self._lost:
             out.abort()
             return
-        self._lobby.tunnels.value += 1
+        self._lobby.told.tunnels.value += 1
         self.granted(out)
         self.join(far)
 
