@@ -25,7 +25,8 @@ MAX_INFLIGHT = "max_inflight"
 
 
 class ClientMetrics:
-    """The metrics of one laptop's load, and of the real programs that walk in there. Which scenario it is part of is added by those who know of scenarios."""
+    """The metrics of one laptop's load, and of the real programs that walk in there. Which scenario a load is part of
+    is added by those who know of scenarios."""
 
     def __init__(self, context: Context) -> None:
         metrics = context.metrics
