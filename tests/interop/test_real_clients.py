@@ -80,6 +80,21 @@ def test_a_request_by_the_laptop_can_be_explained(doors):
     assert "chose 10.0." in told
 
 
+def test_what_failed_and_what_was_a_tunnel_is_explained_too(doors):
+    failed = curl("-i", "--proxy", f"http://{doors.proxy}", "http://nowhere.invalid/")
+    assert "got no answer: there is no nowhere.invalid (NXDOMAIN)" in _explained(failed)
+    opened = curl("-i", "-p", "--proxy", f"http://{doors.proxy}", "http://packet-journey.com/")
+    assert "tunnel to packet-journey.com:80" in _explained(opened)
+
+
+def _explained(head: str) -> str:
+    """What is told of the journey in the answer's Link field, once it has all been written down."""
+    identity = re.search(r"#journey=([0-9a-f]{32})", head)
+    assert identity is not None, head
+    time.sleep(0.1)
+    return " ".join(journey("explain", "request", identity[1]).split())
+
+
 @pytest.mark.parametrize("scheme", ["socks5h", "http"])
 def test_the_clients_own_tls_ends_at_the_load_balancer(doors, scheme):
     told = curl("--proxy", f"{scheme}://{doors.proxy}", "--cacert", str(doors.ca), "-v", "-o", os.devnull, SITE, "-w",
