@@ -27,8 +27,7 @@ def show_elements(console: "Console", listed: dict[str, Any]) -> None:
     for name, address in listed["addresses"].items():
         if not name.startswith("dns") and name not in DOORS:
             console.print(f"{name}: {address}")
-    for line in client_lines(listed):
-        console.print(line)
+    show_clients(console, listed)
     for line in dns_lines(listed["addresses"]):
         console.print(line)
     console.print(f"[dim]run directory {listed['directory']}[/]")
@@ -45,6 +44,12 @@ def dns_lines(addresses: dict[str, str]) -> list[str]:
         if name.startswith("dns.")
     )
     return [f"dns: dig @{host.strip('[]')} -p {port} NAME; ports: {', '.join(others)}"]
+
+
+def show_clients(console: "Console", listed: dict[str, Any]) -> None:
+    """Where real programs may walk in, on lines that are pasted whole."""
+    for line in client_lines(listed):
+        console.print(line, soft_wrap=True, markup=False)
 
 
 def client_lines(listed: dict[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -42,17 +43,21 @@ def shell(
     if kinds.get(laptop) != "laptop":
         known = ", ".join(name for name, kind in kinds.items() if kind == "laptop") or "none"
         usage(f"{laptop!r} is no laptop of this world; there is {known}")
-    door = client.request("call", element=laptop, verb="open_shell", arguments={})["socket"]
-    from pathlib import Path
-
+    from orchestrator.control.api import RequestFailed
     from orchestrator.shell.namespace import Forbidden
     from orchestrator.shell.session import run
+
+    def door() -> Path:
+        try:
+            return Path(client.request("call", element=laptop, verb="open_shell", arguments={})["socket"])
+        except RequestFailed as error:
+            raise OSError(str(error)) from None
 
     words = command or [os.environ.get("SHELL", "/bin/sh")]
     if not command and sys.stdin.isatty():
         say(f"a shell behind {laptop}, on the emulated Internet; `exit` leaves it")
     try:
-        code = run(words, Path(door), client.directory, laptop)
+        code = run(words, door, client.directory, laptop)
     except Forbidden as error:
         environment(f"no shell here: {error}")
     except OSError as error:

@@ -7,6 +7,7 @@ import os
 import select
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ RECONNECT_S = 0.2
 WELCOME_S = 20.0
 MOST_PACKETS = 64
 """Of one turn, after which the other direction has its turn."""
+Door = Callable[[], Path]
+"""Has the laptop open its door for shells, if it is not open; where it is. Raises OSError while it cannot be asked."""
+
 MAX_PACKET = 65_536
 MOST_WAITING_BYTES = 1 << 20
 """Towards the laptop; while more waits the kernel's own queue fills, and drops."""
@@ -49,8 +53,8 @@ def join(path: Path, address: str | None = None) -> tuple[socket.socket, Guest, 
 class Relay:
     """Carries packets until the shell has ended. A laptop that dies and comes back is joined again."""
 
-    def __init__(self, tun: int, tunnel: socket.socket, heard: bytes, path: Path, guest: Guest) -> None:
-        self._tun, self._path, self._guest = tun, path, guest
+    def __init__(self, tun: int, tunnel: socket.socket, heard: bytes, door: Door, guest: Guest) -> None:
+        self._tun, self._door, self._guest = tun, door, guest
         self._tunnel: socket.socket | None = tunnel
         self._heard = heard
         self._out = b""
@@ -96,7 +100,7 @@ class Relay:
         self._retry_s = now_s + RECONNECT_S
         self._out = b""  # of whoever sends while nobody is there, nothing arrives
         with contextlib.suppress(OSError, Forbidden):
-            tunnel, guest, self._heard = join(self._path, self._guest.address)
+            tunnel, guest, self._heard = join(self._door(), self._guest.address)
             if guest.address != self._guest.address:
                 tunnel.close()  # somebody else has it now, until they leave
                 return

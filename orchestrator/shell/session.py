@@ -14,18 +14,18 @@ from pathlib import Path
 from typing import NoReturn
 
 from orchestrator.shell.namespace import Forbidden, Guest, enter, environment
-from orchestrator.shell.relay import Relay, join
+from orchestrator.shell.relay import Door, Relay, join
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """As shells say it."""
 HANG_UP_S = 1.0
 
 
-def run(command: Sequence[str], path: Path, world: Path, laptop: str) -> int:
-    """Run a command behind the laptop whose door is at `path`; its exit code. Raises `Forbidden` and OSError.
+def run(command: Sequence[str], door: Door, world: Path, laptop: str) -> int:
+    """Run a command behind the laptop with this door; its exit code. Raises `Forbidden` and OSError.
 
     Nothing is left behind: not when the command ends, nor when this process is killed, whose child goes with it."""
-    tunnel, guest, heard = join(path)
+    tunnel, guest, heard = join(door())
     with contextlib.ExitStack() as end:
         end.callback(tunnel.close)
         directory = Path(tempfile.mkdtemp(prefix="shell-", dir=world))
@@ -40,7 +40,7 @@ def run(command: Sequence[str], path: Path, world: Path, laptop: str) -> int:
         end.callback(_end, child)
         with ours:
             tun = _tun_of(ours)
-        relay = Relay(tun, tunnel, heard, path, guest)
+        relay = Relay(tun, tunnel, heard, door, guest)
         ended = os.pidfd_open(child)
         try:
             with _left_to_the_shell():

@@ -180,6 +180,37 @@ def test_interim_answers_come_as_they_came(scene):
     )
 
 
+def test_a_websocket_goes_through(scene):
+    async def talk(request):
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for message in socket:
+            await socket.send_str(message.data * 2)
+        return socket
+
+    scene.handler = talk
+    upgrade = (
+        b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+
+    async def story():
+        program = await visit(scene)
+        program.say(upgrade)
+        await scene.sleep(2)
+        head, program.heard = program.heard, b""
+        program.say(b"\x81\x82\0\0\0\0hi")  # a text frame, masked with zeros (RFC 6455 section 5.2)
+        await scene.sleep(1)
+        said, program.heard = program.heard, b""
+        program.say(b"\x88\x80\0\0\0\0")
+        await scene.sleep(1)
+        return head, said, program.lost
+
+    head, said, lost = scene.run(story)
+    assert head.startswith(b"HTTP/1.1 101 ") and b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head
+    assert said == b"\x81\x04hihi" and lost
+
+
 # ---- who is faster, and who goes away ------------------------------------------------------------------------
 
 

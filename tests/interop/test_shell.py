@@ -149,6 +149,14 @@ def test_one_that_is_killed_takes_its_child_along_and_gives_its_address_back(nob
     assert "192.168.122.2\n" in in_shell(nobody, "grep -o '192.168.122.2$' /proc/net/fib_trie")
 
 
+def test_a_laptop_that_comes_back_is_joined_again(nobody):
+    laptop = next(e for e in json.loads(nobody("ps", "--json").stdout)["elements"] if e["name"] == "laptop")
+    curl = "curl -sS -m 2 -o /dev/null -w '%{http_code}' https://packet-journey.com/"
+    again = f"kill -9 {laptop['pid']}; for n in $(seq 20); do {curl} 2>/dev/null && exit 0; sleep 0.2; done; exit 1"
+    told = in_shell(nobody, f"{curl}; {again}")
+    assert told.startswith("200") and told.endswith("200")
+
+
 def test_where_the_kernel_forbids_it_one_sentence_says_so(nobody):
     """In a user namespace of its own, which may be told to have none below."""
     forbid = "echo 0 > /proc/sys/user/max_user_namespaces && exec " + shlex.join(
