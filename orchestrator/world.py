@@ -211,17 +211,20 @@ class World:
             self.addresses.setdefault("dns", place)
             self.addresses[f"dns.{element}"] = place
 
-    async def serve_clients(self, ingress: str | None = None, proxy: str | None = None) -> None:
+    async def serve_clients(
+        self, ingress: str | None = None, proxy: str | None = None, *, page: str | None = None
+    ) -> None:
         """Let real programs walk in as the first laptop, at `HOST:PORT`; None is the usual port or the next free one.
 
+        `page` is where a journey's id is looked at, if that is not the usual place: a URL that the id is put behind.
         The addresses are published as `ingress` and `proxy`; see `tools.laptop_doors`. Raises `PortTaken`."""
-        from orchestrator.tools.laptop_doors import INGRESS, PROXY, LaptopDoors, wanted
+        from orchestrator.tools.laptop_doors import INGRESS, PAGE, PROXY, LaptopDoors, wanted
 
         laptop = next((name for name, spec in self.config.elements.items() if spec.kind == "laptop"), None)
         places = wanted(INGRESS, ingress), wanted(PROXY, proxy)
         if laptop is None or places == (None, None):
             return
-        self._laptop_doors = LaptopDoors(self.call, self.until_up, laptop, self.config.url)
+        self._laptop_doors = LaptopDoors(self.call, self.until_up, laptop, self.config.url, page or PAGE)
         self.addresses.update(await self._laptop_doors.open(*places))
 
     async def wait(self) -> None:

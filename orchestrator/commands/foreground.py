@@ -86,7 +86,7 @@ class Foreground:
             await world.export(places["metrics"])
         if places["dns"] != OFF:
             await world.serve_dns(places["dns"])
-        await world.serve_clients(places["http"], places["proxy"])
+        await world.serve_clients(places["http"], places["proxy"], page=os.environ.get("JOURNEY_PAGE"))
 
     def _tell_ready(self, world: World) -> None:
         assert self._ready_fd is not None
