@@ -305,6 +305,25 @@ def test_a_kept_connection_that_was_closed_meanwhile_is_opened_again(scene):
     assert scene.run(story).startswith(b"HTTP/1.1 200 OK") and len(set(scene.home.connections)) == 2
 
 
+def test_an_answer_before_the_whole_request_reaches_a_program_that_still_sends(scene):
+    async def no(request):
+        return web.Response(status=413, text="too much")
+
+    scene.handler = no
+
+    async def story():
+        program = await visit(scene)
+        program.say(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n" + bytes(1000))
+        await scene.sleep(2)
+        told = (program.heard[:12], program.ended, program.lost, program.paused)
+        program.say(bytes(100_000))
+        await scene.sleep(6)
+        return told, program.lost
+
+    (head, ended, lost, paused), lost_later = scene.run(story)
+    assert head == b"HTTP/1.1 413" and ended and not lost and not paused and lost_later
+
+
 # ---- where it goes -------------------------------------------------------------------------------------------
 
 

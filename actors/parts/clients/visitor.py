@@ -15,6 +15,7 @@ from actors.parts.clients.head import interim_head, refusal, response_head
 from actors.parts.clients.sites import Site, named_by, site_of
 from actors.parts.clients.upstream import Upstream
 from actors.protocols.http1 import LAST_CHUNK, Request, RequestReader, Response, chunk
+from actors.stack.tcp_transport import LINGER_NS
 
 if TYPE_CHECKING:
     from actors.parts.clients.lobby import Lobby
@@ -79,11 +80,19 @@ class Visitor(asyncio.Protocol):
         """End the connection now; the program sees that it was not meant to end."""
         self._lobby.context.reset(self._transport)
 
-    def _close(self) -> None:
+    def _close(self, request: Request | None = None) -> None:
+        """Close, but take what the program still sends of this request and throw it away: if that met a closed socket,
+        the RST could cost the program the answer that it has not read yet (RFC 9112 section 9.6)."""
         self._closing = True
         if self._upstream is not None:
             self._upstream.close()
-        self._transport.close()
+        if request is None or (request.complete and not self._reader.failed) or self._transport.is_closing():
+            self._transport.close()
+            return
+        self._transport.write_eof()
+        self._control_reading()
+        context = self._lobby.context
+        context.call_at(context.now_ns() + LINGER_NS, self._transport.close)
 
     # ---- one request after another -------------------------------------------------------------------------
 
@@ -220,7 +229,7 @@ class Visitor(asyncio.Protocol):
         exchange.done()
         self._exchange = None
         if self._last:
-            self._close()
+            self._close(exchange.request)
         elif exchange.request.websocket:
             self._reader.resume()
         self._advance()
@@ -277,7 +286,7 @@ class Visitor(asyncio.Protocol):
         head_only = request.method == b"HEAD"
         self._transport.write(refusal(status, reason, words, keep=keep, head_only=head_only, ours=ours))
         if not keep:
-            self._close()
+            self._close(request)
         else:
             self._advance()
 
