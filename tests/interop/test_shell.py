@@ -118,7 +118,7 @@ def test_traceroute_shows_our_autonomous_systems_by_name(nobody):
 
 
 def test_mtr_shows_them_too(nobody):
-    told = in_shell(nobody, "mtr --report -c 2 -m 5 -w packet-journey.com")
+    told = in_shell(nobody, "mtr --report -i 0.2 -c 2 -m 5 -w packet-journey.com")
     assert "isp.as64500.example" in told and "as16509.example" in told
 
 
