@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from actors.element import CallFailed, Context, Element, ElementConfig, ElementName
+from actors.element import CallFailed, Context, Element, ElementConfig, ElementName, FolderName
 from actors.parts.config_fields import fault, unknown
 from actors.parts.kube_proxy import USER, KubeProxy
 from actors.parts.kubelet.config import DEFAULT_IMAGES, ImageConfig, Images
@@ -51,6 +51,11 @@ class Config(ElementConfig):
     images: Images = Field(
         default={name: ImageConfig.model_validate(each) for name, each in DEFAULT_IMAGES.items()},
         description="the images that there are, by repository (nginx for nginx:1.27)",
+    )
+    apps: FolderName | None = Field(
+        default=None,
+        description="the folder that apps of one's own (image: asyncio://module:app) are imported from, before the "
+        "working directory and PYTHONPATH",
     )
     max_pods: int | None = Field(
         default=None,
@@ -105,6 +110,7 @@ class EksNode(Element):
             EventRecorder(context, client, "kubelet", context.name),
             cni=config.cni,
             images=config.images,
+            apps=config.apps,
             status_every_s=config.node_status_update_frequency / SECOND,
             lease_s=config.node_lease_duration_seconds,
         )
@@ -112,6 +118,7 @@ class EksNode(Element):
         self.kube_proxy = KubeProxy(
             context, KubeClient(context, config.kube_api, USER), context.name, self.kernel.write_services
         )
+        self.kubelet.services.cluster_services = self.kube_proxy.services
 
     def _instance(self) -> Instance:
         config = self.config

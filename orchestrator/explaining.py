@@ -24,7 +24,10 @@ TOLD = (
     "alb.response",
     "nginx.accept",
     "nginx.answer",
+    "app.request",
+    "app.answer",
     "nginx.no_answer",
+    "app.no_answer",
 )
 
 

@@ -32,11 +32,12 @@ class Kubelet:
         *,
         cni: str,
         images: dict[str, ImageConfig],
+        apps: str | None,
         status_every_s: float,
         lease_s: int,
     ) -> None:
         runtime = Runtime(context, kernel, cni)
-        self.services = Services(context, kernel, runtime, Images(context, images), client, events)
+        self.services = Services(context, kernel, runtime, Images(context, images, apps), client, events)
         self.workers: dict[str, PodWorker] = {}
         self._instance = instance
         self._room = allocatable(instance)

@@ -9,9 +9,7 @@ from typing import Any
 Object = dict[str, Any]
 
 NOT_EMULATED = {
-    "dnsConfig": "pods resolve no names",
     "ephemeralContainers": "they are not started",
-    "hostAliases": "pods have no /etc/hosts",
     "hostIPC": "pods share nothing with their node; the kubelet refuses the pod",
     "hostNetwork": "every pod has a network of its own; the kubelet refuses the pod",
     "hostPID": "pods share nothing with their node; the kubelet refuses the pod",
