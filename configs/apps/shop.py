@@ -8,7 +8,7 @@ import logging
 import os
 from collections.abc import AsyncIterator
 
-from aiohttp import ClientError, ClientSession, web
+from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
 from journey import pod
 
@@ -30,10 +30,8 @@ async def item(request: web.Request) -> web.Response:
     name = request.match_info["name"]
     if name not in PRICES:
         raise web.HTTPNotFound(text=f"there is no {name}\n")
-    url = f"http://{pod.environ()['NGINX_SERVICE_HOST']}/stock/{name}"
     try:
-        async with request.app[WAREHOUSE].get(url) as answer:
-            in_stock = answer.status < 500
+        in_stock = await ask_warehouse(request.app, name)
     except (ClientError, TimeoutError) as error:
         log.warning("the warehouse does not answer: %s", error)
         raise web.HTTPServiceUnavailable(text="the warehouse is closed\n") from None
@@ -41,14 +39,30 @@ async def item(request: web.Request) -> web.Response:
     return web.json_response({"item": name, "price": PRICES[name], "in_stock": in_stock})
 
 
+async def ask_warehouse(app: web.Application, name: str) -> bool:
+    """Whether there is some: the Service `nginx` plays the warehouse, and has never heard of anything (404)."""
+    url = f"http://{pod.environ()['NGINX_SERVICE_HOST']}:{pod.environ()['NGINX_SERVICE_PORT']}/stock/{name}"
+    async with app[WAREHOUSE].get(url) as answer:
+        return answer.status < 500
+
+
+async def started(request: web.Request) -> web.Response:
+    """For the startup probe: open when the warehouse can be reached, for kube-proxy may not know the way yet."""
+    try:
+        await ask_warehouse(request.app, "anything")
+    except (ClientError, TimeoutError):
+        raise web.HTTPServiceUnavailable from None
+    return web.Response(text="ok\n")
+
+
 async def healthy(request: web.Request) -> web.Response:
-    """For the probes."""
+    """For the readiness probe and the load balancer: it would not help to close the shop for the warehouse's sake."""
     return web.Response(text="ok\n")
 
 
 async def warehouse(app: web.Application) -> AsyncIterator[None]:
     """The session lives as long as the application."""
-    app[WAREHOUSE] = pod.session(raise_for_status=False)
+    app[WAREHOUSE] = pod.session(timeout=ClientTimeout(total=1))
     print(f"{pod.name()} is open, prices in {CURRENCY}")
     yield
     await app[WAREHOUSE].close()
@@ -59,5 +73,12 @@ def app() -> web.Application:
     """What `asyncio://shop:app` calls for the application."""
     made = web.Application()
     made.cleanup_ctx.append(warehouse)
-    made.add_routes([web.get("/", items), web.get("/items/{name}", item), web.get("/healthz", healthy)])
+    made.add_routes(
+        [
+            web.get("/", items),
+            web.get("/items/{name}", item),
+            web.get("/started", started),
+            web.get("/healthz", healthy),
+        ]
+    )
     return made

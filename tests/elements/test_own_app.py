@@ -11,7 +11,7 @@ from tests.elements.alb_bed import GET
 from tests.elements.test_nginx_pod import POD, Bed, request
 
 HELLO = """
-import asyncio, logging, os, sys
+import aiohttp, asyncio, logging, os, sys
 from aiohttp import web
 from journey import pod
 
@@ -46,6 +46,13 @@ async def real(request):
     except PermissionError as error:
         return web.Response(text=error.strerror)
 
+async def named(request):
+    async with aiohttp.ClientSession() as session:
+        try:
+            await session.get("http://packet-journey.com/")
+        except aiohttp.ClientConnectorError as error:
+            return web.Response(text=str(error))
+
 async def begin(app):
     app[TICKS] = asyncio.create_task(tick())
 
@@ -61,7 +68,7 @@ def app():
     made = web.Application()
     made.on_startup.append(begin)
     made.on_cleanup.append(end)
-    for handler in (hello, slow, broken, exits, real):
+    for handler in (hello, slow, broken, exits, real, named):
         made.router.add_get("/" + ("" if handler is hello else handler.__name__), handler)
     return made
 """
@@ -176,7 +183,12 @@ def test_errors_of_handlers_are_500_with_a_traceback_in_the_log_and_exit_ends_it
 
 def test_real_sockets_are_refused_with_what_to_use_instead(tmp_path):
     bed = AppBed(tmp_path)
-    assert "the emulated network only: use journey.pod.session()" in play(bed, lambda: bed.get("/real"))[1]
+
+    async def story() -> Any:
+        return [await bed.get("/real"), await bed.get("/named")]
+
+    for _, text in play(bed, story):
+        assert "the emulated network only: use journey.pod.session()" in text
 
 
 @pytest.mark.parametrize(

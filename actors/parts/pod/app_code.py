@@ -34,7 +34,7 @@ def load(reference: str, folder: str | None, around: Surroundings) -> Any:
     forgotten afterwards, so that the next one reads the files again."""
     module_name, _, attribute = reference.partition(":")
     places = [str(Path(place).resolve()) for place in (folder, os.getcwd()) if place and Path(place).is_dir()]
-    with _surrounded(around), _looking_in(places):
+    with surrounded(around), _looking_in(places):
         module = _imported(module_name, places)
         found: Any = module
         for name in attribute.split("."):
@@ -82,7 +82,8 @@ def _file(module: ModuleType) -> str:
 
 
 @contextmanager
-def _surrounded(around: Surroundings) -> Iterator[None]:
+def surrounded(around: Surroundings) -> Iterator[None]:
+    """Have `os.environ` and `sys.argv` be the container's."""
     environment, argv = dict(os.environ), sys.argv
     os.environ.update(around.environment)
     sys.argv = list(around.argv)

@@ -19,6 +19,7 @@ from aiohttp.abc import AbstractAccessLogger
 from aiohttp.web_log import AccessLogger
 
 from actors.element import JOURNEY
+from actors.parts.pod.app_code import Surroundings, surrounded
 from actors.parts.pod.image import AppPlace
 from actors.parts.pod.inside import Inside
 from actors.parts.pod.modes import ANSWER, RESET, STALL, Modes
@@ -86,7 +87,8 @@ class AppServer:
     async def _application(self) -> web.Application:
         found = self._found
         if not isinstance(found, web.Application) and callable(found):
-            found = found()
+            with surrounded(Surroundings(self._inside.environment, ["app", *self._inside.args])):
+                found = found()
         if inspect.isawaitable(found):
             found = await found
         if not isinstance(found, web.Application):

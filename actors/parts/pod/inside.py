@@ -7,8 +7,8 @@ is the emulated one.
 
 import asyncio
 import contextvars
+import errno
 import io
-import socket
 import sys
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
@@ -113,6 +113,7 @@ def _install() -> None:
     loop = asyncio.get_running_loop()
     if loop.get_task_factory() is not _known_task:
         loop.set_task_factory(_known_task)  # type: ignore[arg-type]
+        loop.getaddrinfo = _emulated_names_only(loop.getaddrinfo)  # type: ignore[method-assign]
     if not _HOOKED:
         _HOOKED.append(True)
         sys.addaudithook(_refuse_real_sockets)
@@ -133,10 +134,25 @@ def _known_task(
     return task
 
 
+def _emulated_names_only(ask: Callable[..., Any]) -> Callable[..., Any]:
+    """asyncio asks for names in threads, where nobody can tell for whom."""
+
+    async def getaddrinfo(host: Any, port: Any, **options: Any) -> Any:
+        if INSIDE.get() is not None:
+            _refuse(f"getaddrinfo of {host}")
+        return await ask(host, port, **options)
+
+    return getaddrinfo
+
+
 def _refuse_real_sockets(event: str, arguments: tuple[Any, ...]) -> None:
     if event not in REFUSED or INSIDE.get() is None:
         return
-    if event == "socket.connect" and getattr(arguments[0], "family", None) == socket.AF_UNIX:
-        return
+    if event in ("socket.connect", "socket.bind") and not isinstance(arguments[1], tuple):
+        return  # a path, on this machine
+    _refuse(event.partition(".")[2])
+
+
+def _refuse(what: str) -> None:
     why = "a pod has the emulated network only: use journey.pod.session(), or journey.pod.open_connection()"
-    raise PermissionError(13, f"{event.partition('.')[2]}: {why}")
+    raise PermissionError(errno.EACCES, f"{what}: {why}")
