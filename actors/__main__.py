@@ -3,10 +3,8 @@
 import argparse
 import sys
 import time
-from pathlib import Path
 
 from actors.links.curve import ELEMENTS, Keys, NoKeys, load_keys
-from actors.runtime.join import run_element
 from actors.runtime.outpost import run_outpost
 
 KEYS_S = 60.0
@@ -21,6 +19,8 @@ def main() -> int:
             return run_outpost({"kind": arguments.kind}, arguments.control, keys, arguments.alive)
         if arguments.outpost:
             return run_outpost({"element": arguments.name}, arguments.control, keys, arguments.alive)
+        from actors.runtime.join import run_element  # an outpost does without all that elements need
+
         return run_element(arguments.name, arguments.control, keys)
     except NoKeys as error:
         print(f"python -m actors: {error}", file=sys.stderr)
@@ -38,7 +38,6 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--keys",
-        type=Path,
         metavar="DIRECTORY",
         help="where the CURVE keys are that tcp needs; waited for if they are not there yet",
     )
@@ -51,7 +50,7 @@ def _arguments() -> argparse.Namespace:
         "--kind", metavar="KIND", help="offer to run what others launch of this kind: nginx_pod"
     )
     parser.add_argument(
-        "--alive", type=Path, metavar="FILE", help="touched each second while all is well, for a health check"
+        "--alive", metavar="FILE", help="touched each second while all is well, for a health check"
     )
     arguments = parser.parse_args()
     if (arguments.name is None) == (arguments.kind is None):
@@ -59,7 +58,7 @@ def _arguments() -> argparse.Namespace:
     return arguments
 
 
-def _wait_for_keys(directory: Path) -> Keys:
+def _wait_for_keys(directory: str) -> Keys:
     until = time.monotonic() + KEYS_S
     while True:
         try:

@@ -17,6 +17,7 @@ from actors.parts.load_balancer.config import AlbConfig
 from actors.parts.load_balancer.following import Orders
 from actors.parts.load_balancer.node import Node
 from actors.parts.load_balancer.target_group import RunningGroup
+from actors.parts.tools import Tools
 from actors.stack import Stack
 
 
@@ -24,12 +25,12 @@ class Config(AlbConfig):
     """One ALB node, as the world's YAML describes it."""
 
 
-class Alb(Element):
+class Alb(Tools, Element):
     """A load balancer's node in one availability zone."""
 
     def __init__(self, config: Config, context: Context) -> None:
         super().__init__(config, context)
-        self.stack = Stack(context)
+        self.stack = Stack(context, tcp=config.sysctls.settings())
         self.node = Node(config, context, self.stack)
         self.orders = Orders(self.node, self.stack)
 
@@ -61,6 +62,15 @@ class Alb(Element):
         group = self._group(target_group)
         asked = registration.asked_of(targets) if targets else None
         return registration.answer(group.describe(asked, include_anomaly_detection))
+
+    async def call_targets(self) -> dict[str, dict[str, Any]]:
+        """Each target by address, with its `state` and the requests `outstanding` at this node: what is asked for again
+        and again while a load runs, so it is told without all that `inspect` knows."""
+        return {
+            text: found
+            for group in self.orders.groups.values()
+            for text, found in group.outstanding().items()
+        }
 
     async def call_zone_health(self) -> dict[str, Any]:
         """How this zone fares: `target_groups` by ARN, and `healthy`, whether DNS should send clients here.
@@ -95,4 +105,5 @@ class Alb(Element):
                 "client": int(node.client_connections.value),
                 "target": int(node.target_connections.value),
             },
+            "tcp": self.stack.tcp.inspect(),
         }

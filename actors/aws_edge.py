@@ -13,9 +13,9 @@ from pydantic import Field, model_validator
 
 from actors.element import JOURNEY, CallFailed, Claim, Context, Element, ElementName
 from actors.parts.aws.client import follow
-from actors.parts.border import BorderConfig
+from actors.parts.border import BorderConfig, explain_route
 from actors.parts.config_fields import Address, Cidr, fault, unknown
-from actors.parts.tools import ping
+from actors.parts.tools import Tools
 from actors.protocols.elastic_ips import ElasticIps, Refusal, Translation
 from actors.protocols.icmp import is_martian
 from actors.protocols.translation import translated
@@ -78,7 +78,7 @@ class Config(BorderConfig):
             yield Claim("address", public, ("elastic_ips", public))
 
 
-class AwsEdge(Element):
+class AwsEdge(Tools, Element):
     """Routes between the Internet and a VPC, exchanging public for private addresses."""
 
     config: Config
@@ -87,6 +87,7 @@ class AwsEdge(Element):
         super().__init__(config, context)
         self.stack = Stack(context)
         self.forwarder = Forwarder(context, self.stack, config.forwarding_delay)
+        self.bgp = config.speaker(context, self.stack, self.forwarder)
         self.elastic_ips = ElasticIps(
             {}
             if config.aws_api
@@ -97,6 +98,8 @@ class AwsEdge(Element):
 
     async def start(self) -> None:
         self.config.bring_up(self.stack)
+        if self.bgp is not None:
+            await self.bgp.start()
         if self.config.aws_api is not None:
             self.context.spawn(self._follow(self.config.aws_api), "public addresses")
 
@@ -131,6 +134,12 @@ class AwsEdge(Element):
 
     def on_link(self, port: str, up: bool) -> None:
         self.stack.on_link(port, up)
+        if self.bgp is not None:
+            self.bgp.on_link(port, up)
+
+    async def stop(self) -> None:
+        if self.bgp is not None:
+            await self.bgp.stop()
 
     def on_frame(self, port: str, frame: bytes) -> None:
         rewrite = self._rewrites.get(frame[:34])
@@ -216,12 +225,13 @@ class AwsEdge(Element):
         self.elastic_ips.disassociate(ip_bytes(public))
         self._rewrites.clear()
 
-    async def call_ping(self, host: str, timeout_s: float = 1.0) -> dict[str, Any]:
-        """Ping from here: `rtt_ms`, or `error`."""
-        return await ping(self.stack, host, timeout_s)
+    async def call_explain_route(self, destination: str) -> dict[str, Any]:
+        """Why packets to this address go where they go: the forwarding table's answer, and BGP's ladder behind it."""
+        return explain_route(self.stack, self.bgp, destination)
 
     def inspect(self) -> dict[str, Any]:
         associations = {
             ip_text(public): ip_text(private) for public, private in self.elastic_ips.private_of.items()
         }
-        return {"asn": self.config.asn, "elastic_ips": associations, **self.stack.inspect()}
+        bgp = {} if self.bgp is None else {"bgp": self.bgp.inspect()}
+        return {"asn": self.config.asn, "elastic_ips": associations, **self.stack.inspect(), **bgp}

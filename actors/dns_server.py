@@ -9,9 +9,12 @@ from pydantic import Field, model_validator
 
 from actors.element import Claim, Context, Element, ElementConfig, ElementName, FileName
 from actors.parts.config_fields import Address, Cidr, Part, Uplink, fault
+from actors.parts.dns_asking import ask
 from actors.parts.dns_hosted_zones import HostedZones
 from actors.parts.dns_metrics import follow_cache
-from actors.parts.dns_udp import DnsService, SharedResolve, ask
+from actors.parts.dns_serving import LOOPBACK, DnsService
+from actors.parts.dns_sharing import SharedResolve
+from actors.parts.tools import DnsTools
 from actors.protocols.dns import story
 from actors.protocols.dns.answer import respond
 from actors.protocols.dns.authoritative import Authoritative, Decision
@@ -19,6 +22,7 @@ from actors.protocols.dns.cache import Cache
 from actors.protocols.dns.resolver import Resolver
 from actors.protocols.dns.zone import read_zone
 from actors.stack import Stack
+from actors.stack.sysctls import Sysctls
 from actors.wire import dns
 from actors.wire.addresses import InterfaceAddress, Prefix
 
@@ -62,6 +66,7 @@ class Config(ElementConfig):
     interface: Uplink
     recursive: RecursiveConfig | None = None
     authoritative: AuthoritativeConfig | None = None
+    sysctls: Sysctls = Field(default=Sysctls(), description="its TCP, by the names of Linux's net.ipv4")
 
     @model_validator(mode="after")
     def _one_role(self) -> "Config":
@@ -80,12 +85,12 @@ class Config(ElementConfig):
         yield Claim("subnet", str(address.prefix), ("interface", "address"))
 
 
-class DnsServer(Element):
-    """Serves DNS at UDP port 53 of its address."""
+class DnsServer(DnsTools, Element):
+    """Serves DNS at port 53 of its address, by UDP and TCP."""
 
     def __init__(self, config: Config, context: Context) -> None:
         super().__init__(config, context)
-        self.stack = Stack(context)
+        self.stack = Stack(context, tcp=config.sysctls.settings())
         self.stack.add_interface(PORT, config.interface.address)
         self.stack.add_route("default", PORT, config.interface.gateway)
         self.role: _Recursive | _Authoritative
@@ -94,11 +99,11 @@ class DnsServer(Element):
         else:
             assert config.authoritative is not None
             self.role = _Authoritative(config.authoritative, context)
+        self.dns_service = DnsService(context, self.role.resolver, self.role.respond)
 
     async def start(self) -> None:
-        service = partial(DnsService, self.context, self.role.resolver, self.role.respond)
         self.role.start()
-        await self.stack.create_datagram_endpoint(service, local_port=dns.PORT)
+        await self.dns_service.open(self.stack)
 
     def on_frame(self, port: str, frame: bytes) -> None:
         self.stack.on_frame(port, frame)
@@ -162,7 +167,7 @@ class _Recursive:
         self._allow = [Prefix.parse(prefix) for prefix in config.allow]
         self._resolver = Resolver(
             _hints(config.root_hints),
-            partial(ask, stack, context.random, UPSTREAM_TIMEOUT_S),
+            partial(ask, context, stack, UPSTREAM_TIMEOUT_S),
             cache=self._cache,
             now_ns=context.now_ns,
             random=context.random,
@@ -175,13 +180,17 @@ class _Recursive:
         """It knows nothing but the root until somebody asks."""
 
     async def respond(self, query: dns.Message, client: bytes) -> dns.Message:
-        if any(client in prefix for prefix in self._allow):
+        if client == LOOPBACK or any(client in prefix for prefix in self._allow):
             return await respond(query, self._resolve)
         self._context.record("dns.refused", rcode="REFUSED", why="this client is not allowed to ask")
         return dns.response(query, dns.Rcode.REFUSED)
 
     def inspect(self) -> dict[str, Any]:
-        return {"cache": self._cache.contents(self._context.now_ns())}
+        now_ns = self._context.now_ns()
+        return {
+            "cache": self._cache.contents(now_ns),
+            "delegations": self._resolver.delegations(now_ns),
+        }
 
 
 def _rank(engine: Authoritative) -> str:

@@ -22,9 +22,11 @@ from actors.parts.kubelet.runtime import POD_KIND
 from actors.parts.kubernetes.client import KubeClient
 from actors.parts.kubernetes.events import EventRecorder
 from actors.parts.node_kernel import ENI_PORT, AttachedInterface, NodeKernel
+from actors.parts.tools import Tools
 from actors.protocols.instance_types import LIMITS
 from actors.protocols.kubelet.node_object import Instance, default_max_pods
 from actors.protocols.netlink import NetlinkError
+from actors.stack.sysctls import Sysctls
 from actors.units import SECOND, Duration
 
 FIRST_RETRY_S, LAST_RETRY_S = 0.02, 2.0
@@ -79,6 +81,9 @@ class Config(ElementConfig):
     conntrack_max: int = Field(
         default=131_072, gt=0, description="connections that the kernel tracks at most"
     )
+    sysctls: Sysctls = Field(
+        default=Sysctls(), description="TCP of the node and of its pods, by the names of Linux's net.ipv4"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> "Config":
@@ -92,7 +97,7 @@ class Config(ElementConfig):
         return [ENI_PORT]
 
 
-class EksNode(Element):
+class EksNode(Tools, Element):
     """A node's kernel and kubelet."""
 
     config: Config
@@ -100,7 +105,8 @@ class EksNode(Element):
 
     def __init__(self, config: Config, context: Context) -> None:
         super().__init__(config, context)
-        self.kernel = NodeKernel(context, conntrack_max=config.conntrack_max)
+        self.kernel = NodeKernel(context, conntrack_max=config.conntrack_max, tcp=config.sysctls.settings())
+        self.stack = self.kernel.stack
         client = KubeClient(context, config.kube_api, f"system:node:{context.name}")
         self.kubelet = Kubelet(
             context,
@@ -111,6 +117,7 @@ class EksNode(Element):
             cni=config.cni,
             images=config.images,
             apps=config.apps,
+            sysctls=config.sysctls.model_dump(mode="json", exclude_defaults=True),
             status_every_s=config.node_status_update_frequency / SECOND,
             lease_s=config.node_lease_duration_seconds,
         )

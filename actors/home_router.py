@@ -6,29 +6,34 @@ frame from outside takes the same way back. Frames of one session and length beg
 and IPv4 header, ports), and leave with the same 38 bytes: these are kept, so most frames cost one lookup here and one
 in the forwarder. What cannot be sent on is given to the forwarder untranslated: it will complain, and its complaint
 then quotes the packet as its sender knows it. The NAT is the firewall too: what comes from outside and belongs to no
-session reaches at most the router's own UDP sockets and its ICMP.
+session reaches at most the router's own sockets and its ICMP. What computers at home send to the outside address of
+another one is turned round here (hairpinning), and what is sent to a port that nobody has is for the router itself.
 """
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import Field, model_validator
 
-from actors.element import JOURNEY, Claim, Context, Counter, Element, ElementConfig
+from actors.element import JOURNEY, Claim, Context, Element, ElementConfig
 from actors.parts.config_fields import fault
 from actors.parts.dhcp_service import DhcpService
+from actors.parts.dns_asking import ask
 from actors.parts.dns_metrics import follow_cache
-from actors.parts.dns_udp import DnsService, SharedResolve, ask
+from actors.parts.dns_serving import DnsService
+from actors.parts.dns_sharing import SharedResolve
 from actors.parts.home_router_config import DhcpConfig, DnsConfig, LanConfig, NatConfig, WanConfig, parse_pool
+from actors.parts.home_router_view import leases_of, nat_of, pool_of, sessions_of
+from actors.parts.kept_heads import Heads, known, remember
 from actors.parts.lan import Lan
-from actors.parts.tools import ping
+from actors.parts.nat_failures import NatFailures
+from actors.parts.tools import DnsTools
 from actors.protocols import icmp as icmp_rules
 from actors.protocols.connection_tracking import State
 from actors.protocols.dns.answer import respond
 from actors.protocols.dns.cache import Cache
 from actors.protocols.dns.stub import FORWARDER, StubResolver
-from actors.protocols.flows import FIN_SYN_RST
 from actors.protocols.fragments import Reassembler
 from actors.protocols.nat import Nat, Refusal, Session
 from actors.stack import Stack
@@ -41,11 +46,8 @@ from actors.wire.icmp import FRAGMENTATION_NEEDED
 from actors.wire.malformed import Malformed
 
 LAN, WAN = "lan", "wan"
-NAT_FAILURES = ("table_full", "port_exhausted", "timeout")
 DNS_TIMEOUT_S = 5.0
 """How long the forwarder waits for a resolver before it asks again (resolv.conf's own default)."""
-MAX_HEADS = 16_384
-_CHECKSUM_AT = {ipv4.TCP: 50, ipv4.UDP: 40}
 
 
 class Config(ElementConfig):
@@ -80,19 +82,7 @@ class Config(ElementConfig):
             yield Claim("subnet", text, (side, "address"), private=side == LAN)
 
 
-class _Head(NamedTuple):
-    """What the first 38 bytes of a frame become, as long as the session lives and checksums are left to the card."""
-
-    translated: bytes
-    session: Session
-    checksum_at: int
-    frame_bytes: int
-
-
-Heads = dict[bytes, _Head]
-
-
-class HomeRouter(Element):
+class HomeRouter(DnsTools, Element):
     """Connects a home to the Internet by one public address."""
 
     config: Config
@@ -107,20 +97,20 @@ class HomeRouter(Element):
         self.lan = Lan(context, config.lan.ports, mac_for(context.name, LAN))
         self.stack = Stack(context)
         self.forwarder = Forwarder(context, self.stack)
-        self.nat = Nat(config.nat.settings(self._outside), context.random)
+        self.nat = Nat(config.nat.settings(self._outside), context.random, self._is_own)
+        self._failures = NatFailures(context, self.nat)
         self.stack.ip.as_received = self.nat.original
         self._outward: Heads = {}
         self._inward: Heads = {}
         self.dhcp = DhcpService(context, self.stack, LAN, config.dhcp.settings(inside))
         self._dns_cache = Cache(config.dns.cache_size)
+        self.dns_service = self._forwarder()
         self._reassembler = Reassembler()
         self._nat_alarm = Alarm(context, self.nat.deadline_ns, self._on_nat_deadline)
         self._fragment_alarm = Alarm(context, self._reassembler.deadline_ns, self._on_fragment_deadline)
         self._sessions = context.metrics.gauge("journey_nat_sessions", router=context.name)
         limit = context.metrics.gauge("journey_nat_session_limit", router=context.name)
         limit.value = config.nat.max_mappings
-        for reason in NAT_FAILURES:
-            self._nat_failures(reason)
 
     async def start(self) -> None:
         self.stack.add_interface(LAN, self.config.lan.address, mac=self.lan.mac, port=self.lan)
@@ -129,12 +119,13 @@ class HomeRouter(Element):
         for side in (LAN, WAN):
             self._frame_bytes[side] = ethernet.HEADER_BYTES + self.stack.ip.interfaces[side].mtu
         await self.dhcp.start()
-        await self._start_dns()
+        await self.dns_service.open(self.stack, interface=LAN)
 
-    async def _start_dns(self) -> None:
-        forwarder = StubResolver(
+    def _forwarder(self) -> DnsService:
+        """The DNS forwarder: a stub with a cache, for all who ask."""
+        stub = StubResolver(
             FORWARDER,
-            partial(ask, self.stack, self.context.random, DNS_TIMEOUT_S),
+            partial(ask, self.context, self.stack, DNS_TIMEOUT_S),
             cache=self._dns_cache,
             now_ns=self.context.now_ns,
             random=self.context.random,
@@ -142,13 +133,12 @@ class HomeRouter(Element):
             servers=[ip_bytes(server) for server in self.config.dns.forward_to],
         )
         follow_cache(self.context, "forwarder", self._dns_cache)
-        resolve = SharedResolve(self.context, forwarder.resolve)
+        resolve = SharedResolve(self.context, stub.resolve)
 
         async def answer(query: dns.Message, client: bytes) -> dns.Message:
             return await respond(query, resolve)
 
-        service = partial(DnsService, self.context, "forwarder", answer)
-        await self.stack.create_datagram_endpoint(service, local_port=dns.PORT, interface=LAN)
+        return DnsService(self.context, "forwarder", answer)
 
     def on_link(self, port: str, up: bool) -> None:
         if port == WAN:
@@ -170,7 +160,7 @@ class HomeRouter(Element):
 
     def _from_inside(self, frame: bytes, now_ns: int) -> None:
         """A frame from the LAN, for the router alone or for all."""
-        translated = _known(self._outward, frame, now_ns)
+        translated = known(self._outward, frame, now_ns)
         if translated is not None:
             self.forwarder.forward(LAN, translated)
             return
@@ -182,11 +172,11 @@ class HomeRouter(Element):
             return
         self._tell(rewrite.session, "out")
         translated = rewrite.apply(frame)
-        _remember(self._outward, frame, translated, rewrite.session)
+        remember(self._outward, frame, translated, rewrite.session)
         self.forwarder.forward(LAN, translated)
 
     def _from_outside(self, frame: bytes, now_ns: int) -> None:
-        translated = _known(self._inward, frame, now_ns)
+        translated = known(self._inward, frame, now_ns)
         if translated is not None:
             self.forwarder.forward(WAN, translated)
             return
@@ -198,7 +188,7 @@ class HomeRouter(Element):
             return
         self._tell(rewrite.session, "in")
         translated = rewrite.apply(frame)
-        _remember(self._inward, frame, translated, rewrite.session)
+        remember(self._inward, frame, translated, rewrite.session)
         self.forwarder.forward(WAN, translated)
 
     # ---- the careful way -----------------------------------------------------------------------------------
@@ -209,8 +199,11 @@ class HomeRouter(Element):
             return
         packet = ipv4.decode(frame[ethernet.HEADER_BYTES :])
         own, destination = self.stack.ip.local, packet.destination
-        if destination in own or packet.source in own or icmp_rules.is_group(destination):
+        if packet.source in own or icmp_rules.is_group(destination):
             self.stack.on_frame(LAN, frame)
+        elif destination in own:
+            if destination != self._outside or not self._turn_round(frame, packet):
+                self.stack.on_frame(LAN, frame)
         elif packet.source not in self._inside:
             self.stack.ip.drop("martian", f"from {ip_text(packet.source)}, which is not at home")
         elif not self.forwarder.expires(LAN, frame):
@@ -218,6 +211,26 @@ class HomeRouter(Element):
                 self._send_out(frame, packet)
             else:
                 self.forwarder.forward(LAN, frame)
+
+    def _turn_round(self, frame: bytes, packet: ipv4.Packet) -> bool:
+        """What goes from inside to the outside address, if it is for somebody inside; False when it is for us."""
+        if packet.source not in self._inside:
+            return False
+        found = self.nat.hairpin(frame, self.context.now_ns())
+        self._nat_alarm.arm()
+        self._sessions.value = len(self.nat)
+        if found is Refusal.FRAGMENT:
+            whole = self._put_together(frame, packet)
+            if whole is not None:
+                self._from_inside_carefully(whole)
+        elif found is Refusal.NOT_MINE:
+            return False
+        elif isinstance(found, Refusal):
+            self._refuse(found, packet)
+        elif not self.forwarder.expires(LAN, frame):
+            self._tell(found.session, "hairpin")
+            self.forwarder.forward(LAN, found.apply(frame))
+        return True
 
     def _leaves(self, packet: ipv4.Packet) -> bool:
         """Whether the packet's way leads out, and there is room for it."""
@@ -257,7 +270,7 @@ class HomeRouter(Element):
             whole = self._put_together(frame, packet)
             if whole is not None:
                 self._from_outside_carefully(whole)
-        elif found is Refusal.NOT_MINE and packet.protocol != ipv4.TCP:
+        elif found is Refusal.NOT_MINE and self._may_have(packet):
             self.stack.on_frame(WAN, frame)
         elif found is Refusal.NOT_MINE:
             self.stack.ip.drop("unsolicited", f"TCP from {ip_text(packet.source)}")
@@ -270,6 +283,13 @@ class HomeRouter(Element):
             self._tell(found.session, "in")
             self.forwarder.forward(WAN, found.apply(frame))
 
+    def _may_have(self, packet: ipv4.Packet) -> bool:
+        """Whether what belongs to no session may reach the router itself: of TCP only what it asked for."""
+        return packet.protocol != ipv4.TCP or self._is_own(ipv4.TCP, int.from_bytes(packet.payload[2:4]))
+
+    def _is_own(self, protocol: int, port: int) -> bool:
+        return self.stack.uses_port(protocol, port, WAN)
+
     def _put_together(self, frame: bytes, piece: ipv4.Packet) -> bytes | None:
         """A frame with the whole packet when this was its last missing piece."""
         whole = self._reassembler.handle(piece, self.context.now_ns())
@@ -278,8 +298,7 @@ class HomeRouter(Element):
 
     def _refuse(self, refusal: Refusal, packet: ipv4.Packet) -> None:
         self.stack.ip.drop(refusal.value, f"from {ip_text(packet.source)} to {ip_text(packet.destination)}")
-        if refusal in (Refusal.TABLE_FULL, Refusal.PORT_EXHAUSTED):
-            self._count_failure(refusal.value)
+        self._failures.refused(refusal, packet)
 
     def _refuse_too_big(self, frame: bytes) -> None:
         packet, mtu = frame[ethernet.HEADER_BYTES :], self.lan.mtu
@@ -287,20 +306,12 @@ class HomeRouter(Element):
         message = icmp_rules.unreachable(packet, FRAGMENTATION_NEEDED, mtu)
         self.stack.icmp.complain(packet, message, self.stack.ip.interfaces[WAN])
 
-    def _count_failure(self, reason: str) -> None:
-        self._nat_failures(reason).value += 1
-
-    def _nat_failures(self, reason: str) -> Counter:
-        return self.context.metrics.counter(
-            "journey_nat_failures_total", router=self.context.name, reason=reason
-        )
-
     def _tell(self, session: Session, direction: str) -> None:
         """Tell a journey of the session, once in each direction."""
         journey = JOURNEY.get()
         if journey is None or session.told.get(direction) == journey:
             return
-        created = direction == "out" and session.opened_ns == self.context.now_ns()
+        created = direction != "in" and session.opened_ns == self.context.now_ns()
         session.told[direction] = journey
         self.context.record("nat.mapping", **session.described(), created=created, direction=direction)
 
@@ -309,7 +320,7 @@ class HomeRouter(Element):
     def _on_nat_deadline(self, now_ns: int) -> None:
         for session in self.nat.on_deadline(now_ns):
             if session.mapping.protocol == ipv4.TCP and session.connection.state is State.ESTABLISHED:
-                self._count_failure("timeout")  # neither side has closed it, so one of them may yet speak
+                self._failures.timed_out()  # neither side has closed it, so one of them may yet speak
         self._sessions.value = len(self.nat)
 
     def _on_fragment_deadline(self, now_ns: int) -> None:
@@ -318,52 +329,17 @@ class HomeRouter(Element):
 
     # ---- looking in ----------------------------------------------------------------------------------------
 
-    async def call_ping(self, host: str, timeout_s: float = 1.0) -> dict[str, Any]:
-        """Ping from here: `rtt_ms`, or `error`."""
-        return await ping(self.stack, host, timeout_s)
-
     def inspect(self) -> dict[str, Any]:
         now_ns = self.context.now_ns()
-        leases = [
-            {
-                "address": ip_text(lease.address),
-                "mac": mac_text(lease.mac),
-                "host_name": lease.host_name,
-                "remaining_s": (lease.expires_ns - now_ns) / 1e9,
-            }
-            for lease in self.dhcp.engine.leases(now_ns)
-        ]
         return {
             "stations": {mac_text(mac): port for mac, port in self.lan.switch.stations(now_ns)},
-            "leases": leases,
+            "leases": leases_of(self.dhcp.engine, now_ns),
+            "pool": pool_of(self.dhcp.engine, now_ns),
             "dns_cache": self._dns_cache.contents(now_ns),
-            "nat_sessions": [session.described() for session in self.nat.sessions()],
-            "nat_session_limit": self.config.nat.max_mappings,
+            "nat": nat_of(self.nat),
+            "nat_sessions": sessions_of(self.nat, now_ns),
             **self.stack.inspect(),
         }
-
-
-def _known(heads: Heads, frame: bytes, now_ns: int) -> bytes | None:
-    """The translated frame, if one that begins alike was translated before; journeys are to be told, so not theirs."""
-    head = heads.get(frame[:38])
-    if head is None or JOURNEY.get() is not None:
-        return None
-    translated, session, checksum_at, frame_bytes = head
-    if (
-        len(frame) != frame_bytes or not session.alive or frame[checksum_at : checksum_at + 2] != b"\0\0"
-        or (checksum_at == 50 and frame[47] & FIN_SYN_RST)
-    ):  # fmt: skip
-        return None
-    session.connection.seen_ns = now_ns
-    return translated + frame[38:]
-
-
-def _remember(heads: Heads, frame: bytes, translated: bytes, session: Session) -> None:
-    """Only headers whose identification does not count up come again."""
-    if frame[18:20] == b"\0\0":
-        if len(heads) >= MAX_HEADS:
-            heads.clear()
-        heads[frame[:38]] = _Head(translated[:38], session, _CHECKSUM_AT[frame[23]], len(frame))
 
 
 def _too_big(packet: ipv4.Packet, frame_bytes: int) -> bool:

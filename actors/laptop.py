@@ -12,8 +12,10 @@ from actors.element import JOURNEY, CallFailed, Context, Element, ElementConfig
 from actors.parts.browser import Browser, Fetched
 from actors.parts.config_fields import Part
 from actors.parts.dhcp_udp import DhcpInterface
+from actors.parts.dns_asking import ask
 from actors.parts.dns_metrics import counted, follow_cache
-from actors.parts.dns_udp import SharedResolve, ask
+from actors.parts.dns_serving import DnsService
+from actors.parts.dns_sharing import SharedResolve
 from actors.parts.load.closed import ClosedRun
 from actors.parts.load.mix import BadRequest, mix_of
 from actors.parts.load.open_model import OpenRun
@@ -22,12 +24,15 @@ from actors.parts.load.run import BadChange, LoadRun
 from actors.parts.load.site import Site
 from actors.parts.load.told import ClientMetrics
 from actors.parts.names import BrowserDns
-from actors.parts.tools import ping
+from actors.parts.tools import DnsTools
 from actors.protocols.dhcp.client import Lease
+from actors.protocols.dns.answer import respond
 from actors.protocols.dns.cache import Cache
 from actors.protocols.dns.stub import OPERATING_SYSTEM, StubResolver
 from actors.stack import Stack
-from actors.units import SECOND, Duration
+from actors.stack.sysctls import Sysctls
+from actors.units import MILLISECOND, SECOND, Duration
+from actors.wire import dns
 from actors.wire.addresses import ip_text
 
 PORT = "wifi"
@@ -54,6 +59,17 @@ class BrowserConfig(Part):
     )
 
 
+class DhcpClientConfig(Part):
+    """The DHCP client."""
+
+    dad_timeout: Duration = Field(
+        default=200 * MILLISECOND,
+        ge=0,
+        description="how long at most it asks by ARP whether somebody else has a new address (RFC 5227, scaled as "
+        "NetworkManager's ipv4.dad-timeout); 0 for not at all",
+    )
+
+
 class Config(ElementConfig):
     """A laptop."""
 
@@ -61,22 +77,26 @@ class Config(ElementConfig):
         min_length=1, max_length=63, description="what it calls itself when it asks for a lease"
     )
     browser: BrowserConfig = BrowserConfig()
+    sysctls: Sysctls = Field(default=Sysctls(), description="its TCP, by the names of Linux's net.ipv4")
+    dhcp: DhcpClientConfig = DhcpClientConfig()
 
     def port_names(self) -> tuple[str, ...]:
         return (PORT,)
 
 
-class Laptop(Element):
+class Laptop(DnsTools, Element):
     """Where journeys begin."""
 
     def __init__(self, config: Config, context: Context) -> None:
         super().__init__(config, context)
-        self.stack = Stack(context)
+        self.stack = Stack(context, tcp=config.sysctls.settings())
         self.stack.add_interface(PORT)
-        self.dhcp = DhcpInterface(context, self.stack, PORT, config.hostname, self._on_lease)
+        self.dhcp = DhcpInterface(
+            context, self.stack, PORT, config.hostname, self._on_lease, config.dhcp.dad_timeout
+        )
         self.stub = StubResolver(
             OPERATING_SYSTEM,
-            counted(context, "stub", partial(ask, self.stack, context.random, DNS_TIMEOUT_S)),
+            counted(context, "stub", partial(ask, context, self.stack, DNS_TIMEOUT_S)),
             cache=Cache(OS_CACHE_SIZE),
             now_ns=context.now_ns,
             random=context.random,
@@ -84,6 +104,7 @@ class Laptop(Element):
         )
         follow_cache(context, "stub", self.stub.cache)
         self._resolve = SharedResolve(context, self.stub.resolve)
+        self.dns_service = DnsService(context, "os", self._answer_here)
         self.browser = Browser(
             context, self.stack, BrowserDns(context, self._resolve, config.browser.dns_cache_max_ttl)
         )
@@ -100,6 +121,7 @@ class Laptop(Element):
         if self._load is not None:
             self._load.stop()
         await self.browser.close()
+        self.dhcp.release()  # as systemd-networkd does (SendRelease); who is killed does not
 
     def on_frame(self, port: str, frame: bytes) -> None:
         self.stack.on_frame(port, frame)
@@ -117,9 +139,9 @@ class Laptop(Element):
             self._online.set()
             self.stub.servers = lease.dns_servers
 
-    async def call_ping(self, host: str, timeout_s: float = 1.0) -> dict[str, Any]:
-        """Ping from here: `rtt_ms`, or `error`."""
-        return await ping(self.stack, host, timeout_s)
+    async def _answer_here(self, query: dns.Message, client: bytes) -> dns.Message:
+        """What the operating system's resolver says to a program on this computer, as systemd-resolved does."""
+        return await respond(query, self._resolve)
 
     # ---- requests ------------------------------------------------------------------------------------------
 

@@ -16,8 +16,10 @@ from actors.parts.pod.container import Container, StartError
 from actors.parts.pod.container_log import ContainerLog
 from actors.parts.pod.image import AppPlace, ContainerImage
 from actors.parts.pod.modes import BadMode, Modes
+from actors.parts.tools import Tools
 from actors.protocols.kubelet.commands import START_ERROR
 from actors.stack import Stack
+from actors.stack.sysctls import Sysctls
 from actors.wire.addresses import mac_bytes
 
 INTERFACE = "eth0"
@@ -32,18 +34,22 @@ class Config(ElementConfig):
     node: ElementName = Field(description="the node that it runs on")
     pod: str = Field(pattern=r"^[a-z0-9-]+/[a-z0-9.-]+$", description="namespace/name")
 
+    sysctls: Sysctls = Field(
+        default=Sysctls(), description="its TCP (those of its node), by the names of Linux's net.ipv4"
+    )
+
     def port_names(self) -> tuple[str, ...]:
         return (INTERFACE,)
 
 
-class NginxPod(Element):
+class NginxPod(Tools, Element):
     """A pod: a network namespace with containers in it."""
 
     config: Config
 
     def __init__(self, config: Config, context: Context) -> None:
         super().__init__(config, context)
-        self.stack = Stack(context)
+        self.stack = Stack(context, tcp=config.sysctls.settings())
         self.stack.add_interface(INTERFACE)
         self.containers: dict[str, Container] = {}
         self.modes = Modes()

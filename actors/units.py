@@ -12,14 +12,21 @@ SECOND = 1_000_000_000
 
 _TIME = {"ns": 1, "us": MICROSECOND, "ms": MILLISECOND, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND}
 _RATE = {"bit": 1, "kbit": 10**3, "mbit": 10**6, "gbit": 10**9}
+_SIZE = {
+    "": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "kb": 10**3, "mb": 10**6, "gb": 10**9,
+    "kib": 2**10, "mib": 2**20, "gib": 2**30,
+}  # fmt: skip
+"""`k`, `m` and `g` are nginx's own."""
 _NUMBER = r"(\d+(?:\.\d+)?)"
+_PARTS = re.compile(rf"{_NUMBER}\s*([a-zA-Z]+)")
+_SHARE = re.compile(rf"{_NUMBER}\s*%")
 
 
 def _quantity(value: Any, units: dict[str, int], what: str, example: str) -> int:
     if not isinstance(value, str):
         raise ValueError(f"{what} needs a unit, such as {example}")
-    parts = re.findall(rf"{_NUMBER}\s*([a-zA-Z]+)", value)
-    if not parts or "".join(n + u for n, u in parts) != re.sub(r"\s", "", value):
+    parts = _PARTS.findall(value)
+    if not parts or "".join(n + u for n, u in parts) != "".join(value.split()):
         raise ValueError(f"{value!r} is not a {what}; write it like {example}")
     total = 0.0
     for number, unit in parts:
@@ -47,12 +54,22 @@ def parse_share(value: Any) -> float:
     """`1%` as 0.01, between 0 % and 100 %; raises ValueError."""
     if value == 0 and not isinstance(value, bool):
         return 0.0
-    if isinstance(value, str) and (match := re.fullmatch(rf"{_NUMBER}\s*%", value)):
+    if isinstance(value, str) and (match := _SHARE.fullmatch(value)):
         share = float(match[1]) / 100
         if share <= 1:
             return share
         raise ValueError(f"{value!r} is more than 100%")
     raise ValueError(f"{value!r} is not a share; write it like 1%")
+
+
+def parse_size(value: Any) -> int:
+    """`512`, `64k` (nginx's way: 65,536), `10MB` (ten million) as bytes, in capitals or not; raises ValueError."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    match = re.fullmatch(rf"{_NUMBER}\s*([a-zA-Z]*)", value) if isinstance(value, str) else None
+    if match is None or match[2].lower() not in _SIZE:
+        raise ValueError(f"{value!r} is not a size; write it like 512, 64k, 10MB or 1GiB")
+    return round(float(match[1]) * _SIZE[match[2].lower()])
 
 
 def duration_text(value: int) -> str:
@@ -87,3 +104,4 @@ Duration = Annotated[
 ]
 Rate = Annotated[int, BeforeValidator(parse_rate), Field(gt=0), _text_schema("300mbit")]
 Share = Annotated[float, BeforeValidator(parse_share), _text_schema("1%")]
+Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0), _text_schema("10MB")]

@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import zmq
 
@@ -23,10 +23,20 @@ from orchestrator.hosts.host import ElementHost
 from orchestrator.hosts.local import HostFailed, LocalHost, allow_many_files
 from orchestrator.journal.store import JournalStore
 from orchestrator.metrics.ledger import Ledger
-from orchestrator.metrics.world_metrics import WorldMetrics
+from orchestrator.metrics.world_metrics import ORCHESTRATOR, WorldMetrics
 from orchestrator.settling import settle, who_settles
 
+if TYPE_CHECKING:
+    from orchestrator.tools.doors import Doors
+
 log = logging.getLogger("orchestrator")
+
+OPERATOR = "operator."
+OPERATED = frozenset(
+    {"operator.scale", "operator.rollout", "operator.cordon", "operator.uncordon", "operator.drain"}
+    | {"operator.set", "operator.fault"}
+)
+"""Kinds of events that tell what people do to a world: those of the API server, and the orchestrator's own."""
 
 
 class World:
@@ -47,18 +57,21 @@ class World:
         self.why = ""
         self.unsettled: list[str] = []
         """Elements that had not reached what they want when patience was at its end."""
+        self.on_operator: Callable[[dict[str, Any]], None] = lambda record: None
+        """Is told what people do to the world, `operator.*` of the journal, when it is done."""
         self._stopping = False
         self._zmq: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         allow_many_files()
         self._host.on_loss = self._lost_host
         self._registry = Registry(self._zmq, self._host.control, self._host.keys)
-        self._registry.on_records = self.journal.extend
+        self._registry.on_records = self._take_records
         self._registry.on_address = self.addresses.__setitem__
         self.numbers = WorldMetrics(config, self._registry, self.metrics, self.directory)
         self._supervisor = Supervisor(self._host, self._registry, self.journal.extend)
         self._host.attach(self._registry)
         self._taps = Taps(self._registry)
         self._end: asyncio.Task[None] | None = None
+        self._doors: Doors | None = None
 
     async def __aenter__(self) -> "World":
         await self.start()
@@ -66,6 +79,19 @@ class World:
 
     async def __aexit__(self, *exc: object) -> None:
         await self.stop()
+
+    # ---- what people do ---------------------------------------------------------------------------------------
+
+    def operated(self, verb: str, target: str, **fields: Any) -> None:
+        """Somebody has done something to the world that no element could tell of: an event of the journal."""
+        record = {"t_ns": time.monotonic_ns(), "element": ORCHESTRATOR, "kind": f"{OPERATOR}{verb}"}
+        self._take_records([{**record, "journey": None, "target": target, **fields}])
+
+    def _take_records(self, records: list[dict[str, Any]]) -> None:
+        self.journal.extend(records)
+        for record in records:
+            if record["kind"] in OPERATED:
+                self.on_operator(record)
 
     # ---- life ---------------------------------------------------------------------------------------------------
 
@@ -108,12 +134,12 @@ class World:
                 "bind": self._host.inbox(name),
                 "links": self._links_of(name),
             }
-            self._registry.expect(name, element.kind, welcome)
+            self._registry.members.expect(name, element.kind, welcome)
         await self._host.ready()
         await self._supervisor.spawn_all()
-        await self._registry.until("bound", "up")
+        await self._registry.members.until("bound", "up")
         self._registry.go()
-        await self._registry.until("up")
+        await self._registry.members.until("up")
         kinds = {name: element.kind for name, element in self.config.elements.items()}
         self.unsettled = await settle(
             who_settles(kinds), lambda name: self.call(name, "settled"), asyncio.sleep
@@ -147,6 +173,8 @@ class World:
             return
         self._stopping = True
         self._supervisor.stop()
+        if self._doors is not None:
+            await self._doors.close()
         await self.numbers.stop()
         await self._host.close()
         self._registry.close()
@@ -160,6 +188,18 @@ class World:
 
         The address is published as `metrics`. Raises `PortTaken`."""
         self.addresses["metrics"] = await self.numbers.export(address)
+
+    async def serve_dns(self, address: str | None = None) -> None:
+        """Let real programs ask the DNS servers of this world, the resolver at `HOST:PORT`; see `tools.doors`.
+
+        The addresses are published as `dns` and `dns.<element>`. Raises `PortTaken`."""
+        from orchestrator.tools.doors import Doors, who_answers
+
+        self._doors = Doors(self.call)
+        where = await self._doors.open(who_answers(self.config.elements), address)
+        for element, place in where.items():
+            self.addresses.setdefault("dns", place)
+            self.addresses[f"dns.{element}"] = place
 
     async def wait(self) -> None:
         """Until the world has ended."""
@@ -184,15 +224,15 @@ class World:
 
     async def call(self, element: str, verb: str, /, **arguments: Any) -> Any:
         """Ask an element. Raises `CallFailed`."""
-        return await self._registry.call(element, verb, arguments)
+        return await self._registry.calls.call(element, verb, arguments)
 
     def pod_of(self, element: str) -> str:
         """The `namespace/name` of the pod that an element is. Raises `CallFailed` or KeyError if it is none."""
-        return str(self._registry.member(element).welcome["config"]["pod"])
+        return str(self._registry.members.find(element).welcome["config"]["pod"])
 
     async def until_up(self, element: str) -> None:
         """Wait until this element is up, again if need be. Raises `CallFailed` for an unknown one."""
-        member = self._registry.member(element)
+        member = self._registry.members.find(element)
         while member.state != "up":
             member.changed.clear()
             await member.changed.wait()
@@ -203,7 +243,7 @@ class World:
 
     def hold(self, element: str) -> None:
         """End an element's process with SIGKILL, and start it again only when it is released. Raises `CallFailed`."""
-        member = self._registry.member(element)
+        member = self._registry.members.find(element)
         if member.parent is not None:
             raise CallFailed(
                 f"{element} was launched by {member.parent}, which starts another one when it likes"
@@ -218,11 +258,11 @@ class World:
 
     def link_ends(self) -> dict[str, list[str]]:
         """The elements at the ends of each link."""
-        return self._registry.link_ends()
+        return self._registry.members.link_ends()
 
     def note_fault(self, element: str, link: str, fault: str, fields: dict[str, Any] | None) -> None:
         """Have an element begin with a fault of a link when it is started again, or no longer (None)."""
-        faults = self._registry.member(element).welcome.setdefault("faults", {})
+        faults = self._registry.members.find(element).welcome.setdefault("faults", {})
         if fields is None:
             faults.pop(fault, None)
         else:
@@ -243,12 +283,13 @@ class World:
                 for member in self._registry.members.values()
             ],
             "addresses": self.addresses,
+            "url": self.config.url,
             "directory": str(self.directory),
         }
 
     def links(self) -> list[str]:
         """Every link: those of the world's file, and those to elements that others have launched."""
-        return self._registry.links()
+        return self._registry.members.links()
 
     def malformed_control(self) -> int:
         """Messages on the control socket that were junk."""

@@ -4,22 +4,17 @@ A world over tcp has two pairs of keys. The orchestrator's secret key never leav
 one that it talks to the right orchestrator. The elements' pair is known to all of them: it opens the control line and
 every inbox. All files are ZeroMQ's Z85 text: `orchestrator.key` and `elements.key` are public, `*.key_secret` are not.
 
-libzmq lets everybody in who knows a server's public key, unless a ZAP handler (RFC 27/ZAP) says no: the gatekeeper.
+Who lets whom in by them: `gatekeeper.py`. This file imports little, as outposts do.
 """
 
-import logging
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import zmq
 
-from actors.links.zeromq import DrainedSocket, log_junk
+if TYPE_CHECKING:
+    from pathlib import Path
 
-log = logging.getLogger("actors")
-
-ZAP_ADDRESS = "inproc://zeromq.zap.01"
 DOMAIN = b"journey"
 ORCHESTRATOR, ELEMENTS = "orchestrator", "elements"
 
@@ -28,8 +23,7 @@ class NoKeys(ValueError):
     """An address that needs CURVE keys, and none are there."""
 
 
-@dataclass(frozen=True)
-class Keys:
+class Keys(NamedTuple):
     """What one process knows: a pair of its own, and the public keys of the orchestrator and of the elements."""
 
     public: bytes
@@ -66,7 +60,7 @@ def keys_for(address: str, keys: Keys | None) -> Keys | None:
 # ---- the files -------------------------------------------------------------------------------------------------
 
 
-def make_pair(name: str, public: Path, secret: Path) -> None:
+def make_pair(name: str, public: "Path", secret: "Path") -> None:
     """Make a pair of keys, unless the secret one is there: `name.key`, and `name.key_secret` for its owner only."""
     target = secret / f"{name}.key_secret"
     if target.exists():
@@ -76,7 +70,7 @@ def make_pair(name: str, public: Path, secret: Path) -> None:
     _write(target, secret_key, 0o600)
 
 
-def _write(path: Path, key: bytes, mode: int) -> None:
+def _write(path: "Path", key: bytes, mode: int) -> None:
     """At once or not at all: others wait for the file to appear."""
     draft = path.with_suffix(f".{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
@@ -85,49 +79,20 @@ def _write(path: Path, key: bytes, mode: int) -> None:
     draft.rename(path)
 
 
-def load_keys(name: str, public: Path, secret: Path | None = None) -> Keys:
+def load_keys(name: str, public: "str | Path", secret: "str | Path | None" = None) -> Keys:
     """The keys of the orchestrator or of an element. Raises OSError, or ValueError for a file that holds no key."""
     return Keys(
-        _read(public / f"{name}.key"),
-        _read((secret or public) / f"{name}.key_secret"),
-        _read(public / f"{ORCHESTRATOR}.key"),
-        _read(public / f"{ELEMENTS}.key"),
+        _read(public, f"{name}.key"),
+        _read(secret or public, f"{name}.key_secret"),
+        _read(public, f"{ORCHESTRATOR}.key"),
+        _read(public, f"{ELEMENTS}.key"),
     )
 
 
-def _read(path: Path) -> bytes:
-    key = path.read_bytes().strip()
+def _read(directory: "str | Path", name: str) -> bytes:
+    path = os.path.join(directory, name)
+    with open(path, "rb") as file:
+        key = file.read().strip()
     if len(key) != 40:
         raise ValueError(f"{path} holds no key: 40 characters of Z85 are one")
     return key
-
-
-# ---- at the door -------------------------------------------------------------------------------------------------
-
-
-class Gatekeeper:
-    """Answers libzmq's question who may connect to the sockets of one context; make it before they are bound."""
-
-    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", allowed: Iterable[bytes]) -> None:
-        """`allowed`: public keys, as Z85."""
-        from zmq.utils import z85
-
-        self._allowed = {z85.decode(key) for key in allowed}
-        self.refused = 0
-        socket = context.socket(zmq.REP)
-        socket.bind(ZAP_ADDRESS)
-        self._line = DrainedSocket(socket, self._on_question, multipart=True)
-
-    def _on_question(self, parts: list[bytes]) -> None:
-        number, address, mechanism, credentials = parts[1], parts[3], parts[5], parts[6:]
-        known = mechanism == b"CURVE" and len(credentials) == 1 and credentials[0] in self._allowed
-        verdict = (b"200", b"OK") if known else (b"400", b"unknown key")
-        if not known:
-            self.refused += 1
-            who = f"{address.decode(errors='replace')} with an unknown key"
-            log_junk(log, self.refused, PermissionError(who))
-        self._line.socket.send_multipart([b"1.0", number, *verdict, b"", b""], zmq.NOBLOCK)
-        self._line.look_again()
-
-    def close(self) -> None:
-        self._line.close()

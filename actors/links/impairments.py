@@ -15,7 +15,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from actors.element import DURATIONS_S, Histogram
+from actors.bounds import DURATIONS_S
+from actors.element import Histogram
 from actors.units import SECOND, Duration, Rate, Share
 
 

@@ -34,12 +34,6 @@ def descriptor(socket: "zmq.Socket[bytes]") -> int:
     return int(socket.getsockopt(zmq.FD))
 
 
-def log_junk(log: logging.Logger, dropped: int, error: Exception) -> None:
-    """Log the 1st, 2nd, 4th, 8th ... dropped control message: a flood of junk is not a flood of log."""
-    if dropped.bit_count() == 1:
-        log.warning("%d control messages dropped: %s: %s", dropped, type(error).__name__, error)
-
-
 class DrainedSocket:
     """A ZeroMQ socket whose messages are handed to a function from the running event loop."""
 

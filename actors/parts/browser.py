@@ -8,17 +8,21 @@ import asyncio
 import ssl
 from contextvars import ContextVar
 from functools import cached_property
+from hashlib import sha256
 from typing import Any, NamedTuple
 
-from aiohttp import BaseConnector, ClientError, ClientResponse, ClientSession, ClientTimeout
-from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from actors.element import JOURNEY, Context
+from actors.parts.certificates_unread import certificates_unread
 from actors.parts.names import BrowserDns, addresses
 from actors.stack import Stack
 from actors.units import SECOND
 from actors.wire.malformed import Malformed
+
+with certificates_unread():
+    from aiohttp import BaseConnector, ClientError, ClientResponse, ClientSession, ClientTimeout
+    from aiohttp.client_proto import ResponseHandler
 
 PHASES = ("dns", "tcp", "tls", "first_byte", "download")
 SHOWN_PHASES = ("dns", "tcp_connect", "tls", "first_byte", "download")
@@ -77,6 +81,8 @@ class Fetched(NamedTuple):
     phases: dict[str, float]
     error: str | None = None
     phase: str | None = None
+    body_sha256: str = ""
+    """Of the content, in hexadecimal; what does not come whole has none."""
 
 
 class Browser:
@@ -233,7 +239,14 @@ def _issuer(certificate: dict[str, Any]) -> str:
 
 def _fetched(response: ClientResponse, body: bytes, stopwatch: Stopwatch) -> Fetched:
     headers = dict(response.headers)
-    return Fetched(response.status, headers, len(body), stopwatch.total_ms, stopwatch.phases_ms)
+    return Fetched(
+        response.status,
+        headers,
+        len(body),
+        stopwatch.total_ms,
+        stopwatch.phases_ms,
+        body_sha256=sha256(body).hexdigest(),
+    )
 
 
 def _describe(error: BaseException) -> str:

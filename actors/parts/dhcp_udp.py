@@ -6,7 +6,7 @@ from typing import Any
 
 from actors.element import Context
 from actors.protocols.dhcp import Note, Send
-from actors.protocols.dhcp.client import Bound, DhcpClient, Lease, Lost, Output
+from actors.protocols.dhcp.client import Bound, DhcpClient, Lease, Lost, Output, Probe
 from actors.stack import Stack
 from actors.stack.alarm import Alarm
 from actors.wire import dhcp
@@ -17,7 +17,8 @@ from actors.wire.malformed import Malformed
 class DhcpInterface(asyncio.DatagramProtocol):
     """Keeps the address of an interface, and the default route, as the lease has them.
 
-    `changed(lease)` is called with each new or renewed lease, and with None when it is lost.
+    `changed(lease)` is called with each new or renewed lease, and with None when it is lost. `probe_ns` is how long at
+    most the link is asked whether somebody else has the address.
     """
 
     def __init__(
@@ -27,9 +28,11 @@ class DhcpInterface(asyncio.DatagramProtocol):
         interface: str,
         host_name: str,
         changed: Callable[[Lease | None], None],
+        probe_ns: int = 0,
     ) -> None:
-        mac = stack.ip.interfaces[interface].mac
-        self.engine = DhcpClient(mac, host_name, context.random)
+        self._card = stack.ip.interfaces[interface]
+        self._card.on_conflict = self._on_conflict
+        self.engine = DhcpClient(self._card.mac, host_name, context.random, probe_ns)
         self._context = context
         self._stack = stack
         self._interface = interface
@@ -46,9 +49,14 @@ class DhcpInterface(asyncio.DatagramProtocol):
         self.look()
 
     def look(self) -> None:
-        """Look for a lease now, unless there is one: as a host does when its link comes up."""
-        if self._transport is not None and self.engine.lease is None:
-            self._carry_out(self.engine.start(self._context.now_ns()))
+        """Look for a lease now, or ask whether the one that there is still holds: as when the link comes up."""
+        if self._transport is not None:
+            self._carry_out(self.engine.reconnect(self._context.now_ns()))
+
+    def release(self) -> None:
+        """Give the address back, and look for none until `look`."""
+        if self._transport is not None:
+            self._carry_out(self.engine.release(self._context.now_ns()))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.DatagramTransport)
@@ -62,6 +70,9 @@ class DhcpInterface(asyncio.DatagramProtocol):
             return
         self._carry_out(self.engine.handle(message, self._context.now_ns()))
 
+    def _on_conflict(self, address: bytes, mac: bytes) -> None:
+        self._carry_out(self.engine.conflict(address, mac, self._context.now_ns()))
+
     def _on_deadline(self, now_ns: int) -> None:
         self._carry_out(self.engine.on_deadline(now_ns))
 
@@ -73,6 +84,8 @@ class DhcpInterface(asyncio.DatagramProtocol):
                     self._context.event(kind, **fields)
                 case Send(message, destination):
                     self._transport.sendto(dhcp.encode(message), (ip_text(destination), dhcp.SERVER_PORT))
+                case Probe(address):
+                    self._card.probe(address)
                 case Bound(lease):
                     self._configure(lease)
                 case Lost(address, why):
@@ -80,11 +93,15 @@ class DhcpInterface(asyncio.DatagramProtocol):
                     self._stack.routes.remove_where(port=self._interface, origin="dhcp")
                     self._stack.set_address(self._interface, None)
                     self._changed(None)
+        if not self.engine.probing:
+            self._card.neighbours.probed = None
         self._alarm.arm()
 
     def _configure(self, lease: Lease) -> None:
         address = f"{ip_text(lease.address)}/{lease.prefix_length}"
-        current = self._stack.ip.interfaces[self._interface].address
+        if self._card.mtu_limit != lease.mtu:
+            self._stack.limit_mtu(self._interface, lease.mtu)
+        current = self._card.address
         if current is None or str(current) != address:
             self._stack.set_address(self._interface, address)
         self._stack.routes.remove_where(port=self._interface, origin="dhcp")

@@ -1,6 +1,6 @@
 """The parts of a home router's config, and what each becomes in the engines."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -9,6 +9,8 @@ from actors.protocols import nat
 from actors.protocols.dhcp import server as dhcp
 from actors.units import SECOND, Duration
 from actors.wire.addresses import InterfaceAddress, ip_bytes
+
+Behaviour = Literal["endpoint-independent", "address-dependent", "address-and-port-dependent"]
 
 
 def parse_pool(text: str) -> tuple[bytes, bytes]:
@@ -73,6 +75,13 @@ class DhcpConfig(Part):
     )
     domain: str | None = Field(default=None, min_length=1, description="the domain that clients are told")
 
+    mtu: int | None = Field(
+        default=None,
+        ge=576,
+        le=65_535,
+        description="the largest packet that clients are told to send (option 26), such as 1492 behind PPPoE",
+    )
+
     def settings(self, own: InterfaceAddress) -> dhcp.Settings:
         first, last = parse_pool(self.pool)
         return dhcp.Settings(
@@ -84,6 +93,7 @@ class DhcpConfig(Part):
             routers=(own.address,),
             dns_servers=(own.address,),
             domain=self.domain,
+            mtu=self.mtu,
         )
 
 
@@ -112,6 +122,16 @@ class NatConfig(Part):
         default=60 * SECOND, gt=0, description="silence that ends a session of pings"
     )
 
+    mapping: Behaviour = Field(
+        default="endpoint-independent",
+        description="to which remote endpoints an inside endpoint is one outside port (RFC 4787 section 4.1)",
+    )
+    filtering: Behaviour = Field(
+        default="address-and-port-dependent",
+        description="who comes in by a mapped port (RFC 4787 section 5); the default lets in who was talked to, as "
+        "Linux does",
+    )
+
     def settings(self, outside: bytes) -> nat.Settings:
         return nat.Settings(
             outside=outside,
@@ -121,4 +141,6 @@ class NatConfig(Part):
             tcp_transitory_ns=self.tcp_transitory_timeout,
             udp_ns=self.udp_timeout,
             icmp_ns=self.icmp_timeout,
+            mapping=nat.Behaviour(self.mapping),
+            filtering=nat.Behaviour(self.filtering),
         )

@@ -14,18 +14,23 @@ def new_histogram(digits: int = 3) -> HdrHistogram:
     return HdrHistogram(1, LONGEST_US, digits)
 
 
+class Ranks:
+    """A histogram's percentiles as HdrHistogram tells them, in one pass over its counts: its own way walks over them
+    for each percentile anew, which takes milliseconds."""
+
+    def __init__(self, histogram: HdrHistogram) -> None:
+        self._histogram = histogram
+        self._up_to = list(accumulate(histogram.counts[:]))  # a slice is three times as quick as an iteration
+        self.total = self._up_to[-1]
+
+    def ms(self, percentile: float) -> float:
+        """What so many of a hundred did not exceed. There must be at least one."""
+        rank = max(int(self.total * percentile / 100 + 0.5), 1)
+        value = self._histogram.get_value_from_index(bisect_left(self._up_to, rank))
+        return float(self._histogram.get_highest_equivalent_value(value)) / 1000
+
+
 def percentiles_ms(histogram: HdrHistogram) -> dict[str, float]:
-    """As HdrHistogram tells percentiles, in one pass over its counts: its own way takes 10 ms and more."""
-    counts = list(accumulate(histogram.counts[:]))  # a slice is three times as quick as an iteration
-    total = counts[-1]
-    if not total:
-        return {}
-    return {
-        name: _value_ms(histogram, bisect_left(counts, max(int(total * percent / 100 + 0.5), 1)))
-        for name, percent in PERCENTILES.items()
-    }
-
-
-def _value_ms(histogram: HdrHistogram, index: int) -> float:
-    value = histogram.get_value_from_index(index)
-    return float(histogram.get_highest_equivalent_value(value)) / 1000
+    """Those of `PERCENTILES`; none of an empty histogram."""
+    ranks = Ranks(histogram)
+    return {name: ranks.ms(percent) for name, percent in PERCENTILES.items()} if ranks.total else {}

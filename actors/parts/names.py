@@ -18,7 +18,7 @@ class NameNotResolved(OSError):
 
 async def addresses(resolve: Resolve, host: str) -> list[str]:
     """The IPv4 addresses of a host, which may be an address already. Raises `NameNotResolved` or `Malformed`."""
-    if _is_address(host):
+    if is_address(host):
         return [host]
     answer = await resolve(dns.name(host), A)
     if not answer.addresses:
@@ -26,7 +26,8 @@ async def addresses(resolve: Resolve, host: str) -> list[str]:
     return answer.addresses
 
 
-def _is_address(host: str) -> bool:
+def is_address(host: str) -> bool:
+    """Whether it is an IPv4 address as people write it."""
     try:
         ipaddress.IPv4Address(host)
     except ValueError:

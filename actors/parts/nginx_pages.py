@@ -43,6 +43,7 @@ _REASONS = {
     405: "Not Allowed",
     408: "Request Time-out",
     413: "Request Entity Too Large",
+    416: "Requested Range Not Satisfiable",
     429: "Too Many Requests",
     500: "Internal Server Error",
     502: "Bad Gateway",
@@ -65,10 +66,14 @@ def error_page(status: int) -> bytes:
 
 
 class Answer(NamedTuple):
-    """A whole response as bytes, and how many of them are content."""
+    """A whole response as bytes, and how many of them are content; or its head, and a file's bytes that follow."""
 
     data: bytes
     body_bytes: int
+    start: int = 0
+    """Where in the file the content begins."""
+    streamed: bool = False
+    """Whether the content is yet to follow."""
 
 
 @lru_cache(maxsize=32)

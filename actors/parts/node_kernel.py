@@ -20,6 +20,7 @@ from actors.protocols.node_tables import (
     NodeTables,
 )
 from actors.protocols.service_proxy import ServiceTable
+from actors.protocols.tcp import DEFAULTS, TcpSettings
 from actors.stack import Stack
 from actors.wire.addresses import InterfaceAddress, ip_bytes, mac_bytes, mac_for
 
@@ -47,14 +48,14 @@ class AttachedInterface(NamedTuple):
 class NodeKernel:
     """What stays of an instance when nothing runs on it: interfaces, tables, and the packets' way through them."""
 
-    def __init__(self, context: Context, *, conntrack_max: int) -> None:
+    def __init__(self, context: Context, *, conntrack_max: int, tcp: TcpSettings = DEFAULTS) -> None:
         self._context = context
         self.boot_id = f"{context.random.getrandbits(64) ^ context.unix_ns():032x}"
         """Another one each time that the instance begins anew (/proc/sys/kernel/random/boot_id), though it has the same
         dice then."""
         self.interfaces: dict[str, AttachedInterface] = {}
         self.tables = NodeTables()
-        self.stack = Stack(context, routes=self.tables.routes)
+        self.stack = Stack(context, routes=self.tables.routes, tcp=tcp)
         tracker = ConnectionTracker(conntrack_max, Timeouts(), forget)
         self.forwarder = NodeForwarder(context, self.stack, self.tables, tracker, self._device)
         # Every packet comes by here, so the runtime gets the forwarder's own method, not one that calls it.

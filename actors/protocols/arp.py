@@ -113,7 +113,7 @@ class Changed(NamedTuple):
 
 
 class Conflict(NamedTuple):
-    """Another host says that one of our addresses is its own."""
+    """Another host says that one of our addresses, or the one that we probe, is its own."""
 
     address: bytes
     mac: bytes
@@ -128,6 +128,8 @@ class NeighbourCache:
     def __init__(self, mac: bytes) -> None:
         self.mac = mac
         self.addresses: set[bytes] = set()
+        self.probed: bytes | None = None
+        """An address that may become ours: whoever shows that he has it, or wants it as well, is a `Conflict`."""
         self._neighbours: dict[bytes, State] = {}
         self._defended_ns: int | None = None
 
@@ -156,6 +158,8 @@ class NeighbourCache:
             return []
         if sender in self.addresses:
             return self._defend(sender, mac, now_ns)
+        if self.probed is not None and self.probed == _claimed(packet):
+            return [Conflict(self.probed, mac)]
         for_us = packet.target_ip in self.addresses
         outputs: list[Output] = []
         if sender != ANY_IP and (for_us or sender in self._neighbours):
@@ -184,6 +188,11 @@ class NeighbourCache:
     def announce(self, address: bytes) -> Send:
         """A gratuitous ARP: whoever knows this address of ours learns our MAC address (RFC 5227 section 2.3)."""
         return Send(Packet(REQUEST, self.mac, address, ZERO_MAC, address), BROADCAST_MAC)
+
+    def probe(self, address: bytes) -> Send:
+        """Ask who has an address, without saying that we do (RFC 5227 section 2.1.1)."""
+        self.probed = address
+        return Send(Packet(REQUEST, self.mac, ANY_IP, ZERO_MAC, address), BROADCAST_MAC)
 
     def set_permanent(self, address: bytes, mac: bytes) -> list[Output]:
         """Set a neighbour by hand (`ip neigh replace ... nud permanent`)."""
@@ -266,6 +275,12 @@ class NeighbourCache:
                 return [Send(self._request(address), to)]
             case _:
                 return self.forget(address)
+
+
+def _claimed(packet: Packet) -> bytes:
+    """Which address a packet says is its sender's, or will be: that of another's probe counts as well."""
+    is_probe = packet.sender_ip == ANY_IP and packet.operation == REQUEST
+    return packet.target_ip if is_probe else packet.sender_ip
 
 
 def _deadline(state: State) -> int | None:

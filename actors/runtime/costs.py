@@ -10,6 +10,7 @@ MEMORY_EVERY = 10
 """In how many collections memory is asked for once: the kernel walks all pages for it, half a millisecond's work."""
 
 _ROLLUP = Path("/proc/self/smaps_rollup")
+_PSS = re.compile(r"^Pss:\s+(\d+) kB$", re.MULTILINE)
 
 
 class Costs:
@@ -38,7 +39,7 @@ def memory_bytes() -> int:
     """The proportional set size: pages that several processes share count in parts, so that the sum over processes is
     what they use together. 0 where the kernel does not tell (proc(5), smaps_rollup)."""
     try:
-        found = re.search(r"^Pss:\s+(\d+) kB$", _ROLLUP.read_text(), re.MULTILINE)
+        found = _PSS.search(_ROLLUP.read_text())
     except OSError:
         return 0
     return int(found[1]) * 1024 if found else 0

@@ -24,9 +24,8 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgpack
 import zmq
@@ -35,13 +34,13 @@ from actors.element import CallFailed, load_kind
 from actors.links.curve import Keys, keys_for
 from actors.links.impairments import LinkConfig
 from actors.links.port import LinkPort
-from actors.links.zeromq import DrainedSocket, log_junk
+from actors.links.zeromq import DrainedSocket
+from actors.runtime.control_line import BEAT_S, HELLO_S, hear
 from actors.runtime.open_calls import OpenCalls
 from actors.runtime.process import Doors, ProcessHost
 
 log = logging.getLogger("actors")
 
-BEAT_S = 1.0
 POST_S = 0.02
 POST_AT_ONCE = 500
 CALL_TIMEOUT_S = 30.0
@@ -54,35 +53,6 @@ do with less."""
 
 ORCHESTRATOR = ""
 """Whom an element calls for what is no element's business: launching others, and sending them signals."""
-
-HELLO_S = 0.5
-"""Hello is said again until there is an answer: the orchestrator may not be up yet."""
-
-
-def unpacked(data: bytes) -> list[Any]:
-    """The messages in one ZeroMQ message; what is none is one message that nobody understands."""
-    try:
-        messages = msgpack.unpackb(data, strict_map_key=False)  # exemplars are by the number of their bucket
-    except Exception as error:
-        return [error]
-    return messages if isinstance(messages, list) and messages else [messages]
-
-
-class Hearer(Protocol):
-    """Who has a method `_on_TYPE` for each type of message, and counts what is none."""
-
-    malformed: int
-
-
-def hear(hearer: Hearer, data: bytes) -> None:
-    """Have the messages in one ZeroMQ message handled; what is malformed is counted and dropped."""
-    for message in unpacked(data):
-        try:
-            handler: Callable[[dict[str, Any]], None] = getattr(hearer, f"_on_{message['t']}")
-            handler(message)
-        except Exception as error:
-            hearer.malformed += 1
-            log_junk(log, hearer.malformed, error)
 
 
 class Member:
@@ -355,9 +325,14 @@ class Member:
             self._taps = []
 
 
+def log_to_stderr() -> None:
+    """Where an element logs; a fork server has this done before it forks."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+
+
 def run_element(name: str, control: str, keys: Keys | None = None) -> int:
     """Be the element of this name in the world behind the control address, until told to stop."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    log_to_stderr()
     with asyncio.Runner() as runner:
         return runner.run(_member(name, control, keys))
 

@@ -6,6 +6,8 @@ import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from actors.parts.certificates_unread import certificates_unread
+
 if TYPE_CHECKING:
     from aiohttp.web import AppRunner
 
@@ -22,7 +24,8 @@ class ManagementListeners:
 
     async def listen(self, app: Any, certificate: str | None, port: int) -> str:
         """Serve an `aiohttp.web.Application`; returns `host:port`. Raises OSError when the port is taken."""
-        from aiohttp import web  # which few elements need; in a container of its own each would load it
+        with certificates_unread():
+            from aiohttp import web  # which few elements need; in a container of its own each would load it
 
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from actors.element import DURATIONS_S, Counter, Gauge, Histogram
+from actors.bounds import DURATIONS_S
+from actors.element import Counter, Gauge, Histogram
 
 Labels = tuple[tuple[str, str], ...]
 Key = tuple[str, Labels]

@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import zmq
 
-from actors.element import JOURNEY, QUEUEING_S, TimerHandle
-from actors.links.curve import Gatekeeper, Keys, keys_for
+from actors.bounds import QUEUEING_S
+from actors.element import JOURNEY, TimerHandle
+from actors.links.curve import Keys, keys_for
+from actors.links.gatekeeper import Gatekeeper
 from actors.links.port import LinkPort
 from actors.links.zeromq import DrainedSocket, ZeroMQCarrier
 from actors.runtime.costs import Costs

@@ -12,12 +12,14 @@ from typing import Any, TypeVar
 
 from actors.element import Context, Port
 from actors.protocols.routes import PolicyRoutes, Route, RouteTable
+from actors.protocols.tcp import DEFAULTS, TcpSettings
 from actors.stack.icmp import Answer, IcmpLayer
 from actors.stack.interfaces import Interface
 from actors.stack.ip import IpLayer, host_bytes
 from actors.stack.tcp import TcpLayer
 from actors.stack.tcp_server import TcpServer
 from actors.stack.udp import Address, AnyProtocol, UdpLayer
+from actors.wire import tcp, udp
 from actors.wire.addresses import Prefix, ip_bytes, ip_text, mac_text
 
 __all__ = ["Answer", "Interface", "Stack", "TcpServer"]
@@ -28,12 +30,18 @@ AnyStream = TypeVar("AnyStream", bound=asyncio.BaseProtocol)
 class Stack:
     """The stack of one host or router. Names of interfaces are those of ports, unless a `port` is given."""
 
-    def __init__(self, context: Context, *, routes: RouteTable | PolicyRoutes | None = None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        *,
+        routes: RouteTable | PolicyRoutes | None = None,
+        tcp: TcpSettings = DEFAULTS,
+    ) -> None:
         self.routes = RouteTable() if routes is None else routes
         self.ip = IpLayer(context, self.routes)
         self.icmp = IcmpLayer(context, self.ip)
         self._udp = UdpLayer(context, self.ip)
-        self.tcp = self.ip.tcp = TcpLayer(context, self.ip)
+        self.tcp = self.ip.tcp = TcpLayer(context, self.ip, tcp)
         self.on_frame = self.ip.on_frame
         self.output = self.ip.output
         self.ping = self.icmp.ping
@@ -56,6 +64,11 @@ class Stack:
     def set_address(self, name: str, address: str | None) -> None:
         """Give an interface its address, with the connected route, and announce it; None takes it away."""
         self.ip.set_address(name, address)
+
+    def limit_mtu(self, name: str, mtu: int | None) -> None:
+        """The largest IP packet that this interface may send, if its link would take more; None: as the link has it."""
+        self.ip.interfaces[name].mtu_limit = mtu
+        self.ip.invalidate()
 
     def add_route(
         self, to: str, port: str, via: str | None = None, *, metric: int = 0, origin: str = "static"
@@ -126,6 +139,14 @@ class Stack:
         With `interface` it works on that interface alone, also before that has an address: then it can send to
         255.255.255.255 (from 0.0.0.0) and hears whatever is sent to the interface's MAC address, as DHCP needs."""
         return self._udp.open(protocol_factory, local_port, local_host, remote, interface)
+
+    def uses_port(self, protocol: int, port: int, interface: str) -> bool:
+        """Whether a socket of this host has this local port, and may hear by this interface. Of TCP only connections
+        count, no listening sockets."""
+        if protocol == udp.PROTOCOL:
+            return self._udp.is_bound(port, interface)
+        local = port.to_bytes(2)
+        return protocol == tcp.PROTOCOL and any(key[10:12] == local for key in self.tcp.transports)
 
     # ---- looking in ----------------------------------------------------------------------------------------
 

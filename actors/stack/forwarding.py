@@ -18,6 +18,7 @@ from typing import Any
 from actors.element import JOURNEY, Context
 from actors.protocols import icmp as rules
 from actors.protocols.fragments import fragment
+from actors.protocols.routes import Route
 from actors.stack import Stack
 from actors.stack.interfaces import IPV4_TYPE, Interface
 from actors.wire import ipv4
@@ -46,6 +47,8 @@ class Forwarder:
         self._delay_ns = delay_ns
         self._flows: dict[bytes, tuple[Transmit, bytes, int]] = {}
         self._hops: dict[bytes, tuple[Transmit, bytes, int]] = {}
+        self.explain: Callable[[Route, bytes], None] | None = None
+        """Told of each look-up in a recorded journey: whoever has found the route can say why it is that one."""
         stack.ip.forwarder = self
 
     def on_frame(self, port: str, frame: bytes) -> None:
@@ -130,6 +133,8 @@ class Forwarder:
             return
         if JOURNEY.get() is not None and (decision := routes.explain(destination, packet.source)):
             self._context.record("route.lookup", destination=ip_text(destination), **decision.described())
+            if self.explain is not None:
+                self.explain(route, destination)
         out = self._ip.interfaces[route.port]
         next_hop = destination if route.via is None else route.via
         if next_hop in out.broadcasts:

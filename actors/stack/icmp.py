@@ -17,11 +17,14 @@ _FRAGMENT_TIME_EXCEEDED = 1
 
 
 class Answer(NamedTuple):
-    """Who answered an echo request, and after how long; `error` is None when it was the host that was asked."""
+    """Who answered an echo request, and after how long; `error` is None when it was the host that was asked.
+
+    `ttl` is what the answer had left of its own, 0 when it came from this host."""
 
     address: str
     rtt_s: float
     error: OSError | None
+    ttl: int = 0
 
 
 class _Asked(NamedTuple):
@@ -53,11 +56,11 @@ class IcmpLayer:
                     reply = icmp.encode(Echo(identifier, sequence, payload, reply=True))
                     self._ip.output(packet.destination, packet.source, ipv4.ICMP, reply)
             case Echo(identifier, sequence) if identifier == self._identifier:
-                self._answer(sequence, packet.source, packet.source, None)
+                self._answer(sequence, packet.source, packet.source, None, packet.ttl)
             case Unreachable() | TimeExceeded() as message:
-                self._on_error(message, packet.source)
+                self._on_error(message, packet.source, packet.ttl)
 
-    def _on_error(self, message: Unreachable | TimeExceeded, reporter: bytes) -> None:
+    def _on_error(self, message: Unreachable | TimeExceeded, reporter: bytes, ttl: int) -> None:
         ours = rules.quoted(message.original)
         if ours.source not in self._ip.local:
             return
@@ -65,24 +68,24 @@ class IcmpLayer:
             self._ip.learn_path_mtu(ours.destination, message.next_hop_mtu)
         error = rules.as_error(message, ip_text(reporter))
         if ours.protocol == ipv4.ICMP:
-            self._on_error_about_echo(ours, reporter, error)
+            self._on_error_about_echo(ours, reporter, error, ttl)
         else:
             self._ip.report(ours, error)
 
     def on_unreachable(self, source: bytes, destination: bytes, payload: bytes, error: OSError) -> None:
         """An ICMP packet of ours did not get beyond this host."""
-        self._on_error_about_echo(ipv4.Packet(source, destination, ipv4.ICMP, payload), source, error)
+        self._on_error_about_echo(ipv4.Packet(source, destination, ipv4.ICMP, payload), source, error, 0)
 
-    def _on_error_about_echo(self, ours: ipv4.Packet, reporter: bytes, error: OSError) -> None:
+    def _on_error_about_echo(self, ours: ipv4.Packet, reporter: bytes, error: OSError, ttl: int) -> None:
         kind, identifier, sequence = ours.payload[0], ours.payload[4:6], ours.payload[6:8]
         if kind == icmp.ECHO_REQUEST and int.from_bytes(identifier) == self._identifier:
-            self._answer(int.from_bytes(sequence), ours.destination, reporter, error)
+            self._answer(int.from_bytes(sequence), ours.destination, reporter, error, ttl)
 
-    def _answer(self, sequence: int, destination: bytes, by: bytes, error: OSError | None) -> None:
+    def _answer(self, sequence: int, destination: bytes, by: bytes, error: OSError | None, ttl: int) -> None:
         asked = self._asked.get(sequence)
         if asked is not None and asked.destination == destination and not asked.answer.done():
             rtt_s = (self._context.now_ns() - asked.sent_ns) / SECOND
-            asked.answer.set_result(Answer(ip_text(by), rtt_s, error))
+            asked.answer.set_result(Answer(ip_text(by), rtt_s, error, ttl))
 
     # ---- errors that we send -------------------------------------------------------------------------------
 

@@ -44,6 +44,10 @@ class Interface:
         self.address: InterfaceAddress | None = None
         self.neighbours = NeighbourCache(mac)
         self.transmit = port.send
+        self.mtu_limit: int | None = None
+        """Set by whoever was told that this network takes less than the link, as by DHCP."""
+        self.on_conflict: Callable[[bytes, bytes], None] | None = None
+        """Called with address and MAC address when somebody else uses an address of ours, or one that we probe."""
         self._context = context
         self._changed = changed
         self._undeliverable = undeliverable
@@ -52,7 +56,7 @@ class Interface:
 
     @property
     def mtu(self) -> int:
-        return self.port.mtu
+        return self.port.mtu if self.mtu_limit is None else min(self.port.mtu, self.mtu_limit)
 
     @property
     def broadcasts(self) -> tuple[bytes, ...]:
@@ -77,6 +81,10 @@ class Interface:
         """Tell the neighbours our address, unasked."""
         if self.address is not None:
             self.carry_out([self.neighbours.announce(self.address.address)])
+
+    def probe(self, address: bytes) -> None:
+        """Ask the link whether anybody has this address, which is not ours yet."""
+        self.carry_out([self.neighbours.probe(address)])
 
     def on_arp(self, payload: bytes) -> None:
         """The payload of an ARP frame has arrived; raises `Malformed`."""
@@ -108,6 +116,8 @@ class Interface:
                     self._context.event(
                         "arp.conflict", address=ip_text(address), mac=mac_text(mac), port=self.name
                     )
+                    if self.on_conflict is not None:
+                        self.on_conflict(address, mac)
         self._arm(self.neighbours.deadline_ns())
 
     def _put(self, mac: bytes, pieces: tuple[bytes, ...], after_ns: int) -> None:

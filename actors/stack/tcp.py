@@ -15,7 +15,9 @@ from heapq import heappop, heappush
 from typing import Any, Protocol, TypeVar
 
 from actors.element import JOURNEY, Context
-from actors.protocols.tcp import DEFAULTS, NEVER, Connection, State, TcpSettings
+from actors.protocols.tcp import DEFAULTS, NEVER, Admission, Connection, State, TcpSettings
+from actors.protocols.tcp.arrival import DEFAULT_MSS
+from actors.protocols.tcp.cookies import PERIOD_NS, SynCookies
 from actors.stack.alarm import Alarm
 from actors.stack.secure import HandshakeTimeout, TlsConnection
 from actors.stack.tcp_server import TcpServer
@@ -67,12 +69,25 @@ class TcpLayer:
         self._received = counter("journey_tcp_segments_received_total")
         self.sent = counter("journey_tcp_segments_sent_total")
         self.retransmitted = counter("journey_tcp_segments_retransmitted_total")
+        self.recoveries = {
+            "fast retransmit": counter("journey_tcp_recoveries_total", cause="fast_retransmit"),
+            "timeout": counter("journey_tcp_recoveries_total", cause="timeout"),
+            "path MTU": counter("journey_tcp_recoveries_total", cause="path_mtu"),
+        }
+        self.probes = {
+            what: counter("journey_tcp_probes_total", probe=what.replace(" ", "_"))
+            for what in ("tail loss", "zero window", "keepalive")
+        }
         self.resets_sent = counter("journey_tcp_resets_total", direction="sent")
         self.resets_received = counter("journey_tcp_resets_total", direction="received")
         self.protocol_errors = counter("journey_tcp_protocol_errors_total")
         self._malformed = counter("journey_tcp_malformed_segments_total")
         self._active_opens = counter("journey_tcp_opens_total", role="client")
         self._passive_opens = counter("journey_tcp_opens_total", role="server")
+        self._cookies: SynCookies | None = None
+        self._cookies_until_ns = 0
+        self._cookies_sent = counter("journey_tcp_syn_cookies_total", direction="sent")
+        self._cookies_received = counter("journey_tcp_syn_cookies_total", direction="received")
         self.listen_overflows = counter("journey_tcp_listen_overflows_total")
         self.listen_drops = counter("journey_tcp_listen_drops_total")
 
@@ -112,11 +127,20 @@ class TcpLayer:
         kind = segment.flags & (wire.SYN | wire.ACK | wire.RST)
         if server is not None and kind == wire.SYN:
             self._begin(server, source, destination, segment)
+        elif (
+            server is not None
+            and kind == wire.ACK
+            and self._take_cookie(server, source, destination, segment)
+        ):
+            return
         elif not segment.flags & wire.RST:
             self._refuse(source, destination, segment)
 
     def _begin(self, server: TcpServer, source: bytes, destination: bytes, syn: wire.Segment) -> None:
-        if not server.admit_syn(source, syn.source_port):
+        admission = server.admit_syn(source, syn.source_port)
+        if admission is Admission.COOKIE:
+            self._send_cookie(source, destination, syn)
+        if admission is not Admission.QUEUED:
             return
         transport = self._make(destination, source, syn.destination_port, syn.source_port)
         transport.server = server
@@ -127,6 +151,49 @@ class TcpLayer:
         connection.listen()
         connection.pause_reading()  # until somebody accepts it
         connection.on_segment(wire.encode(syn, source, destination), self._now_ns())
+
+    def _send_cookie(self, source: bytes, destination: bytes, syn: wire.Segment) -> None:
+        """Answer a SYN and keep nothing of it."""
+        now_ns = self._now_ns()
+        if self._cookies is None:
+            self._cookies = SynCookies(self.context.random.randbytes(16))
+        self._cookies_until_ns = now_ns + 2 * PERIOD_NS
+        self._cookies_sent.value += 1
+        identity = _identity(source, destination, syn)
+        mss_bytes = self.ip.mtu_for(source) - _HEADERS_BYTES
+        cookie = self._cookies.make(identity, syn.sequence, syn.options.mss or DEFAULT_MSS, now_ns)
+        answer = wire.Segment(
+            syn.destination_port, syn.source_port, cookie, (syn.sequence + 1) & 0xFFFFFFFF, wire.SYN | wire.ACK,
+            min(self.settings.receive_buffer_bytes, 0xFFFF), options=wire.Options(mss=mss_bytes),
+        )  # fmt: skip
+        self.ip.output(destination, source, wire.PROTOCOL, wire.encode(answer, destination, source))
+
+    def _take_cookie(self, server: TcpServer, source: bytes, destination: bytes, ack: wire.Segment) -> bool:
+        """Whether this ACK brings back a cookie of ours; then the connection is there. A full accept queue drops it."""
+        now_ns = self._now_ns()
+        if self._cookies is None or now_ns > self._cookies_until_ns:
+            return False
+        sequence, cookie = (ack.sequence - 1) & 0xFFFFFFFF, (ack.acknowledgment - 1) & 0xFFFFFFFF
+        mss_bytes = self._cookies.mss_of(_identity(source, destination, ack), sequence, cookie, now_ns)
+        if mss_bytes is None:
+            return False
+        if server.listener.accept_queue_full:
+            server.listener.overflows += 1
+            self.listen_overflows.value += 1
+            return True
+        self._cookies_received.value += 1
+        transport = self._make(destination, source, ack.destination_port, ack.source_port, cookie)
+        transport.server = server
+        transport.journey = JOURNEY.get()
+        server.listener.begin(transport)
+        self._passive_opens.value += 1
+        syn = ack._replace(
+            sequence=sequence, flags=wire.SYN, options=wire.Options(mss=mss_bytes), payload=b""
+        )
+        transport.connection.recall(syn, now_ns)
+        transport.connection.pause_reading()
+        transport.connection.on_segment(wire.encode(ack, source, destination), now_ns)
+        return True
 
     def _refuse(self, source: bytes, destination: bytes, segment: wire.Segment) -> None:
         length = len(segment.payload) + bool(segment.flags & wire.SYN) + bool(segment.flags & wire.FIN)
@@ -155,6 +222,8 @@ class TcpLayer:
         if transport is None:
             return
         connection = transport.connection
+        if not connection.has_in_flight(payload[4:8]):
+            return  # RFC 5927 section 4.1: an error about something that we did not send, or long ago
         if error.errno == errno.EMSGSIZE:
             connection.limit_mss(self.ip.mtu_for(destination) - _HEADERS_BYTES, self._now_ns())
         elif connection.state in (State.SYN_SENT, State.SYN_RECEIVED):
@@ -226,12 +295,14 @@ class TcpLayer:
                 return candidate
         raise OSError(errno.EADDRNOTAVAIL, f"all ephemeral ports to {ip_text(address)}:{port} are in use")
 
-    def _make(self, local: bytes, remote: bytes, local_port: int, remote_port: int) -> TcpTransport:
+    def _make(
+        self, local: bytes, remote: bytes, local_port: int, remote_port: int, sequence: int | None = None
+    ) -> TcpTransport:
         transport = TcpTransport(self, (local, local_port), (remote, remote_port))
         transport.connection = Connection(
             transport,
             local_port.to_bytes(2) + remote_port.to_bytes(2),
-            self.context.random.getrandbits(32),
+            self.context.random.getrandbits(32) if sequence is None else sequence,
             self.ip.mtu_for(remote) - _HEADERS_BYTES,
             self.settings,
         )
@@ -270,3 +341,7 @@ class TcpLayer:
             "listening": [server.inspect() for server in self.servers.values()],
             "connections": [transport.inspect() for transport in self.transports.values()],
         }
+
+
+def _identity(source: bytes, destination: bytes, segment: wire.Segment) -> bytes:
+    return source + destination + segment.source_port.to_bytes(2) + segment.destination_port.to_bytes(2)

@@ -31,7 +31,7 @@ class TcpServer:
     ) -> None:
         self.address = address
         self.port = port
-        self.listener: Listener[TcpTransport] = Listener(backlog)
+        self.listener: Listener[TcpTransport] = Listener(backlog, layer.settings.somaxconn)
         self._layer = layer
         self._loop = asyncio.get_running_loop()
         self._factory = protocol_factory
@@ -94,10 +94,10 @@ class TcpServer:
 
     # ---- for the layer and its transports ------------------------------------------------------------------
 
-    def admit_syn(self, source: bytes, source_port: int) -> bool:
+    def admit_syn(self, source: bytes, source_port: int) -> Admission:
         """Whether this SYN gets a place in the SYN queue; a dropped one is counted and nobody told."""
         listener, context = self.listener, self._layer.context
-        admission = listener.admission()
+        admission = listener.admission(self._layer.settings.syncookies)
         if context.recording():
             context.record(
                 "tcp.listen_queue",
@@ -108,10 +108,9 @@ class TcpServer:
                 backlog=listener.backlog,
                 decision=admission.value,
             )
-        if admission is Admission.QUEUED:
-            return True
-        self._layer.listen_drops.value += 1
-        return False
+        if admission not in (Admission.QUEUED, Admission.COOKIE):
+            self._layer.listen_drops.value += 1
+        return admission
 
     def complete(self, transport: TcpTransport) -> bool:
         """The handshake ends: into the accept queue, if there is room."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors.element import JOURNEY, TimerHandle
 from actors.protocols.tcp import Connection, State
+from actors.protocols.tcp.congestion import UNLIMITED
 from actors.units import SECOND
 from actors.wire import tcp as wire
 from actors.wire.addresses import ip_text
@@ -99,15 +100,22 @@ class TcpTransport(asyncio.Transport):
     def _tcp_info(self) -> dict[str, Any]:
         """What `ss -i` would show."""
         connection = self.connection
+        congestion = connection.congestion
         return {
             "state": connection.state.name,
             "rtt_ms": connection.round_trip.srtt_ns / 1e6,
             "rttvar_ms": connection.round_trip.rttvar_ns / 1e6,
             "rto_ms": connection.round_trip.rto_ns / 1e6,
+            "congestion_control": congestion.name,
+            "congestion_state": connection.congestion_state(),
+            "cwnd_bytes": congestion.window_bytes,
+            "ssthresh_bytes": None if congestion.ssthresh_bytes == UNLIMITED else congestion.ssthresh_bytes,
             "mss_bytes": connection.mss_bytes,
+            "sack": connection.sacking,
+            "timestamps": connection.timestamps,
             "window_scale": (connection.snd_shift, connection.rcv_shift),
             "send_window_bytes": connection.snd_wnd,
-            "unacknowledged_bytes": (connection.snd_max - connection.snd_una) & 0xFFFFFFFF,
+            "unacknowledged_bytes": (connection.snd_nxt - connection.snd_una) & 0xFFFFFFFF,
             "unsent_bytes": connection.unsent_bytes(),
             "retransmits": connection.retransmits,
         }
@@ -125,6 +133,10 @@ class TcpTransport(asyncio.Transport):
     def get_protocol(self) -> asyncio.BaseProtocol:
         protocol: asyncio.BaseProtocol = self._protocol
         return protocol
+
+    def set_keepalive(self, wanted: bool) -> None:
+        """SO_KEEPALIVE: ask a peer that has long been silent whether it is there (`tcp_keepalive_time`)."""
+        self.connection.keep_alive(wanted, self._now_ns())
 
     def is_reading(self) -> bool:
         return self._reading and not self._closing
@@ -330,7 +342,7 @@ class TcpTransport(asyncio.Transport):
         )
         self._lose(error)
 
-    def on_retransmit(self, what: str, size_bytes: int) -> None:
+    def on_retransmit(self, what: str, size_bytes: int, why: str) -> None:
         self._layer.retransmitted.value += 1
         connection = self.connection
         self._record(
@@ -339,8 +351,39 @@ class TcpTransport(asyncio.Transport):
             remote=_text(self._remote),
             segment=what,
             bytes=size_bytes,
+            reason=why,
             attempt=connection.attempts,
             next_timeout_ms=connection.round_trip.rto_ns / 1e6,
+        )
+
+    def on_recovery(self, cause: str, in_flight_bytes: int, lost_bytes: int) -> None:
+        self._layer.recoveries[cause].value += 1
+        self._record(
+            "tcp.recovery",
+            local=_text(self._local),
+            remote=_text(self._remote),
+            cause=cause,
+            in_flight_bytes=in_flight_bytes,
+            lost_bytes=lost_bytes,
+            cwnd_bytes=self.connection.congestion.window_bytes,
+            ssthresh_bytes=self.connection.congestion.ssthresh_bytes,
+            congestion_control=self.connection.congestion.name,
+        )
+
+    def on_recovered(self, outcome: str) -> None:
+        congestion = self.connection.congestion
+        self._record(
+            "tcp.recovered",
+            local=_text(self._local),
+            remote=_text(self._remote),
+            outcome=outcome,
+            cwnd_bytes=congestion.window_bytes,
+        )
+
+    def on_probe(self, what: str, attempt: int) -> None:
+        self._layer.probes[what].value += 1
+        self._record(
+            "tcp.probe", local=_text(self._local), remote=_text(self._remote), probe=what, attempt=attempt
         )
 
     def on_reset(self, direction: str, reason: str) -> None:

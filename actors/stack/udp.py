@@ -147,6 +147,14 @@ class UdpLayer:
         if not self._bound[port]:
             del self._bound[port]
 
+    def is_bound(self, port: int, interface: str) -> bool:
+        """Whether a socket has this port, and may hear by this interface."""
+        bound = self._bound.get(port, ())
+        return any(each.interface in (None, interface) for each in bound) or any(
+            local == port and socket.interface in (None, interface)
+            for (_, _, local), socket in self._connected.items()
+        )
+
     def _ephemeral_port(self) -> int:
         """A random free port, so that answers are hard to forge (RFC 5452 section 9.2)."""
         taken = {*self._bound, *(port for _, _, port in self._connected)}

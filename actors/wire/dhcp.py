@@ -58,6 +58,7 @@ class Options(NamedTuple):
     renewal_time_s: int | None = None
     rebinding_time_s: int | None = None
     client_identifier: bytes = b""
+    interface_mtu: int | None = None
     unknown: tuple[tuple[int, bytes], ...] = ()
 
 
@@ -130,6 +131,7 @@ _OPTIONS: dict[int, tuple[str, _Kind]] = {
     6: ("dns_servers", _ADDRESSES),
     12: ("host_name", _TEXT),
     15: ("domain_name", _TEXT),
+    26: ("interface_mtu", _UINT16),
     57: ("maximum_message_size", _UINT16),
     55: ("parameter_request_list", _BYTES),
     56: ("message", _TEXT),

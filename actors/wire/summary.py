@@ -8,13 +8,14 @@ that the same packet reads the same at every hop but for the address that was tr
 
 import re
 
-from actors.wire import arp, dhcp, dns, ethernet, icmp, ipv4, tcp, udp
+from actors.wire import arp, dhcp, ethernet, icmp, ipv4, tcp, udp
 from actors.wire.addresses import ip_text, mac_text
 from actors.wire.malformed import Malformed
 
 _TLS_RECORDS = {20: "ChangeCipherSpec", 21: "Alert", 22: "Handshake", 23: "ApplicationData"}
 _TLS_HANDSHAKES = {1: "ClientHello", 2: "ServerHello", 11: "Certificate"}
 _HTTP = re.compile(rb"(?:[A-Z]{3,8} \S+ HTTP/1\.[01]|HTTP/1\.[01] \d{3}[ -~]*)\r\n")
+_DNS_PORT = 53
 _LONGEST_LINE = 100
 _UNREACHABLE = {
     icmp.NET_UNREACHABLE: "network unreachable",
@@ -96,7 +97,7 @@ def _udp(source: str, destination: str, datagram: udp.Datagram) -> str:
     ports = (datagram.source_port, datagram.destination_port)
     line = f"UDP {source}:{ports[0]} > {destination}:{ports[1]}"
     length = len(datagram.payload)
-    if dns.PORT in ports:
+    if _DNS_PORT in ports:
         return f"{line} {_dns(datagram.payload)} len {length}"
     if dhcp.SERVER_PORT in ports:
         return f"{line} {_dhcp(datagram.payload)} len {length}"
@@ -104,6 +105,8 @@ def _udp(source: str, destination: str, datagram: udp.Datagram) -> str:
 
 
 def _dns(payload: bytes) -> str:
+    from actors.wire import dns  # dnspython is large, and most elements never see a message
+
     try:
         message = dns.decode(payload)
     except Malformed:

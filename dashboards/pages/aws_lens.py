@@ -3,11 +3,17 @@
 from dashboards.model import Page, Panel, Query, Row
 
 _MINUTE = "1m"
+_GROUP, _ZONE = "dimension_TargetGroup", "dimension_AvailabilityZone"
 
 
-def _alb(name: str, by: str = "", how: str = "sum") -> str:
+def _alb(name: str, by: str = "", how: str = "sum", zones: bool = False) -> str:
+    """Of one combination of CloudWatch's dimensions: each of several would tell of the same again.
+
+    By target group where `by` is that, by zone where `zones` is asked for."""
+    group, zone = ("!=" if asked else "=" for asked in ("TargetGroup" in by, zones))
+    where = f'dimension_TargetGroup{group}"",dimension_AvailabilityZone{zone}""'
     labels = f" by ({by})" if by else ""
-    return f"{how}{labels} (aws_applicationelb_{name})"
+    return f"{how}{labels} (aws_applicationelb_{name}{{{where}}})"
 
 
 def _panel(title: str, description: str, *queries: Query, unit: str = "short", empty: str = "") -> Panel:
@@ -25,6 +31,11 @@ PAGE = Page(
             "RequestCount",
             "Requests per minute: what the other dashboards show each second is one point here.",
             Query(_alb("request_count_sum"), "RequestCount"),
+        ),
+        _panel(
+            "RequestCount by AvailabilityZone",
+            "Which zone's load balancer nodes took the requests: what clients' DNS answers led to.",
+            Query(_alb("request_count_sum", _ZONE, zones=True), "{{dimension_AvailabilityZone}}"),
         ),
         _panel(
             "HTTP codes",
@@ -47,14 +58,14 @@ PAGE = Page(
             "Hosts",
             "The lowest HealthyHostCount and the UnHealthyHostCount of each minute: a rollout can hide "
             "between two points.",
-            Query(_alb("healthy_host_count_minimum", how="min"), "HealthyHostCount"),
-            Query(_alb("un_healthy_host_count_sum", how="max"), "UnHealthyHostCount"),
+            Query(_alb("healthy_host_count_minimum", _GROUP, "min"), "healthy {{dimension_TargetGroup}}"),
+            Query(_alb("un_healthy_host_count_sum", _GROUP, "max"), "unhealthy {{dimension_TargetGroup}}"),
         ),
         _panel(
             "RequestCountPerTarget",
             "The mean over targets: CloudWatch does not tell which of them had how many, nor what was "
             "outstanding.",
-            Query(_alb("request_count_per_target_sum"), "RequestCountPerTarget"),
+            Query(_alb("request_count_per_target_sum", _GROUP), "{{dimension_TargetGroup}}"),
         ),
         _panel(
             "Connections",

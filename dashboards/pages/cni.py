@@ -75,6 +75,21 @@ PAGE = Page(
             may_be_empty="while the warm pools are as they should be",
         ),
         Panel(
+            "Time that EC2 takes",
+            "Mean of the agent's own awscni_aws_api_latency_ms, by call; attaching an interface takes seconds, and "
+            "pods wait for it when none is warm.",
+            (
+                Query(
+                    "sum by (api) (rate(awscni_aws_api_latency_ms_sum[$__rate_interval]))"
+                    " / (sum by (api) (rate(awscni_aws_api_latency_ms_count[$__rate_interval])) > 0)",
+                    "{{api}}",
+                ),
+            ),
+            unit="ms",
+            interval="1m",
+            may_be_empty="while the agent asks EC2 nothing",
+        ),
+        Panel(
             "Connection tracking",
             "Share of each node's conntrack table that is used; when it is full, new connections are lost.",
             (

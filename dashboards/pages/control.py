@@ -1,4 +1,4 @@
-"""What requests wait for before there are any: names, and the cluster's control plane."""
+"""What requests wait for before there are any: names, routes, and the cluster's control plane."""
 
 from dashboards.model import RARE, Page, Panel, Query, mean, quantile, rate
 
@@ -7,8 +7,8 @@ _HIT = 'result=~"hit|stale"'
 
 PAGE = Page(
     uid="journey-control",
-    title="DNS and control plane",
-    question="Are names found quickly and from caches, and does the cluster's control plane keep up?",
+    title="DNS, BGP and control plane",
+    question="Are names found from caches and routes settled, and does the cluster's control plane keep up?",
     panels=(
         Panel(
             "DNS queries by level",
@@ -52,6 +52,42 @@ PAGE = Page(
             ),
             unit="s",
             may_be_empty="while nobody asks for a name",
+        ),
+        Panel(
+            "BGP sessions",
+            "Sessions that are established and those that are not, by autonomous system; a line that falls is a lost "
+            "neighbour.",
+            (
+                Query("sum by (asn) (journey_bgp_session_up)", "AS{{asn}} up"),
+                Query("sum by (asn) (1 - journey_bgp_session_up)", "AS{{asn}} down"),
+            ),
+        ),
+        Panel(
+            "Changes of best paths",
+            "Best paths that changed per minute, and prefixes that neighbours announced and withdrew: quiet unless "
+            "something happens.",
+            (
+                Query(
+                    f"60 * {rate('journey_bgp_best_path_changes_total', 'asn', over=RARE)}",
+                    "AS{{asn}} best paths",
+                ),
+                Query(
+                    f"60 * {rate('journey_bgp_updates_total', 'asn, kind', over=RARE)}", "AS{{asn}} {{kind}}"
+                ),
+            ),
+        ),
+        Panel(
+            "BGP convergence",
+            "p99 of how long it took from an event to the last change of a best path: moments when a carrier falls, the "
+            "hold time when a link is silent.",
+            (
+                Query(
+                    quantile(0.99, "journey_bgp_convergence_duration_seconds", "event", over=RARE),
+                    "p99 {{event}}",
+                ),
+            ),
+            unit="s",
+            may_be_empty="while no route changes",
         ),
         Panel(
             "Work queues",

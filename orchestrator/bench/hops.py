@@ -144,14 +144,14 @@ class RouterChain:
         self._registry = Registry(self._zmq, f"ipc://{self._directory}/control.sock")
         for number in range(ROUTERS):
             name = f"router-{number}"
-            self._registry.expect(name, "isp_as", self._welcome(name, number))
+            self._registry.members.expect(name, "isp_as", self._welcome(name, number))
         self.driver = Driver(self._zmq, self._endpoint("router-0"), self._endpoint("sink"))
         await self._host.ready()
         for name in self._registry.members:
             await self._host.spawn(name, self._registry.address)
-        await self._registry.until("bound")
+        await self._registry.members.until("bound")
         self._registry.go()
-        await self._registry.until("up")
+        await self._registry.members.until("up")
 
     async def _stop(self) -> None:
         await self._host.close()

@@ -20,7 +20,7 @@ from typing import Any
 import zmq
 
 from orchestrator.bench.figures import Figure
-from orchestrator.hosts.forkserver import prepare, warm_up
+from orchestrator.hosts.forkserver import warm_up
 from orchestrator.world import World
 
 
@@ -64,7 +64,6 @@ async def _idle() -> None:
 
 
 def _bare_forks(count: int, kinds: list[str]) -> float:
-    prepare()
     warm_up(kinds)
     pids = []
     for _ in range(count):

@@ -51,6 +51,8 @@ def deltas_of_a_balancer(pods: int) -> dict[str, list[Any]]:
         store.counter("journey_alb_target_requests_total", **labels).value = number
         store.gauge("journey_alb_target_outstanding_requests", **labels).value = 2
     store.histogram("journey_alb_target_response_duration_seconds", target_group=group).observe(0.01)
+    labels = {"load_balancer": "app/k8s-default-nginx-1/0123456789abcdef", "availability_zone": "eu-west-1a"}
+    store.gauge("journey_alb_node_info", **labels).value = 1
     return store.deltas()
 
 

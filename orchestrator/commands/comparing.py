@@ -7,7 +7,7 @@ import typer
 
 from orchestrator.commands.failure import INTERRUPTED, INVALID, environment
 from orchestrator.commands.options import Json, Metrics
-from orchestrator.commands.scenarios import Out, Scenario, Seed, keep
+from orchestrator.commands.scenarios import Out, Scenario, Seed, keep, see_that_runs_are_kept
 from orchestrator.commands.terminal import pages, print_json, say
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def compare(
     from orchestrator.scenarios.comparing import compared
 
     loaded = _loaded(scenario, vary or [])
+    see_that_runs_are_kept(out)
     first = loaded.scenario.seed if seed is None else seed
     results = []
     for number in range(repeat):

@@ -16,9 +16,9 @@ from orchestrator.directory import home
 LOG = "up.log"
 
 
-def start_detached(file: Path | None, metrics: str | None = None) -> int:
+def start_detached(file: Path | None, metrics: str | None = None, dns: str | None = None) -> int:
     """Start the world, tell its first journey and leave it running; gives the exit code. Raises `Failure`."""
-    process, ready = _launch(file, metrics)
+    process, ready = _launch(file, {"--metrics": metrics, "--dns": dns})
     from orchestrator.journal.journey import Journey
     from orchestrator.journal.story import tell_story
 
@@ -32,7 +32,7 @@ def start_detached(file: Path | None, metrics: str | None = None) -> int:
     if any(element["kind"] == "laptop" for element in listed["elements"]):
         journey = Journey.unpack(client.request("trace"))
         tell_story(out(), journey)
-        tell_what_to_try(listed["elements"])
+        tell_what_to_try(listed)
         succeeded = journey.succeeded
     else:
         show_elements(out(), listed)
@@ -40,12 +40,12 @@ def start_detached(file: Path | None, metrics: str | None = None) -> int:
     return 0 if succeeded else THRESHOLD
 
 
-def _launch(file: Path | None, metrics: str | None) -> tuple[subprocess.Popen[bytes], TextIO]:
+def _launch(file: Path | None, options: dict[str, str | None]) -> tuple[subprocess.Popen[bytes], TextIO]:
     """The process, and where it says that it is ready: its end without a word means that it is not."""
     read_fd, write_fd = os.pipe()
     command = [sys.executable, "-m", "orchestrator.cli", "up", "--ready-fd", str(write_fd)]
-    if metrics is not None:
-        command += ["--metrics", metrics]
+    for option, value in options.items():
+        command += [option, value] if value is not None else []
     if file is not None:
         command.append(str(file))
     with (home() / LOG).open("wb") as log:

@@ -1,6 +1,7 @@
 """`journey explain`: why something is as it is, in one sentence with the records behind it."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import typer
 
@@ -19,6 +20,7 @@ def _explain() -> None:
       journey explain request 1-67891233-abcdef012345678912345678
       journey explain request 67891233
       journey explain errors
+      journey explain route 198.51.100.10 --at isp
     """
 
 
@@ -95,3 +97,54 @@ def request(
             console.print("\n[bold]targets, as they were when it had failed[/]")
             for block in blocks(now, console.width):
                 console.print(block)
+
+
+@explain.command()
+def route(
+    destination: Annotated[str, typer.Argument(metavar="ADDRESS", help="Where packets are to go.")],
+    at: Annotated[str, typer.Option("--at", help="The router that is asked.")],
+    as_json: Json = False,
+) -> None:
+    """Why a router sends packets to an address where it does: its table, and BGP's decision with the paths that lost.
+
+    [bold]Examples[/bold]
+
+      journey explain route 198.51.100.10 --at isp
+      journey explain route 203.0.113.10 --at aws-edge --json | jq .bgp.decision.step
+    """
+    arguments = {"destination": destination}
+    found = the_world().request("call", element=at, verb="explain_route", arguments=arguments)
+    if as_json:
+        print_json(found)
+        return
+    from rich.markup import escape
+
+    console = pages()
+    for line in route_told(at, found):
+        console.print(escape(line))
+
+
+def route_told(at: str, found: dict[str, Any]) -> Iterator[str]:
+    """What a router's `explain_route` has found, in sentences."""
+    taken = found["route"]
+    if taken is None:
+        yield f"{at} has no route to {found['destination']}."
+    else:
+        to = "a neighbour" if taken["next_hop"] == "direct" else taken["next_hop"]
+        yield (
+            f"{at} sends {found['destination']} to {to} by port {taken['port']}: {taken['matched']} is the "
+            f"longest prefix that matches ({taken['origin']})."
+        )
+        for other in taken["alternatives"]:
+            yield f"  not {other['matched']} to {other['next_hop']} by {other['port']}: {other['why']}"
+    bgp = found["bgp"] or {"decision": None, "refused": [], "told": {}}
+    decision = bgp["decision"]
+    if decision is not None:
+        path = f"AS path {decision['as_path']}" if decision["as_path"] else "its own"
+        yield f"BGP: {decision['prefix']} by {decision['neighbour']}, {path}; decided by: {decision['step']}."
+        for lost in decision["lost"]:
+            yield f"  lost: by {lost['neighbour']}, AS path {lost['as_path'] or 'empty'}: {lost['why']}"
+    for refused in bgp["refused"]:
+        yield f"  not let in: by {refused['neighbour']}, AS path {refused['as_path']}: {refused['why']}"
+    for neighbour, why in bgp["told"].items():
+        yield f"  told to {neighbour}: {why if why == 'yes' else f'no, {why}'}"

@@ -26,11 +26,20 @@ class Foreground:
     """Runs a world in this process until it is told to stop."""
 
     def __init__(
-        self, config: WorldConfig, host: LocalHost, *, tour: bool, ready_fd: int | None, metrics: str | None
+        self,
+        config: WorldConfig,
+        host: LocalHost,
+        *,
+        tour: bool,
+        ready_fd: int | None,
+        metrics: str | None,
+        dns: str | None,
     ) -> None:
-        """`metrics` is where Prometheus may come: `HOST:PORT`, "off", or None for the usual port or the next free."""
+        """`metrics` is where Prometheus may come, and `dns` where dig may: `HOST:PORT`, "off", or None for the usual
+        port or the next free."""
         self._config, self._host = config, host
         self._metrics = metrics
+        self._dns = dns
         self._tour = tour
         self._ready_fd = ready_fd
         self._stays = not tour or sys.stdout.isatty()
@@ -76,6 +85,8 @@ class Foreground:
     async def _export(self, world: World) -> None:
         if self._metrics != OFF:
             await world.export(self._metrics)
+        if self._dns != OFF:
+            await world.serve_dns(self._dns)
 
     def _tell_ready(self, world: World) -> None:
         assert self._ready_fd is not None
@@ -95,7 +106,7 @@ class Foreground:
         if self._tour:
             await self._load(world)
         if self._stays:
-            tell_what_to_try(world.ps()["elements"])
+            tell_what_to_try(world.ps())
         else:
             say("the tour is over and the world ends; `journey up` keeps it, to try things on")
 

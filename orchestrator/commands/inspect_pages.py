@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.commands.inspect_blocks import blocks
+from orchestrator.commands.inspect_home import of_home_router
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -185,11 +186,34 @@ def of_balancer(found: Mapping[str, Any]) -> Iterator[Section]:
     )
 
 
+def of_router(found: Mapping[str, Any]) -> Iterator[Section]:
+    """A border router: its BGP neighbours and RIBs, then what every router has."""
+    state = found["state"]
+    bgp = state.get("bgp")
+    if bgp is not None:
+        yield "", {"asn": state.get("asn"), "identifier": bgp["identifier"]}
+        for key, heading in _RIBS.items():
+            if bgp.get(key):
+                yield heading, bgp[key][:MOST_SHOWN]
+    yield from _rest(state, ("bgp", "asn") if bgp is not None else ())
+
+
+_RIBS = {
+    "neighbours": "bgp neighbours",
+    "adj_rib_in": "Adj-RIB-In: what was told",
+    "loc_rib": "Loc-RIB: what was chosen",
+    "adj_rib_out": "Adj-RIB-Out: what is told",
+}
+
+
 PAGES: dict[str, Callable[[Mapping[str, Any]], Iterator[Section]]] = {
     "eks_node": of_node,
     "cni_agent": of_agent,
     "vpc": of_vpc,
+    "isp_as": of_router,
+    "aws_edge": of_router,
     "alb": of_balancer,
+    "home_router": lambda found: of_home_router(found, lambda state: _rest(state, ())),
 }
 
 
@@ -225,4 +249,7 @@ def _tcp(state: Mapping[str, Any]) -> Iterator[Section]:
         yield "" if shown else "tcp connections", [f"{waiting} in TIME_WAIT"]
 
 
-_OF_A_CONNECTION = ("local", "remote", "state", "rtt_ms", "unacknowledged_bytes", "retransmits")
+_OF_A_CONNECTION = (
+    "local", "remote", "state", "rtt_ms", "cwnd_bytes", "ssthresh_bytes",
+    "unacknowledged_bytes", "retransmits",
+)  # fmt: skip

@@ -24,5 +24,21 @@ def show_elements(console: "Console", listed: dict[str, Any]) -> None:
         )  # fmt: skip
     console.print(table)
     for name, address in listed["addresses"].items():
-        console.print(f"{name}: {address}")
+        if not name.startswith("dns"):
+            console.print(f"{name}: {address}")
+    for line in dns_lines(listed["addresses"]):
+        console.print(line)
     console.print(f"[dim]run directory {listed['directory']}[/]")
+
+
+def dns_lines(addresses: dict[str, str]) -> list[str]:
+    """Where dig may ask: the usual place, and the ports of all who answer."""
+    if "dns" not in addresses:
+        return []
+    host, _, port = addresses["dns"].rpartition(":")
+    others = (
+        f"{name.removeprefix('dns.')} {address.rpartition(':')[2]}"
+        for name, address in addresses.items()
+        if name.startswith("dns.")
+    )
+    return [f"dns: dig @{host.strip('[]')} -p {port} NAME; ports: {', '.join(others)}"]

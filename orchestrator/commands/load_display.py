@@ -41,7 +41,12 @@ class _Moving:
     def __init__(self, progress: Any, task: Any) -> None:
         self._progress, self._task = progress, task
 
+        self._told = 0
+
     def update(self, status: Status) -> None:
+        for line in events(status, self._told):
+            self._progress.console.print(line, markup=False, highlight=False, style="dim")
+        self._told = len(status.get("changes", ()))
         self._progress.update(self._task, completed=status["elapsed_s"], told=now(status))
 
 
@@ -51,12 +56,22 @@ class _Plain:
     def __init__(self, duration_s: float) -> None:
         self._duration_s = duration_s
         self._due = time.monotonic() + PLAIN_EVERY_S
+        self._told = 0
 
     def update(self, status: Status) -> None:
+        for line in events(status, self._told):
+            say(line)
+        self._told = len(status.get("changes", ()))
         if status["running"] and time.monotonic() < self._due:
             return
         self._due = time.monotonic() + PLAIN_EVERY_S
         say(f"load: {status['elapsed_s']:4.1f} of {self._duration_s:g} s, {now(status)}")
+
+
+def events(status: Status, known: int) -> Iterator[str]:
+    """What was done to the load or to its world, but for the first so many, which have been told before."""
+    for change in status.get("changes", ())[known:]:
+        yield f"at {change['at_s']:g} s: {change['what']}"
 
 
 def told(status: Status) -> str:
@@ -141,8 +156,7 @@ def _notes(result: Status) -> Iterator[str]:
     lag = result.get("lag_ms")
     if lag and lag["element"] and result["latency_ms"]:
         yield f"emulator lag up to {lag['max']:.0f} ms ({lag['element']}): latencies on this machine include it"
-    for change in result.get("changes", ()):
-        yield f"at {change['at_s']:g} s: {change['what']}"
+    yield from events(result, 0)
     if lost := result.get("lost_clients"):
         clients = result.get("clients", {})
         killed = [name for name, client in clients.items() if client["lost_clients"]]

@@ -42,6 +42,16 @@ From = Annotated[
         "--from", metavar="ELEMENT", help="The laptop that asks; the world's first.", show_default=False
     ),
 ]
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        "--from",
+        metavar="ELEMENT",
+        help="The element that asks, as `journey ps` lists it; the world's first laptop.",
+        show_default=False,
+    ),
+]
 Url = Annotated[
     str | None,
     typer.Argument(
@@ -50,9 +60,9 @@ Url = Annotated[
 ]
 
 
-def _metrics_address(text: str | None) -> str | None:
+def _place(param: typer.CallbackParam, text: str | None) -> str | None:
     if text not in (None, "off") and not re.fullmatch(r"\S+:\d{1,5}", text):
-        raise typer.BadParameter(f"{text!r} is not HOST:PORT or off", param_hint="--metrics")
+        raise typer.BadParameter(f"{text!r} is not HOST:PORT or off", param_hint=f"--{param.name}")
     return text
 
 
@@ -62,9 +72,20 @@ Metrics = Annotated[
         "--metrics",
         metavar="HOST:PORT",
         envvar="JOURNEY_METRICS",
-        callback=_metrics_address,
+        callback=_place,
         help="Where Prometheus may come while processes run; `off` for nowhere. "
         "[127.0.0.1:9464, or the next port that is free]",
+    ),
+]
+Dns = Annotated[
+    str | None,
+    typer.Option(
+        "--dns",
+        metavar="HOST:PORT",
+        envvar="JOURNEY_DNS",
+        callback=_place,
+        help="Where dig may ask the resolver, and other DNS servers at the ports after it; `off` for nowhere. "
+        "[127.0.0.1:5300, or the next port that is free]",
     ),
 ]
 

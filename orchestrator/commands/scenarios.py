@@ -69,6 +69,7 @@ def play_scenario(
     from orchestrator.scenarios.play import perform
 
     loaded = load_scenario(path)
+    see_that_runs_are_kept(out)
     try:
         result = perform(
             loaded,
@@ -102,6 +103,16 @@ def _display(duration_s: float) -> Iterator[Callable[[dict[str, Any]], None]]:
 
     with load_display(duration_s) as display:
         yield display.update
+
+
+def see_that_runs_are_kept(out: Path | None) -> None:
+    """Ends with 3, before anything is played, where that cannot be."""
+    from orchestrator.reports.directory import HOME, make_home
+
+    try:
+        make_home(out or HOME)
+    except OSError as error:
+        environment(f"the run cannot be kept: {error}; --out says where to")
 
 
 def keep(result: "RunResult", out: Path | None, *, html: bool) -> Path:

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,14 +51,25 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2), flush=True)
 
 
-def tell_what_to_try(elements: list[dict[str, Any]]) -> None:
-    """What a world of these elements lends itself to. On stderr, for it is no part of what was asked for."""
+def tell_what_to_try(listed: dict[str, Any]) -> None:
+    """What a world with these elements and addresses lends itself to; on stderr, as it was not asked for."""
     console = err()
     console.print("\n[bold]Things to try[/], in another terminal")
-    things = [*THINGS_TO_TRY, *_on_a_cluster(elements)]
+    things = [
+        *THINGS_TO_TRY,
+        *_by_dig(listed["addresses"], listed.get("url")),
+        *_on_a_cluster(listed["elements"]),
+    ]
     width = max(len(command) for command, _ in things)
     for command, what in things:
         console.print(f"  {command:<{width}}  [dim]{what}[/]")
+
+
+def _by_dig(addresses: dict[str, str], url: str | None) -> Iterator[tuple[str, str]]:
+    if "dns" in addresses and url is not None:
+        name = urlsplit(url).hostname
+        host, _, port = addresses["dns"].rpartition(":")
+        yield f"dig @{host.strip('[]')} -p {port} {name}", "the real dig; `journey dig` asks from any element"
 
 
 def _on_a_cluster(elements: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:

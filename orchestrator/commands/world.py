@@ -9,7 +9,7 @@ import typer
 
 from orchestrator.commands.failure import environment, usage
 from orchestrator.commands.listing import show_elements
-from orchestrator.commands.options import File, Json, Metrics, read_config, running_world
+from orchestrator.commands.options import Dns, File, Json, Metrics, read_config, running_world
 from orchestrator.commands.terminal import out, print_json, say
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def up(
     detach: Detach = False,
     tour: Tour = False,
     metrics: Metrics = None,
+    dns: Dns = None,
     ready_fd: ReadyFd = None,
 ) -> None:
     """Start a world, tell its first journey, and keep it until Ctrl-C or `journey down`.
@@ -51,14 +52,16 @@ def up(
         from orchestrator.commands.detached import start_detached
 
         # which reads the file itself: the command should not be twice as slow for it
-        code = start_detached(file, metrics)
+        code = start_detached(file, metrics, dns)
     else:
-        code = _in_foreground(file, tour, ready_fd, metrics)
+        code = _in_foreground(file, tour, ready_fd, metrics, dns)
     if code:
         raise typer.Exit(code)
 
 
-def _in_foreground(file: Path | None, tour: bool, ready_fd: int | None, metrics: str | None) -> int:
+def _in_foreground(
+    file: Path | None, tour: bool, ready_fd: int | None, metrics: str | None, dns: str | None
+) -> int:
     """The fork server loads its code while this process reads the world's file and loads its own."""
     from orchestrator.directory import new_directory
     from orchestrator.hosts.local import LocalHost
@@ -73,7 +76,7 @@ def _in_foreground(file: Path | None, tour: bool, ready_fd: int | None, metrics:
         if host is not None:
             host.abandon()
         raise
-    return Foreground(config, host, tour=tour, ready_fd=ready_fd, metrics=metrics).run()
+    return Foreground(config, host, tour=tour, ready_fd=ready_fd, metrics=metrics, dns=dns).run()
 
 
 def down() -> None:

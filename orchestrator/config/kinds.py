@@ -14,7 +14,7 @@ def kind_names() -> list[str]:
         path.stem
         for folder in actors.__path__
         for path in Path(folder).glob("*.py")
-        if re.search(r"^class \w+\(Element\):", path.read_text(encoding="utf-8"), re.MULTILINE)
+        if re.search(r"^class \w+\((?:\w+, )*Element\):", path.read_text(encoding="utf-8"), re.MULTILINE)
     )
 
 

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from actors.element import CallFailed
 from actors.links.impairments import LinkConfig
-from orchestrator.control.registry import Member, Registry
+from orchestrator.control.members import Member
+from orchestrator.control.registry import Registry
 from orchestrator.control.supervision import Supervisor
 
 AT_ONCE = 4
@@ -27,7 +28,7 @@ class Launcher:
         self._registry, self._supervisor, self._common = registry, supervisor, common
         self._links: dict[str, dict[str, Any]] = {}
         self._turns = asyncio.Semaphore(AT_ONCE * (os.cpu_count() or 1))
-        registry.on_request = self.request
+        registry.calls.on_request = self.request
         supervisor.on_end = self._ended
 
     async def request(self, parent: Member, verb: str, arguments: dict[str, Any]) -> Any:
@@ -48,14 +49,16 @@ class Launcher:
             if not known.doomed:
                 raise CallFailed(f"there is an element {name!r} already")
             await known.gone.wait()
-        member = self._registry.expect(name, kind, self._welcome(parent, name, kind, config, port, link))
+        member = self._registry.members.expect(
+            name, kind, self._welcome(parent, name, kind, config, port, link)
+        )
         member.parent = parent.name
         member.plug = self._plug(name, port, member.welcome)
         async with self._turns:
             try:
                 await self._supervisor.spawn(member)
             except CallFailed:  # there is no place for it
-                self._registry.forget(member)
+                self._registry.members.forget(member)
                 raise
             if parent.pid != life:
                 self._supervisor.doom(member)
@@ -85,7 +88,7 @@ class Launcher:
             if other.parent == member.name:
                 self._supervisor.doom(other)
         if member.parent is not None:
-            self._registry.forget(member)
+            self._registry.members.forget(member)
             if (parent := self._registry.members.get(member.parent)) is not None:
                 self._registry.send(parent, t="exited", name=member.name, status=status)
 

@@ -12,7 +12,7 @@ from orchestrator.config import World as WorldConfig
 from orchestrator.control.api import API_SOCKET, ENVIRONMENT, Answer, ApiServer, RequestFailed, Stream
 from orchestrator.load.book import LoadBook
 from orchestrator.load.shapes import Staged, Traced
-from orchestrator.world import World
+from orchestrator.world import OPERATOR, World
 
 if TYPE_CHECKING:
     from orchestrator.faults.book import FaultBook
@@ -26,6 +26,7 @@ class Service:
         """Somebody wants the world to end."""
         self.loads = LoadBook()
         self._world = world
+        world.on_operator = self._operated
         self._faults: FaultBook | None = None
         self.answers: dict[str, Answer] = {
             "hello": self.hello,
@@ -33,6 +34,7 @@ class Service:
             "kubeconfig": self.kubeconfig,
             "call": self.call,
             "inspect": self.inspect,
+            "dig": self.dig,
             "trace": self.trace,
             "set": self.set,
             "get": self.get,
@@ -49,6 +51,8 @@ class Service:
             "load": self.load,
             "load_trace": self.load_trace,
             "capture": self.capture,
+            "ping": self.ping,
+            "traceroute": self.traceroute,
         }
 
     def server(self) -> ApiServer:
@@ -77,6 +81,12 @@ class Service:
         """`{"name", "kind", "state"}`."""
         return await operations.inspect(self._world, element)
 
+    async def dig(self, **arguments: Any) -> dict[str, Any]:
+        """A DNS question, what was answered, and who decided what."""
+        from orchestrator.tools.digging import dig
+
+        return await dig(self._world, **arguments)
+
     async def trace(self, url: str | None = None, element: str | None = None) -> dict[str, Any]:
         """A packed journey."""
         return (await operations.trace(self._world, url, element)).packed()
@@ -88,7 +98,8 @@ class Service:
 
         changed = await verbs.apply(operations.Asked(self._world), said.from_words(words))
         for each in changed:
-            self._world.numbers.happened("set", str(each.target))
+            fields = {"key": each.key, "before": each.before, "after": each.after}
+            self._world.operated("set", str(each.target), **fields)
         return [
             {
                 "target": str(each.target),
@@ -120,6 +131,15 @@ class Service:
     async def fault_clear(self, which: str | None = None) -> list[dict[str, Any]]:
         """The faults that have ended: one by its id, those of a target, or all."""
         return await self._book().clear(which)
+
+    def _operated(self, record: dict[str, Any]) -> None:
+        from orchestrator.faults.book import FAULT
+        from orchestrator.journal.sentences import tell
+
+        verb, target = record["kind"].removeprefix(OPERATOR), record["target"]
+        if verb != FAULT:  # of which those tell who know how long it lasts
+            self._world.numbers.happened(verb, target)
+        self.loads.note(tell(record).what)
 
     def _book(self) -> "FaultBook":
         if self._faults is None:
@@ -170,6 +190,18 @@ class Service:
         """A load whose requests are due at given moments."""
         shape = Traced(tuple(due_us), None if which is None else tuple(which), duration_s, options)
         return operations.run_load(self._world, shape, url=url, clients=clients, book=self.loads)
+
+    def ping(self, **arguments: Any) -> AsyncIterator[dict[str, Any]]:
+        """Echo requests, one by one."""
+        from orchestrator.tools.probing import ping
+
+        return ping(self._world, **arguments)
+
+    def traceroute(self, **arguments: Any) -> AsyncIterator[dict[str, Any]]:
+        """The hops of a way, one by one."""
+        from orchestrator.tools.probing import traceroute
+
+        return traceroute(self._world, **arguments)
 
     def capture(self, **arguments: Any) -> AsyncIterator[dict[str, Any]]:
         """While this world's own URL is fetched if neither a URL nor a time is given and `until_fetched` is."""

@@ -8,7 +8,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from actors.element import CallFailed
-from orchestrator.control.registry import Member, Registry
+from orchestrator.control.members import Member
+from orchestrator.control.registry import Registry
 from orchestrator.hosts.host import ElementHost
 
 LONGEST_PAUSE_S = 5.0
@@ -35,7 +36,7 @@ class Supervisor:
 
     def kill(self, element: str, number: int) -> int:
         """Send an element's process a signal; returns its process id. Raises `CallFailed` if there is none."""
-        member = self._registry.member(element)
+        member = self._registry.members.find(element)
         if member.state == "down" or not member.pid:
             raise CallFailed(f"{element} is {member.state}")
         self.host.kill(member.pid, number)
@@ -43,7 +44,7 @@ class Supervisor:
 
     def release(self, element: str) -> None:
         """Start an element again that was held down."""
-        member = self._registry.member(element)
+        member = self._registry.members.find(element)
         member.held = False
         member.changed.set()
 

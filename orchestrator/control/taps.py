@@ -3,7 +3,8 @@
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
-from orchestrator.control.registry import Member, Registry
+from orchestrator.control.members import Member
+from orchestrator.control.registry import Registry
 
 Frame = tuple[str, str, int, bytes, str | None]
 """A captured frame: `(link, sending element, departure in ns, frame, journey)`."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from orchestrator.faults.book import FAULT
 from orchestrator.faults.places import zones_of
 from orchestrator.operations import kinds_of
 from orchestrator.world import World
@@ -31,6 +32,8 @@ class LiveFaults:
         self._world.release(element)
 
     def tell_event(self, event: str, target: str, active: bool | None) -> None:
+        if event == FAULT:
+            self._world.operated(FAULT, target, active=active)
         if active is None:
             self._world.numbers.happened(event, target)
         else:

@@ -77,7 +77,7 @@ class ContainerHost:
 
     def attach(self, registry: Registry) -> None:
         self._registry = registry
-        registry.on_outpost, registry.on_lost = self._heard, self._lost
+        registry.on_outpost, registry.line.on_lost = self._heard, self._lost
 
     def inbox(self, element: str) -> str:
         return "tcp://0.0.0.0:*"
@@ -110,7 +110,7 @@ class ContainerHost:
 
     async def _fork(self, outpost: Outpost, name: str) -> int:
         future = outpost.forking[name] = asyncio.get_running_loop().create_future()
-        self._registry.send_to(outpost.identity, t="fork", name=name)
+        self._registry.line.say(outpost.identity, {"t": "fork", "name": name})
         try:
             return await future
         finally:
@@ -137,7 +137,7 @@ class ContainerHost:
         if pid not in self._processes:
             raise ProcessLookupError(pid)
         outpost, remote, _ = self._processes[pid]
-        self._registry.send_to(outpost.identity, t="signal", pid=remote, number=number)
+        self._registry.line.say(outpost.identity, {"t": "signal", "pid": remote, "number": number})
 
     def abandon(self) -> None:
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -146,7 +146,7 @@ class ContainerHost:
         """Have every container end what it runs, and wait until all have, but not for long."""
         self._closing = True
         for identity in self._outposts:
-            self._registry.send_to(identity, t="stop")
+            self._registry.line.say(identity, {"t": "stop"})
         until = time.monotonic() + CLOSE_S
         while any(outpost.running for outpost in self._outposts.values()) and time.monotonic() < until:
             await asyncio.sleep(0.02)
@@ -168,7 +168,7 @@ class ContainerHost:
         """Let containers that are about to leave do so, with whatever runs there."""
         for identity, outpost in self._outposts.items():
             if outpost.leaving:
-                self._registry.send_to(identity, t="stop")
+                self._registry.line.say(identity, {"t": "stop"})
 
     # ---- what containers say -----------------------------------------------------------------------------------
 
@@ -177,9 +177,9 @@ class ContainerHost:
         if what == "offer":
             self._offered(identity, message)
         elif identity not in self._outposts:
-            self._registry.send_to(
-                identity, t="stop"
-            )  # it is of a world that this orchestrator does not know
+            self._registry.line.say(
+                identity, {"t": "stop"}
+            )  # of a world that this orchestrator does not know
         else:
             getattr(self, f"_heard_{what}")(self._outposts[identity], message)
 
@@ -189,7 +189,8 @@ class ContainerHost:
             return
         if identity not in self._outposts:
             self._outposts[identity] = Outpost(identity, element, kind, str(message["host"]))
-        self._registry.send_to(identity, t="accepted", kind=kind or self._registry.members[str(element)].kind)
+        kind = kind or self._registry.members[str(element)].kind
+        self._registry.line.say(identity, {"t": "accepted", "kind": kind})
         self._changed()
 
     def _heard_beat(self, outpost: Outpost, message: dict[str, Any]) -> None:

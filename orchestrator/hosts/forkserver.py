@@ -27,7 +27,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from actors.element import load_kind
-from actors.runtime.join import run_element
+from actors.runtime.join import log_to_stderr, run_element
 from orchestrator.config.kinds import kind_names
 from orchestrator.hosts.rehearsal import POD_KIND, rehearse
 
@@ -188,6 +188,7 @@ def fill_holes() -> Iterator[bytes]:
 def prepare() -> None:
     """Load every kind that there is, and rehearse what pods run; what does not load matters only to worlds that want
     it, and they are told by `warm_up`."""
+    log_to_stderr()
     loaded = set()
     for kind in kind_names():
         with contextlib.suppress(Exception):

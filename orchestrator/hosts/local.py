@@ -59,7 +59,7 @@ class LocalHost:
         self._ours.setblocking(False)
         with theirs, open(self.directory / "logs" / "forkserver.log", "ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "orchestrator.hosts.forkserver", str(theirs.fileno())],
+                [sys.executable, "-m", "orchestrator.hosts", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

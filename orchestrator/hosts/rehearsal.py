@@ -6,22 +6,34 @@ moved together: fewer pages are copied, and the first packets are not slow.
 """
 
 import asyncio
+import contextlib
 import gc
+import marshal
+import os
+import selectors
+import signal
 import sys
-from asyncio import selector_events
+from asyncio import runners, selector_events
 from types import CodeType, FunctionType
 from typing import Any
 
-from zmq.sugar import socket
+from zmq.sugar import attrsettr, context, socket
 
 from actors.element import Context, Element
-from actors.links import port, zeromq
-from actors.runtime import host, join, process
+from actors.links import impairments, port, zeromq
+from actors.runtime import control_line, costs, host, join, metrics, open_calls, port_metrics, process
 from actors.runtime.virtual import VirtualNetwork
 from actors.stack import Stack
 from actors.wire.addresses import mac_for, mac_text
 
-RUNTIME = {module.__name__ for module in (host, join, process, port, zeromq, selector_events, socket)}
+RUNTIME = {
+    module.__name__
+    for module in (
+        *(attrsettr, context, socket, impairments, port, zeromq),
+        *(control_line, costs, host, join, metrics, open_calls, port_metrics, process),
+        *(runners, selector_events, selectors),
+    )
+}
 """What the virtual clock does without."""
 
 POD_KIND = "nginx_pod"
@@ -73,10 +85,30 @@ def rehearse() -> None:
     sys.setprofile(lambda frame, event, argument: used.add(frame.f_code))
     try:
         _play(connections=1)
+        asyncio.run(_wait())
     finally:
         sys.setprofile(None)
     _move_together(used)
     _play(CONNECTIONS)
+    for _ in range(CONNECTIONS):
+        asyncio.run(_wait())
+
+
+async def _wait() -> None:
+    """What processes do of which the virtual clock knows nothing: signals, descriptors, and waiting in real time."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, int)
+    read, write = os.pipe()
+    loop.add_reader(read, int)
+    never = loop.create_task(asyncio.Event().wait())
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(0.0001):
+            await asyncio.wait({never}, return_when=asyncio.FIRST_COMPLETED)
+    never.cancel()
+    loop.remove_reader(read)
+    loop.remove_signal_handler(signal.SIGHUP)
+    os.close(read)
+    os.close(write)
 
 
 def _move_together(used: set[CodeType]) -> None:
@@ -84,7 +116,16 @@ def _move_together(used: set[CodeType]) -> None:
     where it lies scattered among code that is never called, every process gets its own copy of all those pages."""
     for function in gc.get_objects():
         if type(function) is FunctionType and (function.__code__ in used or function.__module__ in RUNTIME):
-            function.__code__ = function.__code__.replace()
+            function.__code__ = _copy(function.__code__)
+
+
+def _copy(code: CodeType) -> CodeType:
+    """The same code in fresh memory, with its constants: each time one is used its references are counted, too."""
+    return code.replace(co_consts=tuple(_fresh(constant) for constant in code.co_consts))
+
+
+def _fresh(constant: Any) -> Any:
+    return _copy(constant) if type(constant) is CodeType else marshal.loads(marshal.dumps(constant))
 
 
 def _play(connections: int) -> None:

@@ -15,8 +15,8 @@ from orchestrator.journal.sentences import Told
 from orchestrator.journal.wording import arrows, listed, milliseconds, plural
 
 ABOUT_A_PACKET = (
-    "route.lookup", "nat.mapping", "service.endpoint", "eip.translate", "vpc.route", "security_group.allow",
-    "eni.deliver", "node.route", "link.transmit", "link.receive",
+    "route.lookup", "bgp.decision", "nat.mapping", "service.endpoint", "eip.translate", "vpc.route",
+    "security_group.allow", "eni.deliver", "node.route", "link.transmit", "link.receive",
 )  # fmt: skip
 """Decided for every single packet: told for the first, folded for the rest."""
 

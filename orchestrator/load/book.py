@@ -26,6 +26,11 @@ class LoadBook:
         finally:
             self._teams.remove(team)
 
+    def note(self, what: str) -> None:
+        """Something has been done to the world: it is among the changes of every load that runs."""
+        for team in self._teams:
+            team.note(what)
+
     async def running(self) -> int:
         """How many loads there are."""
         return len(self._teams)

@@ -57,10 +57,14 @@ class LoadTeam:
             what = _in_words(change, told)
         self._shape = self._shape.changed(self.clients[0].elapsed_s(), change)
         if note:
-            at_s = max(self.clients[0].elapsed_s() - self._shape.warm_up_s, 0.0)
-            self._changes.append({"at_s": round(at_s, 3), "what": what})
+            self.note(what)
         await _all(client.look() for client in self.clients)
         return {"what": what, "status": self._together(histograms=False)}
+
+    def note(self, what: str) -> None:
+        """Something happens now that whoever reads the figures should know of."""
+        at_s = max(self.clients[0].elapsed_s() - self._shape.warm_up_s, 0.0)
+        self._changes.append({"at_s": round(at_s, 3), "what": what})
 
     async def stop(self) -> None:
         """Break it off."""

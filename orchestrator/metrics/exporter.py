@@ -16,14 +16,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgpack
-from aiohttp import web
 
-from orchestrator.metrics.cloudwatch import Period, wanted
+from actors.parts.certificates_unread import certificates_unread
+from orchestrator.metrics.cloudwatch import Period, places, wanted
 from orchestrator.metrics.exposition import OPENMETRICS, TEXT, expose
 from orchestrator.metrics.ledger import Ledger
 from orchestrator.metrics.merging import Family, Who, families
 from orchestrator.metrics.names import METRICS
 from orchestrator.metrics.renamed import coredns, service_graph
+
+with certificates_unread():
+    from aiohttp import web
 
 KEPT_S = 0.5
 PERIOD_STEP_S = 5.0
@@ -60,7 +63,8 @@ class Exporter:
 
     def note_period(self, now_s: float) -> None:
         """To be called every few seconds: CloudWatch's statistics are made of what was noted."""
-        self._period.note(now_s, families(self.ledger, self.known, wanted))
+        found = families(self.ledger, self.known, wanted, apart=True)
+        self._period.note(now_s, found, dict(places(self.ledger)))
 
     # ---- what is asked -------------------------------------------------------------------------------------------
 

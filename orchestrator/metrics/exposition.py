@@ -10,6 +10,7 @@ from prometheus_client.core import (
     GaugeMetricFamily,
     HistogramMetricFamily,
     InfoMetricFamily,
+    SummaryMetricFamily,
     UnknownMetricFamily,
 )
 from prometheus_client.exposition import generate_latest
@@ -45,6 +46,12 @@ def _client_metric(family: Family) -> ClientMetric:
     metric = family.metric
     if metric.kind == "histogram":
         return _histogram(family)
+    if metric.kind == "summary":
+        summary = SummaryMetricFamily(metric.name, metric.help)
+        for labels, buckets in family.buckets.items():
+            summary.add_sample(f"{metric.name}_count", dict(labels), sum(buckets.counts))
+            summary.add_sample(f"{metric.name}_sum", dict(labels), buckets.sum)
+        return summary
     if metric.kind == "info":
         info = InfoMetricFamily(metric.name.removesuffix("_info"), metric.help)
         for labels, value in family.values.items():

@@ -42,7 +42,7 @@ Whoever asks meanwhile is answered then."""
 
 
 class PortTaken(WorldFailed):
-    """Somebody listens where metrics were explicitly wanted."""
+    """Somebody listens already where something was to be served."""
 
 
 def listen(address: str | None) -> socket.socket:

@@ -2,7 +2,7 @@
 
 from itertools import groupby
 
-from actors.element import DURATIONS_S, POD_START_S, QUEUEING_S
+from actors.bounds import CONVERGENCE_S, DURATIONS_S, POD_START_S, QUEUEING_S
 from orchestrator.metrics.names import METRICS, MISSING
 from orchestrator.metrics.names.budget import (
     LABELS,
@@ -12,11 +12,16 @@ from orchestrator.metrics.names.budget import (
     MOST_SERIES,
     PODS,
 )
-from orchestrator.metrics.names.cloudwatch import STATISTICS, Statistic
+from orchestrator.metrics.names.cloudwatch import LOAD_BALANCER, STATISTICS, Statistic
 from orchestrator.metrics.names.model import Metric
 from orchestrator.metrics.renamed import RENAMED
 
-BUCKETS = {DURATIONS_S: "durations", QUEUEING_S: "queueing", POD_START_S: "pod start"}
+BUCKETS = {
+    DURATIONS_S: "durations",
+    QUEUEING_S: "queueing",
+    POD_START_S: "pod start",
+    CONVERGENCE_S: "convergence",
+}
 """What lists of bounds are called on the page."""
 
 _HEAD = """\
@@ -51,18 +56,20 @@ Tempo's service graph.
 `scenario` is the name of the scenario that `journey run` plays, or empty. `journey_scenario_info` has its variant and
 seed, and `journey_event_active` is 1 while something is in effect: each action of a scenario's timeline under its own
 word (`scale`, `rollout.restart`, `drain` until they are over; what takes no time for three seconds), every `fault`,
-every `set`, and `element_down`.
+`set`, `scale`, `rollout`, `cordon`, `uncordon` and `drain` by hand, with `journey` or `kubectl`, and `element_down`.
 """
 
 _CLOUDWATCH = """\
 ## CloudWatch
 
-On `/metrics/aws`: statistics of the last 60 seconds, absent when nothing happened in them, as in CloudWatch. The label
-`dimension_TargetGroup` is there where CloudWatch has that dimension; statistics are of all load balancers together, so
-there are no dimensions LoadBalancer and AvailabilityZone. (ConsumedLCUs are those of the dearest of four: connections,
-new connections, bytes, rule evaluations.)
+On `/metrics/aws`: statistics of the last 60 seconds, absent when nothing happened in them, as in CloudWatch. Each is
+told by every combination of dimensions that CloudWatch publishes it by, in labels `dimension_LoadBalancer`,
+`dimension_AvailabilityZone` and `dimension_TargetGroup`, as YACE does; so ask for one combination, or sums count
+twice: `sum(aws_applicationelb_request_count_sum{dimension_AvailabilityZone="",dimension_TargetGroup=""})`. The zone is
+that of the load balancer's node that tells. (ConsumedLCUs are those of the dearest of four: connections, new
+connections, bytes, rule evaluations.)
 
-| name | of AWS/ApplicationELB | unit | dimension | made of |
+| name | of AWS/ApplicationELB | unit | dimensions, beside LoadBalancer | made of |
 |---|---|---|---|---|"""
 
 _BUDGET = """\
@@ -122,7 +129,8 @@ def _cloudwatch() -> str:
 
 
 def _dimension(statistic: Statistic) -> str:
-    return "`TargetGroup`" if statistic.by_target_group else ""
+    others = ((each for each in dimensions if each != LOAD_BALANCER) for dimensions in statistic.by)
+    return ", ".join(" and ".join(f"`{each}`" for each in names) or "none" for names in map(list, others))
 
 
 def _renamed() -> str:

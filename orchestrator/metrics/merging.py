@@ -52,22 +52,28 @@ class Family:
 
 
 def families(
-    ledger: Ledger, known: dict[str, Who], only: Callable[[str], bool] = lambda name: True
+    ledger: Ledger,
+    known: dict[str, Who],
+    only: Callable[[str], bool] = lambda name: True,
+    *,
+    apart: bool = False,
 ) -> dict[str, Family]:
-    """Every metric that somebody has reported (of those that are wanted), by name."""
+    """Every metric that somebody has reported (of those that are wanted), by name. If `apart`, no two elements share a
+    series: whose it is says the label `element`."""
     found: dict[str, Family] = {}
     for element in ledger.elements():
         who = known.get(element, Who(element))
+        own = (("element", element),) if apart else ()
         for (name, labels), value in _numbers(ledger, element):
             if not only(name):
                 continue
             family = _family(found, name, labels, "counter" if name.endswith("_total") else "gauge")
-            _merge(family, _labels(family.metric, labels, who), value)
+            _merge(family, _labels(family.metric, labels, who) + own, value)
         for (name, labels), buckets in ledger.histograms.get(element, {}).items():
             if not only(name):
                 continue
             family = _family(found, name, labels, "histogram")
-            _merge_buckets(family, _labels(family.metric, labels, who), buckets)
+            _merge_buckets(family, _labels(family.metric, labels, who) + own, buckets)
     return found
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from actors.runtime.metrics import MetricStore
 from orchestrator.config import World as WorldConfig
-from orchestrator.control.registry import Member, Registry
+from orchestrator.control.members import Member
+from orchestrator.control.registry import Registry
 from orchestrator.metrics.feed import Feed
 from orchestrator.metrics.ledger import Ledger
 from orchestrator.metrics.merging import Who

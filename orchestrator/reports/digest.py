@@ -23,6 +23,20 @@ def journeys_of(variant: VariantResult) -> list[Journey]:
     return [Journey.unpack(kept.packed) for kept in variant.journeys]
 
 
+def pictured(variant: VariantResult) -> list[Journey]:
+    """Those that are drawn: the first one of each way to fail, and the slowest; the slowest first."""
+    journeys = journeys_of(variant)
+    chosen: dict[str, Journey] = {}
+    for journey in journeys:
+        if not journey.succeeded:
+            chosen.setdefault(str(journey.error or journey.status), journey)
+    drawn = {each.identity for each in list(chosen.values())[:MOST_WATERFALLS]}
+    for journey in journeys:
+        if len(drawn) < MOST_WATERFALLS:
+            drawn.add(journey.identity)
+    return [each for each in journeys if each.identity in drawn]
+
+
 def budget(journeys: Sequence[Journey]) -> list[Plain]:
     """Where their time went on average: `tier`, `ms`, and `ways` (propagation, queueing ...)."""
     sums: dict[str, dict[str, float]] = {}

@@ -15,6 +15,13 @@ class NoSuchRun(LookupError):
     """There is no run of that name; says which there are."""
 
 
+def make_home(home: Path) -> None:
+    """See that runs can be kept there, before one is played for nothing. Raises OSError."""
+    home.mkdir(parents=True, exist_ok=True)
+    if not os.access(home, os.W_OK | os.X_OK):
+        raise PermissionError(f"{home} cannot be written to")
+
+
 def new_run(home: Path, scenario: str, seed: int, now: datetime) -> Path:
     """A fresh directory for a run that began now; `latest` points at it from here on. Raises OSError."""
     home.mkdir(parents=True, exist_ok=True)

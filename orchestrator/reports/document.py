@@ -3,14 +3,22 @@
 from typing import Any
 
 from orchestrator.journal.sentences import tell
-from orchestrator.reports.digest import MOST_WATERFALLS, journeys_of, outline, sequence
+from orchestrator.reports.digest import MOST_WATERFALLS, outline, pictured, sequence
 from orchestrator.reports.histograms import curve
 from orchestrator.reports.origins import errors_by_origin
 from orchestrator.reports.result import RunResult, VariantResult, plain_series
 
 Plain = dict[str, Any]
 
-WHAT_HAPPENED = ("target.state", "pod.phase", "alb.configured", "link.", "aws.throttled", "element.")
+WHAT_HAPPENED = (
+    "operator.",
+    "target.state",
+    "pod.phase",
+    "alb.configured",
+    "link.",
+    "aws.throttled",
+    "element.",
+)
 """Events of the world that a picture of a run has room for; `events.ndjson` has all."""
 MOST_EVENTS = 200
 
@@ -55,7 +63,7 @@ def page(result: RunResult) -> Plain:
         load = {key: value for key, value in shown["load"].items() if key != "hdr"}
         shown["load"] = {**load, "clients": _clients(load.get("clients", {}))}
         del shown["service_hdr"]
-        slowest = journeys_of(variant)[:MOST_WATERFALLS]
+        slowest = pictured(variant)
         shown["slowest"] = [outline(each, variant.began_ns) for each in slowest]
         shown["sequences"] = [sequence(each) for each in slowest]
         shown["world_events"] = happened(variant)

@@ -6,7 +6,7 @@ from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
-from actors.parts.latencies import new_histogram
+from actors.parts.latencies import Ranks, new_histogram
 
 US_PER_MS = 1000.0
 NINES = (
@@ -33,21 +33,13 @@ def added_since(now: str, before: str) -> Any:
     return result
 
 
-def at_ms(histogram: Any, percentile: float) -> float | None:
-    """The latency that so many of a hundred did not exceed."""
-    if not histogram.total_count:
-        return None
-    return float(histogram.get_value_at_percentile(percentile)) / US_PER_MS
-
-
 def curve(encoded: str) -> list[tuple[float, float]]:
     """Percentile and milliseconds, as far into the nines as there are requests to tell of."""
-    histogram = decoded(encoded)
-    total = histogram.total_count
+    ranks = Ranks(decoded(encoded))
     return [
-        (percentile, float(histogram.get_value_at_percentile(percentile)) / US_PER_MS)
+        (percentile, ranks.ms(percentile))
         for percentile in NINES
-        if total and (percentile == 100 or (100 - percentile) / 100 * total >= 0.5)
+        if ranks.total and (percentile == 100 or (100 - percentile) / 100 * ranks.total >= 0.5)
     ]
 
 
@@ -70,7 +62,8 @@ def hlog(tagged: Iterable[tuple[str, list[tuple[float, str]]]], began_s: float) 
     for tag, seconds in tagged:
         since = 0.0
         for until, encoded in seconds:
-            most_ms = (at_ms(decoded(encoded), 100) or 0.0) * 1.0
+            ranks = Ranks(decoded(encoded))
+            most_ms = ranks.ms(100) if ranks.total else 0.0
             label = f"Tag={tag}," if tag else ""
             yield f"{label}{since:.3f},{until - since:.3f},{most_ms:.3f},{encoded}\n"
             since = until

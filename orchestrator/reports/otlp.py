@@ -5,6 +5,7 @@ stretch of the time between. A trace's id is the `Root` of the request's `X-Amzn
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -26,6 +27,9 @@ def traces(result: RunResult) -> Plain:
         for kept in variant.journeys:
             journey = Journey.unpack(kept.packed)
             for element, span in _spans(journey, variant.began_unix_ns - variant.began_ns):
+                found.setdefault((variant.name, element), []).append(span)
+        for failure in not_recorded(variant):
+            for element, span in _failed(failure, variant.began_unix_ns):
                 found.setdefault((variant.name, element), []).append(span)
     return {
         "resourceSpans": [
@@ -80,6 +84,50 @@ def _spans(journey: Journey, offset_ns: int) -> Iterator[tuple[str, Plain]]:
             span(_title(part), INTERNAL, moment_ns, moment_ns + part.ns, root, **fields),
         )
         moment_ns += part.ns
+
+
+def not_recorded(variant: VariantResult) -> list[Plain]:
+    """Failed requests of which only the load balancer can tell."""
+    kept = set(trace_ids([variant]))
+    return [each for each in variant.figures.get("failures", ()) if each["journey"] not in kept]
+
+
+def _failed(failure: Plain, began_unix_ns: int) -> Iterator[tuple[str, Plain]]:
+    """What the load balancer's node had of a request: all of it, and what it waited for its target."""
+    begin_ns = began_unix_ns + round(failure["at_s"] * 1e9)
+    end_ns = begin_ns + round(failure["total_ms"] * 1e6)
+    digits = re.sub(r"^1-|-", "", failure["request_id"])
+    own = hashlib.sha256(f"{failure['node']} {failure['at_s']} {failure['request_id']}".encode()).hexdigest()
+    trace = digits if re.fullmatch(r"[0-9a-f]{32}", digits) else own[:32]
+
+    def span(name: str, kind: int, since_ns: int, until_ns: int, parent: str, **fields: Any) -> Plain:
+        return {
+            "traceId": trace,
+            "spanId": hashlib.sha256(f"{own} {name}".encode()).hexdigest()[:16],
+            **({"parentSpanId": parent} if parent else {}),
+            "name": name,
+            "kind": kind,
+            "startTimeUnixNano": str(since_ns),
+            "endTimeUnixNano": str(until_ns),
+            "attributes": attributes(fields),
+        }
+
+    fields = {
+        "http.response.status_code": failure["status"],
+        "aws.alb.cause": failure["cause"],
+        "aws.alb.target": failure["target"],
+        "client.address": failure["client"],
+        "journey.recorded": False,
+    }
+    whole = span(failure["request"], SERVER, begin_ns, end_ns, "", **fields)
+    whole["status"] = {"code": ERROR, "message": failure["sentence"]}
+    yield failure["node"], whole
+    if failure["target"] is not None and failure["request_ms"] is not None:
+        sent_ns = begin_ns + round(failure["request_ms"] * 1e6)
+        waited_ms = failure["target_ms"]
+        until_ns = end_ns if waited_ms is None else min(sent_ns + round(waited_ms * 1e6), end_ns)
+        target = {"aws.alb.target": failure["target"], "http.response.status_code": failure["target_status"]}
+        yield failure["node"], span("target", CLIENT, sent_ns, until_ns, whole["spanId"], **target)
 
 
 def _title(part: Part) -> str:

@@ -88,6 +88,25 @@ class AlbError(Open):
     count: int
 
 
+class Failure(Part):
+    """A request that failed, as a node of the load balancer remembers it; null is what it did not come to."""
+
+    at_s: float = Field(description="when it came to the node, after the warm-up")
+    node: str
+    request: str = Field(description="method and URL")
+    request_id: str = Field(description="the Root of its X-Amzn-Trace-Id")
+    journey: str | None = Field(description="of a request that was recorded hop by hop")
+    client: str
+    status: int
+    cause: str
+    sentence: str | None
+    target: str | None
+    target_status: int | None
+    request_ms: float | None = Field(description="until it was sent on to the target")
+    target_ms: float | None = Field(description="from then to the first byte of the target's answer")
+    total_ms: float
+
+
 class Event(Open):
     """An action of the scenario's timeline."""
 
@@ -162,6 +181,7 @@ class Variant(Open):
     pods: list[Pod]
     nodes: list[str] = Field(description="the load balancer's")
     alb_errors: list[AlbError]
+    failures: list[Failure] = Field(default=[], description="the first twenty of each status and cause")
     origins: dict[str, dict[str, int]] = Field(description="errors by who caused them")
     events: list[Event]
     began_unix_ns: int = Field(description="the end of the warm-up, in the world's time of day")

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from orchestrator.reports.histograms import added_since, at_ms
+from actors.parts.latencies import Ranks
+from orchestrator.reports.histograms import added_since
 from orchestrator.reports.result import Series
 
 Status = dict[str, Any]
@@ -43,14 +44,17 @@ class Seconds:
         last = self._last
         latency = added_since(status["hdr"], last["hdr"])
         service = added_since(status.get("service_hdr", ""), last.get("service_hdr", ""))
+        ranks, service_ranks = Ranks(latency), Ranks(service)
         self._rows.append(
             {
                 "t_s": round(status["elapsed_s"], 3),
                 "offered": _offered(status) - _offered(last),
                 "completed": status["requests"] - last["requests"],
                 "inflight": status.get("inflight", 0),
-                "latency_ms": {name: at_ms(latency, value) for name, value in PERCENTILES.items()},
-                "service_p99_ms": at_ms(service, 99.0),
+                "latency_ms": {
+                    name: ranks.ms(value) if ranks.total else None for name, value in PERCENTILES.items()
+                },
+                "service_p99_ms": service_ranks.ms(99.0) if service_ranks.total else None,
                 **{name: _grown(status.get(name, {}), last.get(name, {})) for name in COUNTED},
                 "outstanding": {node: dict(found) for node, found in outstanding.items()},
                 "targets": dict(targets),

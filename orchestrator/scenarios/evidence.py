@@ -5,12 +5,16 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from actors.units import SECOND
 from orchestrator.journal.journey import Journey
 from orchestrator.journal.origins import went_before
+from orchestrator.journal.sentences import tell
 from orchestrator.journal.store import JournalStore
 from orchestrator.reports.result import Kept
 from orchestrator.scenarios.scene import Scene
 
+OWN_MANAGERS = ("journey", "kubernetes-admin")
+"""As whom a timeline changes objects; what it does is among a run's events anyway."""
 LOGS_LAG_S = 1.1
 """Servers write their access logs a second late."""
 _TIME = re.compile(r"\S+ (\S+) ")
@@ -59,3 +63,15 @@ def kept(journeys: Sequence[Journey], what: Sequence[str], slowest: int) -> list
 def world_events(store: JournalStore, since_ns: int) -> list[dict[str, Any]]:
     """What happened in the world from then on, whoever was on the way."""
     return [event for event in store.events() if event["t_ns"] >= since_ns]
+
+
+def by_others(store: JournalStore, since_ns: int) -> list[dict[str, Any]]:
+    """What people have done to a run's cluster from elsewhere (with kubectl), as events of the run."""
+    return [
+        {
+            "at_s": round((event["t_ns"] - since_ns) / SECOND, 3),
+            "what": f"{tell(event).what}, by {event['by']}",
+        }
+        for event in world_events(store, since_ns)
+        if event["kind"].startswith("operator.") and event.get("by", "journey") not in OWN_MANAGERS
+    ]

@@ -133,7 +133,7 @@ class Facts:
         sessions, limit = 0, 0
         for name in self._of_kind("home_router"):
             state = await self._scene.call(name, "inspect")
-            sessions, limit = sessions + len(state["nat_sessions"]), limit + state["nat_session_limit"]
+            sessions, limit = sessions + state["nat"]["sessions"], limit + state["nat"]["session_limit"]
         return {"sessions": sessions, "limit": limit}
 
     async def _cni(self) -> dict[str, dict[str, float]]:

@@ -1,14 +1,13 @@
-"""What a run would only find out when it is under way, and can be known before: settings and services of AWS, and
-what is to happen when the load is over."""
+"""What a run would only find out when it is under way, and can be known before: settings of AWS, and what is to happen
+when the load is over."""
 
 from collections.abc import Iterator, Mapping
 
-from actors.parts.aws_api.services import SERVICES
 from actors.protocols.elbv2.attributes import LOAD_BALANCER, TARGET_GROUP
 from actors.units import SECOND
 from orchestrator.config.errors import suggestion
 from orchestrator.load.models import Load
-from orchestrator.scenarios.models import Action, AwsAction
+from orchestrator.scenarios.models import Action
 from orchestrator.settings.balancers import SHORT
 
 
@@ -25,16 +24,6 @@ def attribute_faults(settings: Mapping[str, str], *, of_group: bool) -> Iterator
             yield said, True, f"no attribute {said!r}{suggestion(said, names, otherwise='attributes are')}"
         elif all(faults := [attribute.fault(value) for attribute in found]):
             yield said, False, f"{value!r} {faults[0]}"
-
-
-def service_fault(action: Action) -> str | None:
-    """What is wrong with the service that a request to AWS is for."""
-    if not isinstance(action, AwsAction):
-        return None
-    known = [getattr(make, "name") for make in SERVICES]  # noqa: B009 - a class, told as what makes one
-    if action.service in known:
-        return None
-    return f"there is no service {action.service!r}{suggestion(action.service, known, otherwise='there are')}"
 
 
 def too_late(action: Action, load: Load) -> str | None:

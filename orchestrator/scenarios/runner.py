@@ -19,12 +19,13 @@ from orchestrator.reports.result import VariantResult
 from orchestrator.reports.series import Seconds
 from orchestrator.scenarios.actions import Lasting, act, prepare, told_as, until_over
 from orchestrator.scenarios.assertions import facts_of
-from orchestrator.scenarios.evidence import access_log, kept, recorded, world_events
+from orchestrator.scenarios.evidence import access_log, by_others, kept, recorded, world_events
 from orchestrator.scenarios.facts import Facts
+from orchestrator.scenarios.failures import by_cause, failures, remembered
 from orchestrator.scenarios.models import Action, LoadAction, LoadSetAction, Scenario, Variant
 from orchestrator.scenarios.sampling import Outstanding
 from orchestrator.scenarios.scene import Scene
-from orchestrator.scenarios.summary import alb_errors, pod_rows
+from orchestrator.scenarios.summary import pod_rows
 from orchestrator.scenarios.variants import merged
 
 LOOK_EVERY = 5
@@ -187,7 +188,8 @@ class Run:
         self._kinds.update(self._scene.kinds())
         status, seen = await self._team.look(histograms=True), self._outstanding
         self._facts.load = status
-        self._show(status)
+        told = [*(event for event in self._events if "what" in event), *status["changes"]]
+        self._show({**status, "changes": sorted(told, key=lambda event: event["at_s"])})
         if self.seconds.due(status):
             self.seconds.take(
                 status, outstanding=seen.second(), targets=seen.target_states(), pods=seen.pod_states
@@ -205,6 +207,8 @@ class Run:
             validity.max_element_lag / MILLISECOND,
         )
         await self._outstanding.learn_names()
+        errors = await remembered(self._scene, self._outstanding.nodes, began_unix_s)
+        others = by_others(await self._scene.journal(), self._began_ns)
         left = (
             "running",
             "changes",
@@ -219,8 +223,9 @@ class Run:
             "load": {key: value for key, value in status.items() if key not in left},
             "pods": await pod_rows(self._scene, status, self._outstanding),
             "nodes": self._outstanding.nodes,
-            "alb_errors": await alb_errors(self._scene, self._outstanding.nodes, began_unix_s),
-            "events": sorted([*self._events, *status["changes"]], key=lambda event: event["at_s"]),
+            "alb_errors": by_cause(errors),
+            "failures": failures(errors),
+            "events": sorted([*self._events, *status["changes"], *others], key=lambda event: event["at_s"]),
             "assertions": [each.row() for each in self._watched],
             "unsettled": unsettled,
             "invalid": [*doubts(status, limits), *late(self._scene.lags_ms(), limits)],

@@ -52,10 +52,9 @@ class Outstanding:
         self.latest = {}
         for node in self.nodes:
             try:
-                state = await self._scene.call(node, "inspect")
+                targets = await self._scene.call(node, "targets")
             except CallFailed:
                 continue
-            targets = _targets(state)
             await self._learn_new(targets)
             for target, found in targets.items():
                 name = self.pod_of(target)
@@ -121,9 +120,3 @@ WORST_FIRST = ("unused", "unhealthy", "draining", "initial", "healthy")
 
 def _severity(state: str) -> int:
     return WORST_FIRST.index(state) if state in WORST_FIRST else 0
-
-
-def _targets(state: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The targets of all of a node's target groups."""
-    groups = state.get("target_groups", {})
-    return {target["target"]: target for group in groups.values() for target in group["targets"]}

@@ -1,22 +1,19 @@
 """A run's figures put together: a row for each pod, errors by their cause, verdicts."""
 
-from collections import Counter
-from datetime import datetime
 from typing import Any
 
-from actors.element import CallFailed, load_kind
+from actors.element import CallFailed
 from actors.units import SECOND
 from orchestrator.control.api import RequestFailed
 from orchestrator.reports.series import Seconds
 from orchestrator.scenarios.models import Scenario, Threshold
-from orchestrator.scenarios.sampling import ALB, Outstanding
+from orchestrator.scenarios.sampling import Outstanding
 from orchestrator.scenarios.scene import Scene
 from orchestrator.scenarios.thresholds import NoValue, value_of
 from orchestrator.scenarios.windows import figures_within, window_of
 from orchestrator.settings.cluster import AsyncCluster, server_of
 from orchestrator.settings.pods import KIND as POD_KIND
 
-MOST_ERRORS = 1000
 NOBODY = "-"
 """Who gave the answers that no pod gave."""
 PASS, FAIL, INVALID = "pass", "fail", "invalid"
@@ -69,27 +66,6 @@ async def _modes(scene: Scene, pod: str) -> dict[str, str]:
     except (CallFailed, RequestFailed):
         return {}
     return {key: value for key, value in modes.items() if value != "off"}
-
-
-async def alb_errors(scene: Scene, nodes: list[str], since_unix_s: float) -> list[dict[str, Any]]:
-    """Answers of 4xx and 5xx to requests that came since then, by node, status and cause, as nodes remember them."""
-    if not nodes or not hasattr(load_kind(ALB)[1], "call_errors"):
-        return []
-    counts: Counter[tuple[str, int, str, str]] = Counter()
-    for node in nodes:
-        try:
-            errors = await scene.call(node, "errors", limit=MOST_ERRORS)
-        except CallFailed:
-            continue
-        for each in errors:
-            if datetime.fromisoformat(each["time"]).timestamp() - each["total_ms"] / 1000 < since_unix_s:
-                continue  # a request of the warm-up, or of what came before
-            cause = each["cause"] or "target"
-            counts[node, each["status"], cause, each["sentence"]] += 1
-    return [
-        {"node": node, "status": status, "cause": cause, "sentence": sentence, "count": count}
-        for (node, status, cause, sentence), count in sorted(counts.items())
-    ]
 
 
 def judged(scenario: Scenario, name: str, figures: dict[str, Any], seconds: Seconds) -> dict[str, Any]:

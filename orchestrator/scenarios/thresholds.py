@@ -5,6 +5,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
+from hdrh.histogram import HdrHistogram
+
+from actors.parts.latencies import Ranks
 from actors.parts.load.counts import CLIENT_ERRORS
 from actors.protocols.alb_causes import Cause
 from actors.units import MILLISECOND, parse_duration
@@ -181,9 +184,7 @@ def _latency(metric: str, condition: Condition, where: dict[str, str], variant: 
 
 
 def _any_percentile(encoded: str, percentile: float) -> float:
-    from hdrh.histogram import HdrHistogram
-
-    return float(HdrHistogram.decode(encoded).get_value_at_percentile(percentile)) / 1000
+    return Ranks(HdrHistogram.decode(encoded)).ms(percentile)
 
 
 def _counted(counts: dict[str, int], only: str | None, condition: Condition, offered: int) -> float:

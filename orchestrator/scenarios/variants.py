@@ -17,7 +17,9 @@ from orchestrator.control.api import RequestFailed
 from orchestrator.faults.places import zones_of
 from orchestrator.faults.words import ELEMENT, LINK, ZONE, place_of
 from orchestrator.load.models import Load
-from orchestrator.scenarios.foreseen import service_fault, too_late
+from orchestrator.scenarios.aws_requests import aws_faults
+from orchestrator.scenarios.cluster_names import names_in, unknown_deployment, unknown_object
+from orchestrator.scenarios.foreseen import too_late
 from orchestrator.scenarios.loads import client_faults, level_faults, load_faults
 from orchestrator.scenarios.models import (
     Action,
@@ -26,8 +28,9 @@ from orchestrator.scenarios.models import (
     KillAction,
     Scenario,
     UncordonAction,
+    Values,
 )
-from orchestrator.settings.words import POD
+from orchestrator.settings.words import POD, from_mapping
 
 Fault = tuple[ConfigPath, bool, str]
 """Where, whether the key is at fault, and what."""
@@ -107,9 +110,34 @@ def _element_faults(scenario: Scenario, variant: str, world: World) -> Iterator[
         for number, action in enumerate(timeline):
             if (what := _unknown(action, world)) is not None:
                 yield (*where, number, "target"), False, what
-            if (what := service_fault(action)) is not None:
-                yield (*where, number, "service"), False, what
+            for inside, of_key, what in aws_faults(action):
+                yield (*where, number, *inside), of_key, what
+    yield from _object_faults(scenario, variant, world)
     yield from _node_faults(scenario, world)
+
+
+def _object_faults(scenario: Scenario, variant: str, world: World) -> Iterator[Fault]:
+    """Objects of Kubernetes that a variant's world does not have."""
+    timelines = _timelines(scenario, variant)
+    names = names_in(world, [action for _, timeline in timelines for action in timeline])
+    for where, timeline in timelines:
+        for number, action in enumerate(timeline):
+            if (what := unknown_object(action, names)) is not None:
+                yield (*where, number, "target"), False, what
+    own = scenario.named_variants()[variant].set_
+    settings: list[tuple[ConfigPath, Values]] = [
+        (("set",), scenario.set_),
+        (("variants", variant, "set"), own),
+    ]
+    for where, values in settings:
+        for key, value in values.items():
+            try:
+                targets = from_mapping({key: value})
+            except RequestFailed:
+                continue  # that has been said already
+            for target in targets:
+                if (what := unknown_deployment(target, names)) is not None:
+                    yield (*where, key), True, what
 
 
 def _timelines(scenario: Scenario, variant: str) -> list[tuple[ConfigPath, list[Action]]]:

@@ -127,7 +127,10 @@ def healthy_targets() -> int:
     ready = [
         pod
         for pod in pods
-        if any(each["type"] == "Ready" and each["status"] == "True" for each in pod["status"]["conditions"])
+        if any(
+            each["type"] == "Ready" and each["status"] == "True"
+            for each in pod["status"].get("conditions", ())
+        )
         and "deletionTimestamp" not in pod["metadata"]
     ]
     return len(ready)

@@ -8,7 +8,7 @@ from aiohttp import web
 from dns.rrset import from_text
 
 from actors.element import Context, Element
-from actors.parts.dns_udp import DnsService
+from actors.parts.dns_serving import DnsService
 from actors.protocols.dhcp import Send
 from actors.protocols.dhcp.server import DhcpServer, Settings
 from actors.stack import Stack
@@ -41,9 +41,7 @@ class Home(Element):
     async def start(self) -> None:
         stack = self.stack
         await stack.create_datagram_endpoint(lambda: _Dhcp(self), local_port=67, interface="lan")
-        await stack.create_datagram_endpoint(
-            lambda: DnsService(self.context, "home", self.respond), local_port=53
-        )
+        await DnsService(self.context, "home", self.respond).open(stack)
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(self.context.directory / "certs" / f"{SITE}.pem")
         server = web.Server(self.serve)

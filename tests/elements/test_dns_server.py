@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from actors.dns_server import Config
 from actors.element import JOURNEY, Context, Element
-from actors.parts.dns_udp import ask
+from actors.parts.dns_asking import ask
 from actors.protocols.dns.answer import from_response
 from actors.runtime.virtual import VirtualNetwork
 from actors.stack import Stack
@@ -37,7 +37,7 @@ class Host(Element):
 
     async def dig(self, name: str, server: str = RESOLVER, rdtype: dns.Type = A) -> dns.Message:
         query = dns.query(dns.name(name), rdtype, 7, recursion_desired=True)
-        return await ask(self.stack, self.context.random, 11, ip_bytes(server), query)
+        return await ask(self.context, self.stack, 11, ip_bytes(server), query)
 
 
 def server(address: str, **role: dict) -> Config:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from actors.element import JOURNEY
 from actors.home_router import Config
-from actors.parts.dns_udp import ask
+from actors.parts.dns_asking import ask
 from actors.protocols.dns.answer import from_response
 from actors.wire import dns, icmp, ipv4, udp
 from actors.wire.addresses import ip_bytes, mac_for
@@ -383,7 +383,9 @@ def test_names_are_asked_for_once_and_then_known():
 
     async def dig() -> list[str]:
         query = dns.query(dns.name(BALANCER), dns.Type.A, 7, recursion_desired=True)
-        response = await ask(stack(net, "laptop"), Random(1), 10, ip_bytes("192.168.1.1"), query)
+        response = await ask(
+            net.element("laptop").context, stack(net, "laptop"), 10, ip_bytes("192.168.1.1"), query
+        )
         return from_response(dns.name(BALANCER), dns.Type.A, response).addresses
 
     async def story():
@@ -402,7 +404,7 @@ def test_nobody_outside_is_served():
     async def story():
         query = dns.query(dns.name("packet-journey.com"), dns.Type.A, 7, recursion_desired=True)
         with pytest.raises(ConnectionRefusedError):
-            await ask(stack(net, "server"), Random(1), 3, OUTSIDE, query)
+            await ask(net.element("server").context, stack(net, "server"), 3, OUTSIDE, query)
 
     run(net, story())
 

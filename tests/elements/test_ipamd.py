@@ -245,3 +245,22 @@ def test_the_numbers_have_the_names_that_dashboards_know():
     assert values['awscni_ec2api_req_count{fn="AssignPrivateIpAddresses"}'] == 1
     assert values['awscni_del_ip_req_count{reason="PodDeleted"}'] == 1
     assert (values["awscni_eni_max"], values["awscni_ip_max"], values["awscni_eni_allocated"]) == (3, 27, 1)
+
+
+def test_calls_of_aws_are_timed_as_ipamd_times_them(tmp_path: Path):
+    async def story(bed: Bed) -> None:
+        await bed.net.host("aws-api").die()
+        await bed.pods(9)
+        await bed.sleep(20)
+
+    values = play(story, tmp_path).metrics()
+
+    def latency(api: str, error: str, status: str) -> str:
+        return f'awscni_aws_api_latency_ms_count{{api="{api}",error="{error}",status="{status}"}}'
+
+    assert values[latency("AssignPrivateIpAddresses", "false", "200")] == 1
+    assert values[latency("GetMetadata", "false", "200")] == 1
+    failed = values['awscni_aws_api_error_count{api="CreateNetworkInterface",error="RequestError"}']
+    assert values[latency("CreateNetworkInterface", "true", "RequestError")] == failed > 0
+    took = latency("AssignPrivateIpAddresses", "false", "200").replace("_count{", "_sum{")
+    assert 0.0 < values[took] < 10_000

@@ -85,7 +85,9 @@ def test_it_boots_with_an_address_a_router_and_a_dns_server(scene):
     (default,) = (route for route in seen["routes"] if route["origin"] == "dhcp")
     assert default["next_hop"] == ROUTER
     kinds = [event["kind"] for event in scene.told("dhcp.")]
-    assert kinds == ["dhcp.discover", "dhcp.offer", "dhcp.request", "dhcp.ack"]
+    taken, given_back = kinds[:4], kinds[4:]
+    assert taken == ["dhcp.discover", "dhcp.offer", "dhcp.request", "dhcp.ack"]
+    assert given_back == ["dhcp.release", "dhcp.lost"]
 
 
 def test_the_lease_is_renewed_and_requests_go_on(directory):
@@ -122,7 +124,7 @@ def test_a_link_that_comes_up_makes_it_look_for_a_lease_at_once(scene):
         await scene.sleep(0.5)
         scene.home.dhcp_up = True
         scene.net.host("laptop").set_carrier("wifi", True)
-        await scene.sleep(0.1)
+        await scene.sleep(0.3)
         return await scene.call("inspect")
 
     seen = scene.run(story)

@@ -1,5 +1,6 @@
 """What a load asks for and how: mixes, new visitors, traces, users, changes while it runs, a generator that is late."""
 
+import asyncio
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,7 @@ def test_new_visitors_who_get_no_connection_say_why(scene):
 def test_a_trace_says_when_and_what(scene):
     async def story():
         asked: list[tuple[float, str]] = []
+        await asyncio.sleep(1)  # by then the laptop has its address
         began_s = scene.net.loop.time()
 
         async def serve(request: web.BaseRequest) -> web.Response:

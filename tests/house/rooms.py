@@ -4,8 +4,8 @@ A packet walks one way, and each room knows only the rooms on its left:
 
     wire  ->  protocols  ->  stack  ->  parts  ->  element files  ->  links  ->  runtime
 
-`element` and `units` are the two files that everybody but `wire` may know. A file at the top of `actors/` that is none
-of these is an element.
+`element`, `units` and `bounds` are files that everybody but `wire` may know. A file at the top of `actors/` that is
+none of these is an element.
 """
 
 import ast
@@ -16,18 +16,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("wire", "protocols", "stack", "parts", "links", "runtime", "element", "units")
+ROOMS = ("wire", "protocols", "stack", "parts", "links", "runtime", "element", "units", "bounds")
 
-_PARTS_OF_AN_ELEMENT = {"parts", "stack", "protocols", "wire", "element", "units"}
+_PARTS_OF_AN_ELEMENT = {"parts", "stack", "protocols", "wire", "element", "units", "bounds"}
 LOOKS_AT = {
     "wire": {"wire"},
     "units": {"units"},
+    "bounds": {"bounds"},
     "protocols": {"protocols", "wire", "units"},
-    "element": {"element", "wire", "units"},
+    "element": {"element", "wire", "units", "bounds"},
     "stack": {"stack", "protocols", "wire", "element", "units"},
     "parts": _PARTS_OF_AN_ELEMENT,
     "an element": _PARTS_OF_AN_ELEMENT,
-    "links": {"links", "wire", "element", "units"},
+    "links": {"links", "wire", "element", "units", "bounds"},
     "runtime": {"runtime", "links", *_PARTS_OF_AN_ELEMENT},
 }
 MAY_INSTALL = {

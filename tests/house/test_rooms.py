@@ -26,6 +26,7 @@ def test_every_room_has_files():
         "runtime",
         "element",
         "units",
+        "bounds",
         "parts",
         "an element",
     }
@@ -74,7 +75,7 @@ def test_every_room_has_files():
             "laptop.py",
             "from actors.links.port import LinkPort\nclass Laptop(Element): ...",
             "actors/laptop.py:1 imports actors.links.port.LinkPort; an element may look at "
-            "element, parts, protocols, stack, units, wire",
+            "bounds, element, parts, protocols, stack, units, wire",
         ),
         (
             "laptop.py",
@@ -90,7 +91,7 @@ def test_every_room_has_files():
             "links/zeromq.py",
             "from actors.stack import Stack",
             "actors/links/zeromq.py:1 imports actors.stack.Stack; "
-            "links may look at element, links, units, wire",
+            "links may look at bounds, element, links, units, wire",
         ),
         (
             "runtime/join.py",

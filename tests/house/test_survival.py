@@ -24,6 +24,8 @@ HEALTHY_S = 2.0
 """The targets have passed their first health checks by then."""
 RECOVERY_S = 600.0
 """Mutated frames are sometimes valid ones that poison a cache; by then those entries have expired."""
+DOUBT_S = 10.0
+"""A neighbour with a poisoned MAC address is doubted only once it is used: 5 s of delay, and three probes."""
 
 Frames = dict[tuple[str, str], list[bytes]]
 
@@ -107,6 +109,8 @@ def test_junk_on_every_port_harms_nothing_for_long(network: VirtualNetwork):
                     await host.sleep(0.001)
             JOURNEY.set(None)
         await network.host("laptop").sleep(RECOVERY_S)
+        await fetch(network)
+        await network.host("laptop").sleep(DOUBT_S)
         after = await fetch(network)
         return before["status"], troubles(network), after["status"]
 

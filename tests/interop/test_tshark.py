@@ -84,6 +84,7 @@ def dhcp_frames() -> list[bytes]:
     lease = {
         "subnet_mask": ip_bytes("255.255.255.0"), "routers": (ROUTER,), "dns_servers": (ROUTER,), "domain_name": "home",
         "lease_time_s": 86400, "renewal_time_s": 43200, "rebinding_time_s": 75600, "server_identifier": ROUTER,
+        "interface_mtu": 1492,
     }  # fmt: skip
     asks = {"host_name": "laptop", "parameter_request_list": bytes([1, 3, 6, 15]), "maximum_message_size": 1472,
             "client_identifier": b"\x01" + LAPTOP_MAC}  # fmt: skip
@@ -102,6 +103,11 @@ def dhcp_frames() -> list[bytes]:
         dhcp.Message(options=dhcp.Options(dhcp.REQUEST, **asks, **request), **client),
         dhcp.Message(options=dhcp.Options(dhcp.ACK, **lease), **server),
         dhcp.Message(options=dhcp.Options(dhcp.NAK, message="no", server_identifier=ROUTER), **nobody),
+        dhcp.Message(options=dhcp.Options(dhcp.DECLINE, message="in use", **request), **client),
+        dhcp.Message(
+            options=dhcp.Options(dhcp.RELEASE, server_identifier=ROUTER),
+            **{**client, "broadcast": False, "client_ip": LAPTOP},
+        ),
     ]  # fmt: skip
     ends = {dhcp.BOOT_REQUEST: (bytes(4), 68, BROADCAST, 67), dhcp.BOOT_REPLY: (ROUTER, 67, BROADCAST, 68)}
     return [datagram(*ends[message.operation], dhcp.encode(message)) for message in told]

@@ -317,7 +317,7 @@ def test_a_second_world_is_not_started(running):
 def test_validate_says_what_is_in_a_sound_file():
     result = run("validate", "configs/journey.yaml", "--json")
     assert result.exit_code == 0
-    assert json.loads(result.stdout)["elements"] == 22
+    assert json.loads(result.stdout)["elements"] == 24
 
 
 def test_schema_is_a_json_schema():

@@ -208,6 +208,35 @@ def test_inspect_asks_the_world(monkeypatch):
     assert inspection.inspect.__doc__
 
 
+CARD = "02:00:00:00:00:07"
+
+
+def test_a_home_router_shows_leases_and_its_translation_table():
+    session = {
+        "protocol": "TCP", "inside": "192.168.1.100:50000", "outside": "203.0.113.10:50000",
+        "remote": "198.51.100.10:443", "state": "established", "hairpin": False, "idle_s": 40.0, "timeout_s": 7440.0,
+    }  # fmt: skip
+    nat = {
+        "mapping": "endpoint-independent",
+        "ports_used": {"TCP": 1, "UDP": 0},
+        "sessions": 1,
+        "session_limit": 9,
+    }
+    state = {
+        "leases": [{"address": "192.168.1.100", "mac": CARD, "host_name": "laptop", "remaining_s": 59.7}],
+        "pool": {"size": 2, "free": 0, "declined": ["192.168.1.101"]},
+        "nat": nat,
+        "nat_sessions": [session],
+        "stations": {CARD: "lan1"},
+    }
+    lines = page(name="home-router", kind="home_router", state=state)
+    (lease,) = section(lines, "DHCP leases (0 of 2 addresses free, 192.168.1.101 declined)")[-1:]
+    assert lease.split() == ["192.168.1.100", CARD, "laptop", "60"]
+    (row,) = section(lines, "NAT table")[-1:]
+    assert row.split()[-2:] == ["established", "7400"]
+    assert "1 of 9" in "".join(section(lines, "NAT"))
+
+
 async def test_a_nodes_agent_is_asked_too():
     class World(FakeWorld):
         agent_is_up = True

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from actors.element import CallFailed
 from actors.parts.latencies import LONGEST_US, new_histogram, percentiles_ms
 from actors.protocols.arrivals import arrivals, constant
+from orchestrator.commands.load_display import events
 from orchestrator.load.adding import add_up
 from orchestrator.load.shapes import Change, Staged, Traced, closed, open_at
 from orchestrator.load.split import change_shares, shares
@@ -248,3 +249,10 @@ async def test_all_are_stopped_though_who_stops_them_is_broken_off():
         while len(calls) < len(NAMES):
             await asyncio.sleep(0)
     assert sorted(calls) == [(name, "load_stop") for name in NAMES]
+
+
+def test_what_is_done_to_the_world_meanwhile_is_told_once_as_it_happens():
+    changes = [{"at_s": 1.5, "what": "scale deployment/nginx from 3 to 6"}]
+    assert list(events({}, 0)) == []
+    assert list(events({"changes": changes}, 0)) == ["at 1.5 s: scale deployment/nginx from 3 to 6"]
+    assert list(events({"changes": changes}, 1)) == []

@@ -286,7 +286,8 @@ def test_an_empty_pool_is_told_and_nothing_offered():
     for number in range(3):
         leased(server, bytes((2, 0, 0, 0, 1, number)))
     outputs = server.handle(ask(dhcp.DISCOVER), 0)
-    assert notes(outputs) == {"dhcp.exhausted": {"mac": "02:00:00:00:00:01", "pool": 3}}
+    told = {"mac": mac_text(MAC), "host_name": "", "pool": 3, "leased": 3, "offered": 0, "declined": 0}
+    assert notes(outputs) == {"dhcp.exhausted": {**told, "next_free_s": 24 * HOUR}}
     assert sent(outputs) == []
 
 

@@ -3,7 +3,7 @@
 import msgpack
 import pytest
 
-from actors.runtime.join import unpacked
+from actors.runtime.control_line import unpacked
 from actors.runtime.metrics import MetricStore
 from orchestrator.metrics.ledger import Ledger
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from actors.element import Context, Element
 from actors.protocols.routes import RouteTable
+from actors.protocols.tcp import DEFAULTS, TcpSettings
 from actors.runtime.virtual import VirtualNetwork
 from actors.stack import Stack
 from actors.stack.forwarding import Forwarder
@@ -14,9 +15,11 @@ from actors.units import MICROSECOND
 class Host(Element):
     """A host with one interface; keeps what it hears."""
 
-    def __init__(self, context: Context, address: str | None, gateway: str | None) -> None:
+    def __init__(
+        self, context: Context, address: str | None, gateway: str | None, tcp: TcpSettings = DEFAULTS
+    ) -> None:
         super().__init__(None, context)
-        self.stack = Stack(context)
+        self.stack = Stack(context, tcp=tcp)
         self.heard: list[bytes] = []
         self.stack.add_interface("eth0", address)
         if gateway is not None:

@@ -88,3 +88,70 @@ def test_queries_that_no_server_of_ours_takes(text, rcode):
     import dns.message
 
     assert wire.refusal(dns.message.from_text(text)) == rcode
+
+
+# ---- EDNS and truncation ---------------------------------------------------------------------------------------
+
+
+def long_response(query: wire.Message, records: int) -> wire.Message:
+    message = wire.response(query)
+    texts = [f'"{"x" * 50}{number:03}"' for number in range(records)]
+    message.answer.append(dns.rrset.from_text(query.question[0].name, 60, "IN", "TXT", *texts))
+    return message
+
+
+@given(NAMES, st.integers(0, 60), st.one_of(st.none(), st.integers(0, 65_535)))
+def test_a_datagram_is_never_longer_than_its_client_takes(name, records, payload):
+    query = wire.query(name, wire.Type.TXT, 7, recursion_desired=True, edns=payload is not None)
+    if payload is not None:
+        query.use_edns(0, payload=payload)
+    limit = wire.udp_limit(query)
+    assert limit == (512 if payload is None else min(max(payload, 512), 1232))
+    response = long_response(query, records) if records else wire.response(query)
+    data = wire.encode(response, limit)
+    back = wire.decode(data)
+    assert len(data) <= limit
+    assert wire.answers(query, back)
+    assert (back.edns >= 0) == (payload is not None)
+    if wire.is_truncated(back):
+        assert len(wire.encode(response)) > limit
+        assert not back.answer, "a part of an answer could be taken for the whole"
+    else:
+        assert back == response
+
+
+def test_what_is_too_long_even_for_tcp_is_truncated_too():
+    query = wire.query(wire.name("a.com"), wire.Type.TXT, 7, recursion_desired=True)
+    assert wire.is_truncated(wire.decode(wire.encode(long_response(query, 1500))))
+
+
+def test_a_version_of_edns_that_nobody_knows_is_turned_down_with_ours():
+    query = wire.query(wire.name("a.com"), wire.Type.A, 7, recursion_desired=True)
+    query.use_edns(1)
+    response = wire.decode(wire.encode(wire.response(query, wire.refusal(query))))
+    assert (response.rcode(), response.edns) == (wire.Rcode.BADVERS, 0)
+
+
+def test_the_do_bit_comes_back():
+    query = wire.query(wire.name("a.com"), wire.Type.A, 7, recursion_desired=True)
+    query.want_dnssec()
+    assert wire.decode(wire.encode(wire.response(query))).ednsflags & 0x8000
+
+
+@pytest.mark.parametrize(
+    "edns, rcode, plain_helps",
+    [(True, "FORMERR", True), (True, "NOTIMP", True), (True, "NXDOMAIN", False), (False, "FORMERR", False)],
+)
+def test_who_turns_a_query_down_for_its_edns_may_like_it_without(edns, rcode, plain_helps):
+    query = wire.query(wire.name("a.com"), wire.Type.A, 7, recursion_desired=True, edns=edns)
+    response = wire.response(wire.without_edns(query), wire.Rcode[rcode])
+    assert wire.knows_no_edns(query, response) == plain_helps
+    assert wire.without_edns(query).edns < 0
+    assert wire.answers(query, wire.response(wire.without_edns(query)))
+
+
+def test_types_of_records_are_spelled_as_the_registry_has_them():
+    assert wire.record_type("cname") == wire.Type.CNAME
+    assert wire.record_type("TYPE65280") == 65280
+    with pytest.raises(Malformed, match="'ADDRESS'"):
+        wire.record_type("ADDRESS")

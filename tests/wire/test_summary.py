@@ -52,11 +52,11 @@ TLS = "192.168.1.100:49152 > 198.51.100.10:443"
         (datagram(5000, 6000, b"hi"), "UDP 192.168.1.100:5000 > 198.51.100.10:6000 len 2"),
         (
             datagram(5000, 53, dns.encode(QUERY)),
-            "UDP 192.168.1.100:5000 > 198.51.100.10:53 DNS query packet-journey.com A len 36",
+            "UDP 192.168.1.100:5000 > 198.51.100.10:53 DNS query packet-journey.com A len 47",
         ),
         (
             datagram(53, 5000, dns.encode(dns.response(QUERY, dns.Rcode.NXDOMAIN))),
-            "UDP 192.168.1.100:53 > 198.51.100.10:5000 DNS answer packet-journey.com A NXDOMAIN 0 records len 36",
+            "UDP 192.168.1.100:53 > 198.51.100.10:5000 DNS answer packet-journey.com A NXDOMAIN 0 records len 47",
         ),
         (
             datagram(68, 67, dhcp.encode(DISCOVER)),

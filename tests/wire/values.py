@@ -66,6 +66,7 @@ dhcp_options = st.builds(
     renewal_time_s=st.none() | uint32,
     rebinding_time_s=st.none() | uint32,
     client_identifier=st.binary(max_size=10),
+    interface_mtu=st.none() | uint16,
     unknown=st.dictionaries(unknown_codes, st.binary(max_size=300), max_size=3).map(
         lambda d: tuple(d.items())
     ),

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl
 from uuid import UUID
 
-from aiohttp import web
-
 from actors.parts.aws_api.plane import Plane
+from actors.parts.certificates_unread import certificates_unread
 from actors.protocols.aws import json_body, rest
 from actors.protocols.aws.answers import Answer, fail, succeed
 from actors.protocols.aws.checks import check, unreadable
@@ -25,6 +24,9 @@ if TYPE_CHECKING:
     from botocore.model import OperationModel
 
     from actors.parts.aws_api.models import Model
+
+with certificates_unread():
+    from aiohttp import web
 
 log = logging.getLogger("actors")
 

@@ -1,11 +1,13 @@
 """What ipamd asks EC2 for on its node's behalf: addresses, prefixes, and network interfaces."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from actors.element import CallFailed, Context
 from actors.parts.aws.client import REQUEST_ERROR, AwsClient
 from actors.protocols.aws.errors import AwsError
-from actors.units import SECOND
+from actors.units import MILLISECOND, SECOND
 
 CREATED_AT = "node.k8s.amazonaws.com/createdAt"
 INSTANCE = "node.k8s.amazonaws.com/instance_id"
@@ -41,23 +43,42 @@ class EniActions:
         self._context, self._vpc, self._node = context, vpc, node
         self._aws = AwsClient(context, aws_api, context.name)
 
+    @contextmanager
+    def _timed(self, api: str) -> Iterator[None]:
+        """Measure a call of AWS as ipamd does: its `status` is 200, or else the error's code."""
+        began_ns = self._context.now_ns()
+
+        def took(error: str, status: str) -> None:
+            labels = {"api": api, "error": error, "status": status}
+            latency = self._context.metrics.histogram("awscni_aws_api_latency_ms", buckets=(), **labels)
+            latency.observe((self._context.now_ns() - began_ns) / MILLISECOND)
+
+        try:
+            yield
+        except AwsError as error:
+            took("true", error.code)
+            self._context.metrics.counter("awscni_aws_api_error_count", api=api, error=error.code).value += 1
+            raise
+        took("false", "200")
+
     async def _request(self, name: str, **parameters: Any) -> dict[str, Any]:
         """Ask EC2, and count it."""
         counter = self._context.metrics.counter
         counter("awscni_ec2api_req_count", fn=name).value += 1
         try:
-            return await self._aws.request("ec2", name, **parameters)
-        except AwsError as error:
+            with self._timed(name):
+                return await self._aws.request("ec2", name, **parameters)
+        except AwsError:
             counter("awscni_ec2api_error_count", fn=name).value += 1
-            counter("awscni_aws_api_error_count", api=name, error=error.code).value += 1
             raise
 
     async def instance(self) -> Instance:
         """What IMDS says now. Raises `AwsError`."""
-        try:
-            told = await self._context.call(self._vpc, "describe_instance", port=self._node)
-        except CallFailed as error:
-            raise AwsError(REQUEST_ERROR, str(error)) from None
+        with self._timed("GetMetadata"):
+            try:
+                told = await self._context.call(self._vpc, "describe_instance", port=self._node)
+            except CallFailed as error:
+                raise AwsError(REQUEST_ERROR, str(error)) from None
         enis = tuple(
             AttachedEni(
                 each["id"],

@@ -67,7 +67,8 @@ class IpamdMetrics:
         self._metrics.counter("awscni_ipamd_error_count", fn=name).value += 1
 
     def initialized(self, took_ns: int) -> None:
-        self._metrics.gauge("awscni_ipamd_node_initialization_duration_seconds").value = took_ns / 1e9
+        name = "awscni_ipamd_node_initialization_duration_seconds"
+        self._metrics.histogram(name, success="true").observe(took_ns / 1e9)
 
     @contextmanager
     def in_progress(self, name: str) -> Iterator[None]:

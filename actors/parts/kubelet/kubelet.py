@@ -33,10 +33,11 @@ class Kubelet:
         cni: str,
         images: dict[str, ImageConfig],
         apps: str | None,
+        sysctls: dict[str, Any],
         status_every_s: float,
         lease_s: int,
     ) -> None:
-        runtime = Runtime(context, kernel, cni)
+        runtime = Runtime(context, kernel, cni, sysctls)
         self.services = Services(context, kernel, runtime, Images(context, images, apps), client, events)
         self.workers: dict[str, PodWorker] = {}
         self._instance = instance

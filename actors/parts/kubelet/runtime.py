@@ -51,7 +51,9 @@ def process_name(namespace: str, name: str) -> str:
 class Runtime:
     """Sandboxes and containers of one node."""
 
-    def __init__(self, context: Context, kernel: NodeKernel, cni: str) -> None:
+    def __init__(self, context: Context, kernel: NodeKernel, cni: str, sysctls: dict[str, Any]) -> None:
+        """`sysctls` are those of the node that a new network namespace takes over."""
+        self._sysctls = sysctls
         self._context, self._kernel, self._cni = context, kernel, cni
         self._alive: dict[str, asyncio.Event] = {}
         self._config: dict[str, Any] = {}
@@ -88,7 +90,9 @@ class Runtime:
         return sandbox._replace(address=address, veth=veth)
 
     async def _launch(self, machine: PodMachine, sandbox: Sandbox) -> None:
-        config = {"node": self._context.name, "pod": f"{machine.namespace}/{machine.name}"}
+        config: dict[str, Any] = {"node": self._context.name, "pod": f"{machine.namespace}/{machine.name}"}
+        if self._sysctls:
+            config["sysctls"] = self._sysctls
         self._alive[sandbox.process] = asyncio.Event()
         try:
             await self._context.launch(sandbox.process, POD_KIND, config, port=sandbox.netns, link=VETH)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from actors.element import POD_START_S
+from actors.bounds import POD_START_S
 from actors.parts.kubelet.config import ImageConfig
 from actors.parts.kubelet.images import SIZE_BYTES
 from actors.parts.kubelet.services import Services

@@ -7,7 +7,8 @@ of their own. A pod that was there before its follower began is not timed.
 
 from collections.abc import Iterator
 
-from actors.element import POD_START_S, Context
+from actors.bounds import POD_START_S
+from actors.element import Context
 from actors.parts.kubernetes.client import Object
 from actors.parts.kubernetes.watched import Watchers
 from actors.protocols.kubernetes.workloads.owners import controller_of

@@ -12,6 +12,8 @@ from typing import Any
 
 from yarl import URL
 
+from actors.parts.pod.nginx_files import PREFIX, size_in
+
 USER_AGENT = "packet-journey-load"
 MAX_BODY_BYTES = 10_000_000
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -138,6 +140,7 @@ def check(given: Mapping[str, Any]) -> None:
         value = given.get(key, example)
         if not isinstance(value, str) or not pattern.fullmatch(value):
             raise BadRequest(f"{value!r} is not a {key} such as {example}", key)
+    _check_size(given.get("path", ""))
     if given.get("method") == "CONNECT":
         raise BadRequest("CONNECT asks for a tunnel, which no load needs", "method")
     weight = given.get("weight", 1)
@@ -148,6 +151,16 @@ def check(given: Mapping[str, Any]) -> None:
     _check_headers(given.get("headers", {}))
     _check_body(given)
     _check_expectation(given.get("expect", {}))
+
+
+def _check_size(path: str) -> None:
+    """Nginx has files of any size, but no others under `/bytes/`."""
+    path = path.partition("?")[0]
+    if path.startswith(PREFIX):
+        try:
+            size_in(path)
+        except ValueError as error:
+            raise BadRequest(f"{path}: {error}", "path") from None
 
 
 def _check_keys(given: Mapping[str, Any], known: Sequence[str], what: str) -> None:

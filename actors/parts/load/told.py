@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from actors.element import QUEUEING_S, Context
+from actors.bounds import QUEUEING_S
+from actors.element import Context
 from actors.units import MILLISECOND, SECOND
 
 OUTCOMES = ("ok", "http_4xx", "http_5xx", "timeout", "refused", "reset", "dns_error", "tls_error")

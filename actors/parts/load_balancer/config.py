@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pydantic import Field
 
 from actors.element import ElementConfig, ElementName
+from actors.stack.sysctls import Sysctls
 
 
 class AlbConfig(ElementConfig):
@@ -22,6 +23,8 @@ class AlbConfig(ElementConfig):
         default=None,
         description="an element of kind aws_waf, asked about requests of load balancers that have a web ACL",
     )
+
+    sysctls: Sysctls = Field(default=Sysctls(), description="its TCP, by the names of Linux's net.ipv4")
 
     @property
     def region(self) -> str:

@@ -81,6 +81,10 @@ class Node:
         self.client_keep_alive_ns = self.attributes.client_keep_alive_s * SECOND
         self._gates: Gates | None = None
         self.seal = Seal(balancer.arn if balancer else "")
+        self.context.metrics.remove("journey_alb_node_info")
+        if balancer:
+            labels = {"load_balancer": self.log_name, "availability_zone": self.zone}
+            self.context.metrics.gauge("journey_alb_node_info", **labels).value = 1
 
     def gates(self) -> Gates:
         """What lets requests through that a rule wants to be authenticated."""

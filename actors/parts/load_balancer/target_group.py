@@ -308,6 +308,13 @@ class RunningGroup:
             "routing": not self.engine.fail_open,
         }
 
+    def outstanding(self) -> dict[str, dict[str, Any]]:
+        """By address of the target."""
+        return {
+            target.text: {"state": str(target.state), "outstanding": target.outstanding}
+            for target in self._members
+        }
+
     def inspect(self) -> dict[str, Any]:
         """The group as plain values."""
         return {

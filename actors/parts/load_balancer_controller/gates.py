@@ -7,7 +7,8 @@ it stays so (docs/deploy/pod_readiness_gate.md): what becomes of a target later 
 from collections.abc import Mapping
 from typing import Any
 
-from actors.element import POD_START_S, Context
+from actors.bounds import POD_START_S
+from actors.element import Context
 from actors.parts.kubernetes.client import ApiError, KubeClient
 from actors.parts.load_balancer_controller.endpoints import Target, condition
 from actors.protocols.kubernetes.timestamps import rfc3339, unix_s

@@ -6,8 +6,17 @@ from pydantic import Field, model_validator
 
 from actors.parts.config_fields import Part, fault
 from actors.parts.distributions import Constant, Distribution
+from actors.parts.pod.nginx_files import MOST_BYTES
 from actors.protocols.kubelet.images import APP, APP_SCHEME
-from actors.units import SECOND, Duration
+from actors.units import SECOND, Duration, Size
+
+
+class Location(Part):
+    """What is at a path."""
+
+    size: Annotated[Size, Field(le=MOST_BYTES)] = Field(
+        description="a file of so many bytes, such as 10MB; its content is made as it is sent"
+    )
 
 
 class NginxSettings(Part):
@@ -38,6 +47,10 @@ class NginxSettings(Part):
     service_time: Distribution = Field(
         default=Constant.model_validate({"distribution": "constant", "value": "400us"}),
         description="how long a worker is busy with a request",
+    )
+
+    locations: dict[Annotated[str, Field(pattern=r"^/[!->@-~]*$")], Location] = Field(
+        default={}, description="files beside the page at `/`, by their paths; `/bytes/64k` is there anyway"
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from actors.element import JOURNEY
 from actors.parts.nginx_pages import Answer
 from actors.parts.pod.modes import ANSWER, RESET, STALL, Fate
+from actors.parts.pod.nginx_files import content
 from actors.protocols.http1 import Request, RequestReader
 from actors.protocols.nginx_workers import Service, Worker
 from actors.units import MILLISECOND, SECOND
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 CLIENT_HEADER_TIMEOUT_NS = 60 * SECOND
 """How long a client may take until its first request (nginx's client_header_timeout)."""
+SEND_TIMEOUT_NS = 60 * SECOND
+"""How long a client may take nothing of an answer (nginx's send_timeout)."""
+CHUNK_BYTES = 32 * 1024
+"""What is read of a file at a time (nginx's output_buffers)."""
 ANSWERED = Fate(ANSWER, None, 0)
 """What becomes of requests as long as no user meddles."""
 
@@ -45,6 +50,17 @@ class Visit:
         self.fate = fate
 
 
+class Sending:
+    """An answer whose content is on its way."""
+
+    __slots__ = ("at", "began", "end", "keep_alive", "status", "visit")
+
+    def __init__(self, visit: Visit, status: int, answer: Answer, keep_alive: bool) -> None:
+        self.visit, self.status, self.keep_alive = visit, status, keep_alive
+        self.began = self.at = answer.start
+        self.end = answer.start + answer.body_bytes
+
+
 class NginxConnection(asyncio.Protocol):
     """A connection, with the worker that has accepted it and the requests that it has had."""
 
@@ -59,7 +75,8 @@ class NginxConnection(asyncio.Protocol):
         self._visit: Visit | None = None
         self._unfinished: Request | None = None
         """Has been answered before all of its content had come; the rest is read and thrown away."""
-        self._closing = False
+        self._sending: Sending | None = None
+        self._paused = self._closing = False
         self._timer: Any = None
 
     # ---- the connection ------------------------------------------------------------------------------------
@@ -78,7 +95,9 @@ class NginxConnection(asyncio.Protocol):
         if self.worker is not None:
             self.nginx.release(self, self.worker)
         visit = self._visit
-        if visit is not None and visit.fate.end == STALL:
+        if self._sending is not None:
+            self._sent(self._sending)
+        elif visit is not None and visit.fate.end == STALL:
             self._end_visit(visit)
 
     def is_idle(self) -> bool:
@@ -101,13 +120,17 @@ class NginxConnection(asyncio.Protocol):
     def _look_whether_silent(self) -> None:
         """One timer per connection: it looks how long the silence is, and comes back when it may be long enough."""
         now_ns = self.nginx.now_ns()
-        since_ns = now_ns if self._visit is not None else self.idle_since_ns
+        waits = self._sending is not None and self._paused
+        since_ns = now_ns if self._visit is not None and not waits else self.idle_since_ns
         limit_ns = self.nginx.settings.keepalive_timeout if self.requests else CLIENT_HEADER_TIMEOUT_NS
+        limit_ns = SEND_TIMEOUT_NS if waits else limit_ns
         due_ns = since_ns + limit_ns
         if now_ns < due_ns:
             self._await_silence(due_ns)
-        else:
-            self.close()
+            return
+        self.close()
+        if self._sending is not None:  # what the kernel has of it is the kernel's
+            self._sent(self._sending)
 
     # ---- requests ------------------------------------------------------------------------------------------
 
@@ -166,6 +189,7 @@ class NginxConnection(asyncio.Protocol):
         if visit is None:
             return
         if self.nginx.has_ended:
+            self.requests += 1
             self._end_visit(visit)
         elif visit.fate.end == ANSWER:
             self._answer(visit)
@@ -175,6 +199,7 @@ class NginxConnection(asyncio.Protocol):
     def _do_not_answer(self, visit: Visit) -> None:
         fate, record = visit.fate, self.nginx.context.record
         record("nginx.no_answer", mode=fate.end, latency_ms=fate.delay_ns / MILLISECOND)
+        self.requests += 1
         if fate.end == STALL and not self._closing:
             return  # until the client, or nginx, has gone
         self._end_visit(visit)
@@ -185,15 +210,27 @@ class NginxConnection(asyncio.Protocol):
             self.close()
 
     def _answer(self, visit: Visit) -> None:
-        self._end_visit(visit)
-        request = visit.request
-        keep_alive = request.keep_alive and self.nginx.may_persist(self)
-        status, answer = self.nginx.site.visit(request, self._remote, visit.fate.status, keep_alive)
+        request, nginx = visit.request, self.nginx
+        self.requests += 1
+        keep_alive = request.keep_alive and nginx.may_persist(self)
+        status, answer = nginx.site.visit(request, self._remote, visit.fate.status, keep_alive)
         if visit.journey is not None:
             self._tell_answer(visit, status, answer)
-        if self._closing:
+        if answer.streamed:
+            self._sending = Sending(visit, status, answer, keep_alive)
+            if self._closing:
+                self._sent(self._sending)
+                return
+            self._transport.write(answer.data)
+            self._send_on()
             return
-        self._transport.write(answer.data)
+        self._end_visit(visit)
+        if not self._closing:
+            self._transport.write(answer.data)
+            self._after(request, keep_alive)
+
+    def _after(self, request: Request, keep_alive: bool) -> None:
+        """An answer is on its way."""
         if not keep_alive:
             self.close()
             return
@@ -202,9 +239,41 @@ class NginxConnection(asyncio.Protocol):
             self._transport.resume_reading()
             self._next()
 
+    # ---- a file's content ----------------------------------------------------------------------------------
+
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        if self._sending is not None:
+            self._send_on()
+
+    def _send_on(self) -> None:
+        """As much as the socket takes; it says when it takes more."""
+        sending = self._sending
+        assert sending is not None
+        self.idle_since_ns = self.nginx.now_ns()
+        while sending.at < sending.end and not self._paused and not self._closing:
+            chunk = content(sending.at, min(CHUNK_BYTES, sending.end - sending.at))
+            sending.at += len(chunk)
+            self._transport.write(chunk)
+        if sending.at == sending.end and self._sending is sending:
+            self._sent(sending)
+
+    def _sent(self, sending: Sending) -> None:
+        """All of it is with the kernel, or the client has gone."""
+        self._sending = None
+        request = sending.visit.request
+        self.nginx.site.sent(request, self._remote, sending.status, sending.at - sending.began)
+        self._end_visit(sending.visit)
+        if not self._closing:
+            self._after(request, sending.keep_alive and self.nginx.may_persist(self))
+
+    # ---- the end of a visit --------------------------------------------------------------------------------
+
     def _end_visit(self, visit: Visit) -> None:
         self._visit = None
-        self.requests += 1
         self.idle_since_ns = self.nginx.now_ns()
         self.nginx.left(visit)
         if self.requests == 1 and not self._closing:  # what is waited for is another silence now

@@ -54,7 +54,9 @@ class NginxServer:
     ) -> None:
         self.context = context
         self.settings = settings
-        self.site = NginxSite(context, hostname, log)
+        self.site = NginxSite(
+            context, hostname, log, {path: each.size for path, each in settings.locations.items()}
+        )
         self.now_ns, self.call_at = context.now_ns, context.call_at
         self.workers = Workers(settings.worker_processes, settings.worker_connections)
         self.running = False

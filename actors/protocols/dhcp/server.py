@@ -2,7 +2,7 @@
 
 How a router uses it: bind UDP port 67, give every decoded message to `handle(message, now_ns)`, and carry out what
 comes back: a `Send` goes to port 68 of its destination (255.255.255.255 for clients that have no address yet), a
-`Note` goes into the journal. Nothing needs to be done at deadlines: a lease that has run out is simply free again.
+`Note` goes into the journal. A lease that has run out is simply free again; `on_deadline` tells of it.
 
 A client keeps its address as long as nobody else needs it. An offer holds its address for a minute. As the only
 server ("authoritative", as dnsmasq says) it also takes a request for a free address of the pool from a client it does
@@ -11,7 +11,7 @@ not know: that is how leases come back after the router has lost its memory. Any
 Left out: relays (messages with giaddr are passed over), and probing an address before it is offered.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from actors.protocols.dhcp import Note, Send
 from actors.units import SECOND
@@ -35,6 +35,8 @@ class Settings(NamedTuple):
     routers: tuple[bytes, ...]
     dns_servers: tuple[bytes, ...]
     domain: str | None = None
+    mtu: int | None = None
+    """Interface MTU (option 26); None leaves it to the client."""
 
 
 class Binding(NamedTuple):
@@ -60,6 +62,12 @@ class DhcpServer:
         self._untouched = self._first
         self._bindings: dict[bytes, Binding] = {}
         self._address_of: dict[bytes, bytes] = {}
+        self._look_ns: int | None = None
+
+    @property
+    def size(self) -> int:
+        """How many addresses the pool has."""
+        return self._last - self._first + 1
 
     def handle(self, message: Message, now_ns: int) -> list[Output]:
         """A message has arrived at port 67."""
@@ -71,7 +79,7 @@ class DhcpServer:
             case dhcp.REQUEST:
                 return self._request(message, now_ns)
             case dhcp.RELEASE:
-                return self._give_back(message, message.client_ip, "released", now_ns)
+                return self._release(message, now_ns)
             case dhcp.DECLINE if message.options.requested_address is not None:
                 return self._decline(message, message.options.requested_address, now_ns)
             case dhcp.INFORM:
@@ -86,7 +94,34 @@ class DhcpServer:
     def free(self, now_ns: int) -> int:
         """How many addresses are neither leased nor held for an offer."""
         taken = sum(binding.expires_ns > now_ns for binding in self._bindings.values())
-        return self._last - self._first + 1 - taken
+        return self.size - taken
+
+    def declined(self, now_ns: int) -> list[bytes]:
+        """The addresses that clients found in use by others, and that nobody gets for a while."""
+        return [
+            address
+            for address in sorted(self._bindings)
+            if not self._bindings[address].client and self._bindings[address].expires_ns > now_ns
+        ]
+
+    def deadline_ns(self) -> int | None:
+        return self._look_ns
+
+    def on_deadline(self, now_ns: int) -> list[Output]:
+        """Tell of the leases that have run out without being renewed."""
+        notes: list[Output] = []
+        for lease in [each for each in self._bindings.values() if each.leased and each.expires_ns <= now_ns]:
+            self._bindings[lease.address] = lease._replace(leased=False)
+            fields = {
+                "address": ip_text(lease.address),
+                "mac": mac_text(lease.mac),
+                "free": self.free(now_ns),
+            }
+            notes.append(Note("dhcp.expired", fields))
+        self._look_ns = min(
+            (each.expires_ns for each in self._bindings.values() if each.leased), default=None
+        )
+        return notes
 
     # ---- DISCOVER --------------------------------------------------------------------------------------------
 
@@ -94,24 +129,38 @@ class DhcpServer:
         client = _client(message)
         choice = self._choose(client, message.options.requested_address, now_ns)
         if choice is None:
-            size = self._last - self._first + 1
-            return [Note("dhcp.exhausted", {"mac": mac_text(message.client_mac), "pool": size})]
+            return [self._exhausted(message, now_ns)]
         address, why = choice
         current = self._bindings.get(address)
         if current is None or not (current.leased and current.expires_ns > now_ns):
             self._bind(message, address, now_ns + OFFER_HOLD_NS, leased=False)
-        mac = mac_text(message.client_mac)
-        offer = {"address": ip_text(address), "server": ip_text(self._settings.address), "mac": mac}
         return [
-            self._picked(message, address, why, now_ns),
-            Note("dhcp.offer", offer),
+            self._note_pool(message, address, why, now_ns),
+            Note("dhcp.offer", {**self._fields(message, address), "server": ip_text(self._settings.address)}),
             self._send(message, dhcp.OFFER, address),
         ]
 
-    def _picked(self, message: Message, address: bytes, why: str, now_ns: int) -> Note:
-        free = self.free(now_ns)
-        mac = mac_text(message.client_mac)
-        return Note("dhcp.pool", {"address": ip_text(address), "why": why, "free": free, "mac": mac})
+    def _exhausted(self, message: Message, now_ns: int) -> Note:
+        """Nothing is sent (section 4.3.1), so the client cannot know why it gets no address: the journal has to say."""
+        ends = [each.expires_ns for each in self._bindings.values() if each.expires_ns > now_ns]
+        leased, declined = len(self.leases(now_ns)), len(self.declined(now_ns))
+        fields = {
+            "mac": mac_text(message.client_mac),
+            "host_name": message.options.host_name or "",
+            "pool": self.size,
+            "leased": leased,
+            "offered": len(ends) - leased - declined,
+            "declined": declined,
+            "next_free_s": (min(ends) - now_ns) / SECOND if ends else None,
+        }
+        return Note("dhcp.exhausted", fields)
+
+    @staticmethod
+    def _fields(message: Message, address: bytes) -> dict[str, Any]:
+        return {"address": ip_text(address), "mac": mac_text(message.client_mac)}
+
+    def _note_pool(self, message: Message, address: bytes, why: str, now_ns: int) -> Note:
+        return Note("dhcp.pool", {**self._fields(message, address), "why": why, "free": self.free(now_ns)})
 
     def _choose(self, client: bytes, wanted: bytes | None, now_ns: int) -> tuple[bytes, str] | None:
         """An address for a client, in the order of section 4.3.1, and the rule that chose it."""
@@ -171,8 +220,7 @@ class DhcpServer:
             broadcast=message.broadcast,
             options=Options(dhcp.NAK, server_identifier=self._settings.address, message=why),
         )
-        fields = {"address": ip_text(address), "why": why, "mac": mac_text(message.client_mac)}
-        return [Note("dhcp.nak", fields), Send(reply, BROADCAST_IP)]
+        return [Note("dhcp.nak", {**self._fields(message, address), "why": why}), Send(reply, BROADCAST_IP)]
 
     # ---- giving back -----------------------------------------------------------------------------------------
 
@@ -180,8 +228,12 @@ class DhcpServer:
         binding = self._bindings.get(address) if address is not None else None
         if binding is None or binding.client != _client(message) or binding.expires_ns <= now_ns:
             return []
-        self._bindings[binding.address] = binding._replace(expires_ns=now_ns)
-        return [self._picked(message, binding.address, why, now_ns)]
+        self._bindings[binding.address] = binding._replace(expires_ns=now_ns, leased=False)
+        return [self._note_pool(message, binding.address, why, now_ns)]
+
+    def _release(self, message: Message, now_ns: int) -> list[Output]:
+        notes = self._give_back(message, message.client_ip, "released", now_ns)
+        return [Note("dhcp.release", self._fields(message, message.client_ip)), *notes] if notes else []
 
     def _decline(self, message: Message, address: bytes, now_ns: int) -> list[Output]:
         """Somebody else uses the address: nobody gets it for the time of a lease."""
@@ -191,7 +243,10 @@ class DhcpServer:
         self._address_of.pop(binding.client)
         expires_ns = now_ns + self._settings.lease_s * SECOND
         self._bindings[address] = binding._replace(client=b"", expires_ns=expires_ns, leased=False)
-        return [self._picked(message, address, "declined", now_ns)]
+        return [
+            Note("dhcp.decline", self._fields(message, address)),
+            self._note_pool(message, address, "declined: somebody else uses it", now_ns),
+        ]
 
     # ---- what both need --------------------------------------------------------------------------------------
 
@@ -204,6 +259,8 @@ class DhcpServer:
         name = message.options.host_name or ""
         self._bindings[address] = Binding(address, client, message.client_mac, name, expires_ns, leased)
         self._address_of[client] = address
+        if leased and (self._look_ns is None or expires_ns < self._look_ns):
+            self._look_ns = expires_ns
 
     def _send(self, message: Message, kind: int, address: bytes) -> Send:
         """A client without an address is told by broadcast, as section 4.1 allows whatever its flag says."""
@@ -227,6 +284,7 @@ class DhcpServer:
                 routers=settings.routers,
                 dns_servers=settings.dns_servers,
                 domain_name=settings.domain,
+                interface_mtu=settings.mtu,
                 lease_time_s=settings.lease_s if leasing else None,
                 renewal_time_s=settings.lease_s // 2 if leasing else None,
                 rebinding_time_s=settings.lease_s * 7 // 8 if leasing else None,

@@ -39,6 +39,10 @@ ROUNDS = 2
 
 ROOT_TTL_S = 1 << 31
 
+FAILURE_TTL_S = 1
+"""How long a question that found no answer is not tried again (RFC 9520 section 3.2: 1 s at least, 5 min at most);
+BIND's `servfail-ttl`."""
+
 
 class GaveUp(Exception):
     """A question that cannot be answered; the message says why."""
@@ -87,17 +91,34 @@ class Resolver:
         self._query = query
         self._cache = cache
         self._delegations: ExpiringLru[wire.Name, Delegation] = ExpiringLru(10_000)
+        self._failures: ExpiringLru[tuple[wire.Name, wire.Type], str] = ExpiringLru(10_000)
         self._now_ns = now_ns
         self._random = random
         self._record = record
 
     async def resolve(self, name: wire.Name, rdtype: wire.Type) -> Answer:
         """The answer to a question; SERVFAIL with the reason when there is none to be had."""
+        if (known := self._failures.get((name, rdtype), self._now_ns())) is not None:
+            return failed(name, rdtype, f"it failed a moment ago: {known[0]}")
         try:
             return await self._resolve(name, rdtype, _Errand(self._now_ns() + PATIENCE_NS))
         except GaveUp as reason:
             self._record("dns.failed", **story.question(name, rdtype), why=str(reason))
+            self._failures.put((name, rdtype), str(reason), FAILURE_TTL_S, self._now_ns())
             return failed(name, rdtype, str(reason))
+
+    def delegations(self, now_ns: int) -> list[dict[str, object]]:
+        """The zones whose servers are known, as plain values, for `inspect`."""
+        return [
+            {
+                "zone": wire.text(zone),
+                "ttl_s": left_s,
+                "name_servers": {
+                    wire.text(name): list(delegation.glue.get(name, ())) for name in delegation.servers
+                },
+            }
+            for zone, delegation, left_s in self._delegations.items(now_ns)
+        ]
 
     async def _resolve(self, name: wire.Name, rdtype: wire.Type, errand: _Errand) -> Answer:
         aliases: tuple[wire.RRset, ...] = ()

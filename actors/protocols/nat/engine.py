@@ -7,7 +7,7 @@ from typing import NamedTuple
 from actors.protocols.connection_tracking import Connection, ConnectionTracker, State, Timeouts
 from actors.protocols.flows import FIN_SYN_RST, SHORTEST_FRAME, key_of, tcp_flags, turned
 from actors.protocols.nat.errors import answering_flow, quote_of
-from actors.protocols.nat.ports import PortPool
+from actors.protocols.nat.ports import IsOwn, Mapping, PortPool
 from actors.protocols.nat.rewrite import EchoRewrite, Ready, Rewrite, Session
 from actors.protocols.translation import Change, translated
 from actors.units import SECOND
@@ -19,9 +19,21 @@ _WHOLE = (b"\x40\0", b"\0\0")
 """The fragment fields of a packet that is no fragment, with and without don't-fragment."""
 
 
+class Behaviour(Enum):
+    """What of the remote endpoint matters to mapping or to filtering, in the words of RFC 4787 (sections 4.1, 5)."""
+
+    INDEPENDENT = "endpoint-independent"
+    ADDRESS = "address-dependent"
+    ADDRESS_AND_PORT = "address-and-port-dependent"
+
+
 class Settings(NamedTuple):
     """The outside address, the ports to give out, and how many sessions at once; the timeouts' defaults are the
-    least that RFC 5382, 4787 and 5508 ask for."""
+    least that RFC 5382, 4787 and 5508 ask for.
+
+    `mapping`: to which remote endpoints an inside endpoint is the same outside port; `filtering`: from which remote
+    endpoints packets come in by it. Echoes are always mapped endpoint-independently (RFC 5508 REQ-3), and let in
+    only as replies."""
 
     outside: bytes
     ports: range = range(1024, 65536)
@@ -30,6 +42,8 @@ class Settings(NamedTuple):
     tcp_transitory_ns: int = 240 * SECOND
     udp_ns: int = 300 * SECOND
     icmp_ns: int = 60 * SECOND
+    mapping: Behaviour = Behaviour.INDEPENDENT
+    filtering: Behaviour = Behaviour.ADDRESS_AND_PORT
 
 
 class Refusal(Enum):
@@ -44,23 +58,30 @@ class Refusal(Enum):
     NO_SESSION = "no_session"
     """It answers, ends or complains about something that there is not."""
     HAIRPIN = "hairpin"
-    """From inside to the outside address."""
+    """From inside to the outside address: `hairpin` is to be asked."""
+    FILTERED = "nat_filtered"
+    """It came in for a port that is mapped, from somebody who was not talked to."""
     PROTOCOL = "protocol"
     OPTIONS = "ip_options"
 
 
-Translation = Rewrite | EchoRewrite | Ready
-Rewrites = dict[bytes, Rewrite | EchoRewrite]
+AnyRewrite = Rewrite | EchoRewrite
+Translation = AnyRewrite | Ready
+Rewrites = dict[bytes, AnyRewrite]
 
 
 class Nat:
     """Takes whole Ethernet frames with IPv4 inside, and says what becomes of them: `translation.apply(frame)`.
 
-    TTL and MAC addresses are the router's business. Raises `Malformed` for packets that are."""
+    TTL and MAC addresses are the router's business. Raises `Malformed` for packets that are. `is_own(protocol, port)`
+    says whether the router itself uses a port of the outside address; such are not given out."""
 
-    def __init__(self, settings: Settings, random: Random) -> None:
+    def __init__(
+        self, settings: Settings, random: Random, is_own: IsOwn = lambda protocol, port: False
+    ) -> None:
         self.settings = settings
-        self._ports = PortPool(settings.ports, random)
+        self._is_own = is_own
+        self._ports = PortPool(settings.ports, random, is_own)
         self._tracker = ConnectionTracker(settings.max_mappings, _timeouts(settings), self._forget)
         self._outward: Rewrites = {}
         self._inward: Rewrites = {}
@@ -74,20 +95,49 @@ class Nat:
         """All sessions, the oldest first."""
         return [connection.note for connection in self._tracker.connections()]
 
+    def ports_used(self, protocol: int) -> int:
+        """How many outside ports (or echo identifiers) of the protocol stand for somebody."""
+        return self._ports.used(protocol)
+
     # ---- packets -------------------------------------------------------------------------------------------
 
-    def settled_outbound(self, frame: bytes, now_ns: int) -> Rewrite | EchoRewrite | None:
+    def settled_outbound(self, frame: bytes, now_ns: int) -> AnyRewrite | None:
         """The quick way of a frame from inside to somebody outside; None when it must take `outbound`."""
         return self._settled(self._outward, frame, now_ns)
 
-    def settled_inbound(self, frame: bytes, now_ns: int) -> Rewrite | EchoRewrite | None:
+    def settled_inbound(self, frame: bytes, now_ns: int) -> AnyRewrite | None:
         """The quick way of a frame from outside to the outside address; None when it must take `inbound`."""
         return self._settled(self._inward, frame, now_ns)
 
     def outbound(self, frame: bytes, now_ns: int) -> Translation | Refusal:
         """Any frame from inside to somebody outside."""
         packet = ipv4.decode(frame[ethernet.HEADER_BYTES :])
-        message = Refusal.HAIRPIN if packet.destination == self.settings.outside else _check(packet)
+        if packet.destination == self.settings.outside:
+            return Refusal.HAIRPIN
+        return self._outbound(frame, packet, now_ns)
+
+    def hairpin(self, frame: bytes, now_ns: int) -> Ready | Refusal:
+        """A frame from inside to the outside address: out and in again, so that both ends see outside addresses only
+        (RFC 4787 REQ-9, RFC 5382 REQ-8). `NOT_MINE` when it is meant for the router itself."""
+        packet = ipv4.decode(frame[ethernet.HEADER_BYTES :])
+        message = _check(packet)
+        if isinstance(message, Refusal):
+            return message
+        if message is None:
+            port = int.from_bytes(packet.payload[2:4])
+            if self._ports.of_port(packet.protocol, port) is None or self._is_own(packet.protocol, port):
+                return Refusal.NOT_MINE
+        elif isinstance(message, icmp.Echo):
+            return Refusal.NOT_MINE  # the router answers pings at its address
+        out = self._outbound(frame, packet, now_ns)
+        if isinstance(out, Refusal):
+            return Refusal.NOT_MINE if out is Refusal.NO_SESSION and message is not None else out
+        outside = out.apply(frame)
+        found = self.inbound(outside, now_ns)
+        return found if isinstance(found, Refusal) else Ready(found.session, found.apply(outside))
+
+    def _outbound(self, frame: bytes, packet: ipv4.Packet, now_ns: int) -> Translation | Refusal:
+        message = _check(packet)
         if isinstance(message, Refusal):
             return message
         if message is not None and not isinstance(message, icmp.Echo):
@@ -104,7 +154,7 @@ class Nat:
         if rewrite is None:
             if flags & tcp.RST or (isinstance(message, icmp.Echo) and message.reply):
                 return Refusal.NO_SESSION
-            opened = self._open(key, packet, now_ns)
+            opened = self._open_from_inside(key, packet, now_ns)
             if isinstance(opened, Refusal):
                 return opened
             rewrite = opened
@@ -121,8 +171,10 @@ class Nat:
             return self._translate_error(frame, message, inbound=True)
         key = key_of(packet)
         rewrite = self._inward.get(key)
-        if rewrite is None or (isinstance(message, icmp.Echo) and not message.reply):
+        if isinstance(message, icmp.Echo) and (rewrite is None or not message.reply):
             return Refusal.NOT_MINE
+        if rewrite is None:
+            return self._open_from_outside(key, packet, now_ns)
         self._saw(rewrite.connection, key, tcp_flags(packet), now_ns)
         return rewrite
 
@@ -135,7 +187,8 @@ class Nat:
         if (received := self._outward.get(reply)) is not None:
             session = received.session
             change = Change(destination=session.outside, destination_port=session.mapping.outside_port)
-            return translated(packet, change)
+            before = translated(packet, change)
+            return self.original(before) if session.hairpin else before
         return packet
 
     def deadline_ns(self) -> int | None:
@@ -146,7 +199,7 @@ class Nat:
         return [connection.note for connection in self._tracker.on_deadline(now_ns)]
 
     @staticmethod
-    def _settled(rewrites: Rewrites, frame: bytes, now_ns: int) -> Rewrite | EchoRewrite | None:
+    def _settled(rewrites: Rewrites, frame: bytes, now_ns: int) -> AnyRewrite | None:
         rewrite = rewrites.get(frame[26:38] + frame[23:24])
         if (
             rewrite is None
@@ -156,8 +209,10 @@ class Nat:
         ):
             return None
         connection = rewrite.connection
-        if connection.state is not State.ESTABLISHED or (
-            frame[23] == tcp.PROTOCOL and frame[47] & FIN_SYN_RST
+        if (
+            connection.state is not State.ESTABLISHED
+            or (frame[23] == tcp.PROTOCOL and frame[47] & FIN_SYN_RST)
+            or rewrite.session.hairpin
         ):
             return None
         connection.seen_ns = now_ns
@@ -180,24 +235,53 @@ class Nat:
 
     # ---- sessions ------------------------------------------------------------------------------------------
 
-    def _open(self, key: bytes, packet: ipv4.Packet, now_ns: int) -> Rewrite | EchoRewrite | Refusal:
+    def _open_from_inside(self, key: bytes, packet: ipv4.Packet, now_ns: int) -> AnyRewrite | Refusal:
         if not self._has_room(now_ns):
             return Refusal.TABLE_FULL
-        inside_port, remote_port = key[8:10], key[10:12]
-        mapping = self._ports.take((packet.protocol, packet.source, int.from_bytes(inside_port)))
+        scope = b"" if packet.protocol == ipv4.ICMP else _part(self.settings.mapping, key[4:8], key[10:12])
+        mapping = self._ports.take((packet.protocol, packet.source, int.from_bytes(key[8:10]), scope))
         if mapping is None:
             return Refusal.PORT_EXHAUSTED
-        outside, remote = self.settings.outside, packet.destination
-        outside_port = mapping.outside_port.to_bytes(2)
-        if packet.protocol == ipv4.ICMP:
+        return self._open(mapping, key, now_ns)
+
+    def _open_from_outside(self, key: bytes, packet: ipv4.Packet, now_ns: int) -> AnyRewrite | Refusal:
+        """A packet of no session: it opens one where filtering lets it in. Of TCP a SYN does, and the session is
+        transitory until the inside has answered and was heard (RFC 5382 REQ-3)."""
+        port = int.from_bytes(key[10:12])
+        mapping = self._ports.of_port(packet.protocol, port)
+        if mapping is None or self._is_own(packet.protocol, port):
+            return Refusal.NOT_MINE
+        opens = packet.protocol == ipv4.UDP or tcp_flags(packet) & (FIN_SYN_RST | tcp.ACK) == tcp.SYN
+        outward = mapping.inside + packet.source + mapping.port.to_bytes(2) + key[8:10] + key[12:]
+        if not opens or not self._lets_in(mapping, packet.source) or outward in self._outward:
+            return Refusal.FILTERED
+        if not self._has_room(now_ns):
+            return Refusal.TABLE_FULL
+        self._open(mapping, outward, now_ns)
+        return self._inward[key]
+
+    def _lets_in(self, mapping: Mapping, remote: bytes) -> bool:
+        match self.settings.filtering:
+            case Behaviour.INDEPENDENT:
+                return True
+            case Behaviour.ADDRESS:
+                return remote in mapping.remotes
+        return False
+
+    def _open(self, mapping: Mapping, key: bytes, now_ns: int) -> AnyRewrite:
+        """The session of a mapping that packets from inside with this key belong to."""
+        outside, remote = self.settings.outside, key[4:8]
+        outside_port, remote_port = mapping.outside_port.to_bytes(2), key[10:12]
+        if mapping.protocol == ipv4.ICMP:
             remote_port = outside_port  # a flow of echoes has its identifier as both ports
         outer = outside + remote + outside_port + remote_port
         reply = remote + outside + remote_port + outside_port
-        inner_reply = remote + packet.source + key[10:12] + inside_port
+        inner_reply = remote + mapping.inside + key[10:12] + key[8:10]
         connection = self._tracker.open(_OWNER, key, now_ns, reply + key[12:])
         session = Session(mapping, outside, remote, int.from_bytes(remote_port), connection)
         connection.note = session
-        kind = EchoRewrite if packet.protocol == ipv4.ICMP else Rewrite
+        self._ports.join(mapping, remote)
+        kind = EchoRewrite if mapping.protocol == ipv4.ICMP else Rewrite
         self._outward[key] = rewrite = kind(session, key[:12], outer)
         self._inward[connection.reply_key] = kind(session, reply, inner_reply)
         return rewrite
@@ -220,7 +304,7 @@ class Nat:
         self._closing.pop(connection, None)
         session: Session = connection.note
         session.alive = False
-        self._ports.give_back(session.mapping)
+        self._ports.leave(session.mapping, session.remote)
 
 
 def _check(packet: ipv4.Packet) -> icmp.Message | Refusal | None:
@@ -239,6 +323,16 @@ def _check(packet: ipv4.Packet) -> icmp.Message | Refusal | None:
         case _:
             return Refusal.PROTOCOL
     return None
+
+
+def _part(behaviour: Behaviour, remote: bytes, remote_port: bytes) -> bytes:
+    """What tells remote endpoints apart for a mapping."""
+    match behaviour:
+        case Behaviour.INDEPENDENT:
+            return b""
+        case Behaviour.ADDRESS:
+            return remote
+    return remote + remote_port
 
 
 def _timeouts(settings: Settings) -> Timeouts:

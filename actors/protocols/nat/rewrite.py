@@ -20,7 +20,17 @@ class Session:
 
     `told` is its owner's to use: which journey knows of it."""
 
-    __slots__ = ("alive", "connection", "mapping", "opened_ns", "outside", "remote", "remote_port", "told")
+    __slots__ = (
+        "alive",
+        "connection",
+        "hairpin",
+        "mapping",
+        "opened_ns",
+        "outside",
+        "remote",
+        "remote_port",
+        "told",
+    )
 
     def __init__(
         self, mapping: Mapping, outside: bytes, remote: bytes, remote_port: int, connection: Connection
@@ -32,6 +42,8 @@ class Session:
         self.connection = connection
         self.opened_ns = connection.seen_ns
         self.alive = True
+        self.hairpin = remote == outside
+        """Whether both ends are inside, and meet at the outside address."""
         self.told: dict[str, str] = {}
 
     def described(self) -> dict[str, Any]:

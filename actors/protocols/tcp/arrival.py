@@ -7,9 +7,12 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
-from actors.protocols.tcp import output
-from actors.protocols.tcp.sequence import MASK, after, distance
+from actors.protocols.tcp import loss, output
+from actors.protocols.tcp.reassembly import NOTHING_HELD, Reassembly
+from actors.protocols.tcp.sequence import HALF, MASK, after, distance
 from actors.protocols.tcp.states import Event, RemoteProtocolError, State
+from actors.units import MILLISECOND
+from actors.wire import tcp as wire
 from actors.wire.tcp import ACK, FIN, RST, SYN, Segment
 
 if TYPE_CHECKING:
@@ -26,8 +29,12 @@ _UNSYNCHRONIZED = (State.CLOSED, State.LISTEN, State.SYN_SENT)
 _RECEIVING = (State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2)
 
 
-def segment_arrives(c: "Connection", segment: Segment, now_ns: int) -> None:
-    """Move the connection by this segment; what its state does not allow is answered and reported."""
+def segment_arrives(c: "Connection", data: bytes, now_ns: int) -> None:
+    """Move the connection by this segment; what its state does not allow is answered and reported.
+
+    Raises `Malformed`."""
+    segment = wire.decode(data)
+    c.heard_at_ns = now_ns
     unsynchronized = c.state in _UNSYNCHRONIZED
     try:
         if not unsynchronized:
@@ -101,34 +108,62 @@ def _refuse_acknowledgment(c: "Connection", acknowledgment: int) -> None:
     c.host.on_protocol_error(f"ACK of what was not sent in {c.state.name}")
 
 
+def recall_syn(c: "Connection", syn: Segment) -> None:
+    """A SYN that was answered statelessly is taken once its answer's ACK is here."""
+    c.move(Event.SYN)
+    _take_syn(c, syn)
+    c.snd_nxt = (c.iss + 1) & MASK
+
+
 def _take_syn(c: "Connection", segment: Segment) -> None:
     """The peer's first sequence number and what it can do."""
     c.irs = c.snd_wl1 = segment.sequence
     c.rcv_nxt = (segment.sequence + 1) & MASK
     c.snd_wnd = c.maximum_snd_wnd = segment.window  # never scaled in a SYN
     options = segment.options
-    c.mss_bytes = min(max(options.mss or DEFAULT_MSS, MINIMUM_MSS), c.advertised_mss_bytes)
-    c.ack_threshold_bytes = 2 * c.mss_bytes
-    c.scaling = options.window_scale is not None
-    if options.window_scale is not None:
-        c.snd_shift = min(options.window_scale, MAXIMUM_SHIFT)
-        c.rcv_shift = c.settings.window_scale
+    mss_bytes = min(max(options.mss or DEFAULT_MSS, MINIMUM_MSS), c.advertised_mss_bytes)
+    c.sacking = c.sacking and options.sack_permitted
+    c.timestamps = c.timestamps and options.timestamps is not None
+    if c.timestamps and options.timestamps is not None:
+        c.ts_recent = options.timestamps[0]
+        mss_bytes -= output.TIMES_BYTES
+    c.set_segment(mss_bytes)
+    c.scaling = c.scaling and options.window_scale is not None
+    if c.scaling:
+        c.snd_shift = min(options.window_scale or 0, MAXIMUM_SHIFT)
+        c.rcv_shift = c.settings.window_scale or 0
     c.update_window()
 
 
 def _syn_acknowledged(c: "Connection", segment: Segment, now_ns: int) -> None:
     """Our SYN has arrived: ESTABLISHED, or closing already."""
     c.syn_acknowledged = True
-    was_lost = c.attempts > 0
+    lost = c.attempts
     c.acknowledge((c.iss + 1) & MASK, 0, now_ns)
-    if was_lost:
+    if lost and not _sample_by_echo(c, segment, now_ns):
         c.round_trip.syn_was_lost()
     c.snd_wl1, c.snd_wl2 = segment.sequence, segment.acknowledgment
     if not segment.flags & SYN:
         c.snd_wnd = segment.window << c.snd_shift
+    # RFC 6928 section 2: who had to repeat a SYN begins with one segment; Linux overlooks one repetition
+    segments = 1 if lost > 1 else c.settings.initial_window_segments
+    c.congestion.begin(c.mss_bytes, segments * c.mss_bytes)
+    c.keep_alive(c.settings.keepalive, now_ns)
     c.predict()
     if c.state is State.ESTABLISHED:
         c.host.on_established()
+
+
+def _sample_by_echo(c: "Connection", segment: Segment, now_ns: int) -> bool:
+    """The round trip time by timestamps, which know which of two transmissions was answered (RFC 7323 section 4)."""
+    times = segment.options.timestamps
+    if not c.timestamps or times is None:
+        return False
+    elapsed_ms = (c.clock(now_ns) - times[1]) & MASK
+    if elapsed_ms >= HALF:
+        return False
+    c.round_trip.sample(max(elapsed_ms, 1) * MILLISECOND)
+    return True
 
 
 # ---- after that ---------------------------------------------------------------------------------------------
@@ -141,15 +176,17 @@ def _in_synchronized(c: "Connection", segment: Segment, now_ns: int) -> None:
             return
         # both opened at once: the SYN has been taken, the rest counts
         sequence, flags = c.rcv_nxt, flags & ~SYN
-    if c.state is State.TIME_WAIT and flags & (SYN | ACK | RST) == SYN and after(sequence, c.rcv_nxt):
+    if c.state is State.TIME_WAIT and flags & (SYN | ACK | RST) == SYN and _is_newer(c, segment):
         c.move(Event.NEW_INCARNATION)  # RFC 9293 section 3.10.7.4, as Linux does
         c.finish(None)
         c.host.on_successor(segment)
         return
-    if not _acceptable(c, sequence, len(payload) + (flags & FIN)):
+    size = len(payload) + (flags & FIN)
+    if not (_in_time(c, segment) or flags & RST) or not _acceptable(c, sequence, size):
         if not flags & RST:
-            _answer_unacceptable(c, bool(payload or flags & (FIN | SYN)), now_ns)
+            _answer_unacceptable(c, sequence, size, flags, now_ns)
         return
+    _take_time(c, segment)
     if flags & RST:
         _reset(c, sequence, now_ns)
         return
@@ -173,6 +210,7 @@ def _syn_again(c: "Connection", segment: Segment, now_ns: int) -> bool:
     """The peer's SYN once more: it has not seen our SYN,ACK. True if it brings the ACK of ours (simultaneous open)."""
     if not segment.flags & ACK:
         c.move(Event.SYN)
+        _take_time(c, segment)
         output.send_syn(c, now_ns)
     return bool(segment.flags & ACK)
 
@@ -184,12 +222,36 @@ def _acceptable(c: "Connection", sequence: int, size: int) -> bool:
     return not ends_in_the_past and distance(sequence, c.rcv_nxt) <= c.receive_room_bytes()
 
 
-def _answer_unacceptable(c: "Connection", carries_something: bool, now_ns: int) -> None:
+def _answer_unacceptable(c: "Connection", sequence: int, size: int, flags: int, now_ns: int) -> None:
     """Tell where we are: at once to a peer that repeats itself, else not too often (see `send_challenge`)."""
-    if carries_something:
-        output.send_ack(c)
+    if not size and not flags & SYN:
+        output.send_challenge(c, now_ns)
         return
-    output.send_challenge(c, now_ns)
+    end = (sequence + size) & MASK
+    twice = size and 0 <= distance(c.rcv_nxt, end) <= c.settings.receive_buffer_bytes
+    output.send_ack(c, now_ns, (sequence, end) if twice else None)
+
+
+def _in_time(c: "Connection", segment: Segment) -> bool:
+    """Protection against wrapped sequence numbers (RFC 7323 section 5): a segment's clock does not go back."""
+    times = segment.options.timestamps
+    return not c.timestamps or times is None or (times[0] - c.ts_recent) & MASK < HALF
+
+
+def _take_time(c: "Connection", segment: Segment) -> None:
+    """What we echo is the time of the segment that our next acknowledgment answers (section 4.3)."""
+    times = segment.options.timestamps
+    if times is not None and c.timestamps:
+        ahead = distance(segment.sequence, c.rcv_nxt)
+        if ahead < 0 or (ahead == 0 and not c.unacknowledged_bytes):
+            c.ts_recent = times[0]
+
+
+def _is_newer(c: "Connection", segment: Segment) -> bool:
+    """Whether a SYN in TIME_WAIT cannot be one of long ago: by its number, or by its clock."""
+    times = segment.options.timestamps
+    by_clock = c.timestamps and times is not None and 0 < (times[0] - c.ts_recent) & MASK < HALF
+    return by_clock or after(segment.sequence, c.rcv_nxt)
 
 
 def _reset(c: "Connection", sequence: int, now_ns: int) -> None:
@@ -216,24 +278,29 @@ def _take_acknowledgment(c: "Connection", segment: Segment, now_ns: int) -> bool
     """The ACK field; False when the rest of the segment must not be looked at."""
     acknowledgment = segment.acknowledgment
     if not c.syn_acknowledged:
-        if not 0 < distance(acknowledgment, c.iss) <= distance(c.snd_max, c.iss):
+        if not 0 < distance(acknowledgment, c.iss) <= distance(c.snd_nxt, c.iss):
             _refuse_acknowledgment(c, acknowledgment)
             return False
         if c.state is State.SYN_RECEIVED:
             if not c.host.admit():
+                if c.settings.abort_on_overflow:
+                    c.abort("accept queue full")
                 return False
             c.move(Event.SYN_ACK if segment.flags & SYN else Event.ACK_OF_SYN)
         _syn_acknowledged(c, segment, now_ns)
-    if after(acknowledgment, c.snd_max):
+    if after(acknowledgment, c.snd_nxt):
         raise RemoteProtocolError(f"ACK of what was not sent in {c.state.name}")
     new = distance(acknowledgment, c.snd_una)
     if new < -c.maximum_snd_wnd:
         raise RemoteProtocolError(f"ACK of long ago in {c.state.name}")  # RFC 5961 section 5
     c.probes = 0
+    window = c.snd_wnd
     if new >= 0:
         _update_send_window(c, segment)
     if new > 0:
-        _take_new_acknowledgment(c, acknowledgment, new, now_ns)
+        _take_new_acknowledgment(c, segment, new, now_ns)
+    if new >= 0 and c.state is not State.CLOSED:
+        loss.take(c, segment, new, window == c.snd_wnd, now_ns)
     return True
 
 
@@ -245,11 +312,12 @@ def _update_send_window(c: "Connection", segment: Segment) -> None:
         c.snd_wl1, c.snd_wl2 = segment.sequence, segment.acknowledgment
 
 
-def _take_new_acknowledgment(c: "Connection", acknowledgment: int, new: int, now_ns: int) -> None:
+def _take_new_acknowledgment(c: "Connection", segment: Segment, new: int, now_ns: int) -> None:
     fin_acknowledged = c.fin_pending and new > len(c.send_buffer)
-    if after(acknowledgment, c.snd_nxt):
-        c.snd_nxt = acknowledgment  # the peer had kept what follows the gap that a retransmission filled
-    c.acknowledge(acknowledgment, new, now_ns)
+    timed = c.timed_at_ns != output.NEVER
+    c.acknowledge(segment.acknowledgment, new, now_ns)
+    if not timed:
+        _sample_by_echo(c, segment, now_ns)
     if not fin_acknowledged:
         return
     c.fin_pending = False
@@ -267,6 +335,9 @@ def _take_text(c: "Connection", sequence: int, payload: bytes, now_ns: int) -> N
         return
     known = distance(c.rcv_nxt, sequence)
     if known > 0:
+        if known >= len(payload):
+            output.send_ack(c, now_ns, (sequence, (sequence + len(payload)) & MASK))
+            return
         sequence, payload = c.rcv_nxt, payload[known:]
     if payload and c.orphaned:
         # nobody will ever read this; Linux counts TCPAbortOnData
@@ -277,6 +348,8 @@ def _take_text(c: "Connection", sequence: int, payload: bytes, now_ns: int) -> N
     if ahead or not payload:
         c.unacknowledged_bytes = c.ack_threshold_bytes
         if payload:
+            if c.out_of_order is NOTHING_HELD:
+                c.out_of_order = Reassembly()
             c.out_of_order.put(sequence, payload, c.rcv_nxt)
             c.predictable = False
         return

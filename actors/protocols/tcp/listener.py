@@ -3,11 +3,12 @@
 A SYN makes a connection in the SYN queue. The ACK that ends its handshake moves it to the accept queue, where it waits
 for the application. Linux keeps both to `backlog` (itself kept to net.core.somaxconn):
 
-- the SYN queue is full with `backlog` entries: further SYNs are dropped (SYN cookies are not emulated);
+- the SYN queue is full with `backlog` entries: further SYNs are answered with SYN cookies, for which nothing is kept
+  (`cookies.py`), or dropped when those are off;
 - the accept queue is full with *more than* `backlog` entries (the famous plus one): SYNs are dropped, and the final ACK
   of a handshake is ignored, so that the client believes in a connection that the server still answers with SYN,ACKs.
 
-Nobody is told: the client sees a timeout or a late answer, never a refusal (tcp_abort_on_overflow is 0).
+Nobody is told: the client sees a timeout or a late answer, never a refusal (unless tcp_abort_on_overflow is set).
 """
 
 from collections import deque
@@ -15,7 +16,7 @@ from collections.abc import Hashable
 from enum import Enum
 from typing import Generic, TypeVar
 
-SOMAXCONN = 4096
+from actors.protocols.tcp.settings import DEFAULTS
 
 Item = TypeVar("Item", bound=Hashable)
 
@@ -26,14 +27,15 @@ class Admission(Enum):
     QUEUED = "queued"
     SYN_QUEUE_FULL = "SYN queue full"
     ACCEPT_QUEUE_FULL = "accept queue full"
+    COOKIE = "SYN cookie"
 
 
 class Listener(Generic[Item]):
     """LISTEN on a port. `overflows` counts handshakes ended too early for the accept queue and `syn_drops` the
     SYNs that were dropped, like ListenOverflows and ListenDrops in netstat."""
 
-    def __init__(self, backlog: int) -> None:
-        self.backlog = min(max(backlog, 0), SOMAXCONN)
+    def __init__(self, backlog: int, somaxconn: int = DEFAULTS.somaxconn) -> None:
+        self.backlog = min(max(backlog, 0), somaxconn)
         self.syn_queue: dict[Item, None] = {}
         self.accept_queue: deque[Item] = deque()
         self.overflows = 0
@@ -43,11 +45,13 @@ class Listener(Generic[Item]):
     def accept_queue_full(self) -> bool:
         return len(self.accept_queue) > self.backlog
 
-    def admission(self) -> Admission:
-        """Whether a SYN that arrives now may have a place; one that may not is counted."""
+    def admission(self, cookies: bool = False) -> Admission:
+        """Whether a SYN that arrives now may have a place; one that may not is counted, unless it gets a cookie."""
         if self.accept_queue_full:
             admission = Admission.ACCEPT_QUEUE_FULL
         elif len(self.syn_queue) >= max(self.backlog, 1):
+            if cookies:
+                return Admission.COOKIE
             admission = Admission.SYN_QUEUE_FULL
         else:
             return Admission.QUEUED

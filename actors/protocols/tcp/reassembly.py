@@ -9,17 +9,18 @@ MAXIMUM_PIECES = 1024
 
 
 class Reassembly:
-    """The out-of-order queue: pieces in order, not overlapping, none empty.
+    """The out-of-order queue: pieces in order, not overlapping, none empty; what follows a piece is appended to it.
 
     Positions are counted from the sequence number that was expected when the queue was last empty. The receive window
     bounds the bytes, `MAXIMUM_PIECES` the pieces; what does not fit is dropped and will be sent again."""
 
-    __slots__ = ("_origin", "_pieces", "_starts")
+    __slots__ = ("_origin", "_pieces", "_recent", "_starts")
 
     def __init__(self) -> None:
         self._origin = 0
         self._starts: list[int] = []
-        self._pieces: list[bytes] = []
+        self._pieces: list[bytearray] = []
+        self._recent: list[tuple[int, int]] = []
 
     def __bool__(self) -> bool:
         return bool(self._pieces)
@@ -43,16 +44,40 @@ class Reassembly:
                 payload = payload[: starts[at] - start]
                 break
             del starts[at], pieces[at]  # wholly covered by the new one
-        if payload and len(pieces) < MAXIMUM_PIECES:
+        if payload and at > 0 and starts[at - 1] + len(pieces[at - 1]) == start:
+            pieces[at - 1] += payload
+        elif payload and len(pieces) < MAXIMUM_PIECES:
             starts.insert(at, start)
-            pieces.insert(at, payload)
+            pieces.insert(at, bytearray(payload))
+        elif payload:
+            return
+        self._remember((sequence - self._origin) & MASK, end)
+
+    def _remember(self, start: int, end: int) -> None:
+        apart = []
+        for left, right in self._recent:
+            if left <= end and right >= start:
+                start, end = min(start, left), max(end, right)
+            else:
+                apart.append((left, right))
+        self._recent = [(start, end), *apart]
+
+    def blocks(self) -> list[tuple[int, int]]:
+        """The sequence numbers that are held, (first, one after the last), those that changed last first."""
+        origin = self._origin
+        return [((origin + start) & MASK, (origin + end) & MASK) for start, end in self._recent]
 
     def take(self, expected: int) -> bytes:
         """All that is in order from `expected` on, joined; empty while the gap is open."""
         position = (expected - self._origin) & MASK
-        ready: list[bytes] = []
+        ready: list[bytearray] = []
         while self._starts and self._starts[0] <= position:
             fresh = self._pieces.pop(0)[position - self._starts.pop(0) :]
             ready.append(fresh)
             position += len(fresh)
+        self._recent = [each for each in self._recent if each[1] > position]
         return b"".join(ready)
+
+
+NOTHING_HELD = Reassembly()
+"""What most connections hold: they share it, and get their own when something comes out of order."""

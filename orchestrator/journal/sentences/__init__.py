@@ -17,6 +17,7 @@ _ROOMS = (
     "addresses",
     "names",
     "packets",
+    "routing",
     "connections",
     "requests",
 )

@@ -23,7 +23,13 @@ def dhcp_pool(r: Record) -> Told:
 
 @sentence("dhcp.exhausted")
 def dhcp_exhausted(r: Record) -> Told:
-    return Told(f"No address is left for {r['mac']}", f"the pool has {r['pool']}")
+    who = f"{r['host_name']} ({r['mac']})" if r.get("host_name") else r["mac"]
+    by_what = ", ".join(f"{r[each]} {each}" for each in ("leased", "offered", "declined") if r[each])
+    taken = f"all {r['pool']} of the pool are taken: {by_what}"
+    soon = r["next_free_s"]
+    return Told(
+        f"No address is left for {who}", taken if soon is None else f"{taken}; next in {duration(soon)}"
+    )
 
 
 @sentence("dhcp.offer")
@@ -50,6 +56,24 @@ def dhcp_nak(r: Record) -> Told:
 @sentence("dhcp.lost")
 def dhcp_lost(r: Record) -> Told:
     return Told(f"{r['address']} is mine no longer", r["why"])
+
+
+@sentence("dhcp.decline")
+def dhcp_decline(r: Record) -> Told:
+    said = f"DHCPDECLINE: {r['address']} is somebody else's already"
+    return Told(said, f"used by {r['used_by']}" if "used_by" in r else f"says {r['mac']}")
+
+
+@sentence("dhcp.release")
+def dhcp_release(r: Record) -> Told:
+    return Told(
+        f"DHCPRELEASE: {r['address']} is given back", f"by {r['mac']}" if "mac" in r else f"to {r['server']}"
+    )
+
+
+@sentence("dhcp.expired")
+def dhcp_expired(r: Record) -> Told:
+    return Told(f"The lease of {r['address']} has expired", f"it was {r['mac']}'s; {r['free']} free")
 
 
 @sentence("arp.request")

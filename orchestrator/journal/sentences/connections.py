@@ -28,8 +28,43 @@ def tcp_listen_queue(r: Record) -> Told:
 
 @sentence("tcp.retransmit")
 def tcp_retransmit(r: Record) -> Told:
-    again = f"Nothing heard from {r['remote']}: sends {r['segment']} again, for the {r['attempt']}. time"
+    if r["reason"] != "timeout":
+        return Told(f"Sends {r['segment']} again to {r['remote']}, {r['bytes']} bytes", f"by {r['reason']}")
+    again = f"Nothing heard from {r['remote']}: sends {r['segment']} again"
+    if r["attempt"]:
+        again += f", for the {r['attempt']}. time"
     return Told(again, f"will wait {milliseconds(r['next_timeout_ms'])} now")
+
+
+@sentence("tcp.recovery")
+def tcp_recovery(r: Record) -> Told:
+    found = {
+        "fast retransmit": f"Acknowledgments from {r['remote']} show a gap: something was lost",
+        "timeout": f"No acknowledgment from {r['remote']} in time: takes all in flight for lost",
+        "path MTU": f"The way to {r['remote']} takes shorter packets: what did not fit was lost",
+    }[r["cause"]]
+    window = f"{r['in_flight_bytes']} bytes in flight, {r['lost_bytes']} before the gap's end"
+    return Told(found, f"{window}; {r['congestion_control']} lowers its window to {r['cwnd_bytes']} bytes")
+
+
+@sentence("tcp.recovered")
+def tcp_recovered(r: Record) -> Told:
+    if r["outcome"] == "undone":
+        return Told(
+            f"Nothing was lost on the way to {r['remote']}, only late",
+            f"the window is {r['cwnd_bytes']} bytes again",
+        )
+    return Told(f"{r['remote']} has all that was in flight", f"the window is {r['cwnd_bytes']} bytes")
+
+
+@sentence("tcp.probe")
+def tcp_probe(r: Record) -> Told:
+    why = {
+        "tail loss": "has acknowledged nothing for two round trips",
+        "zero window": "has had no room for long",
+        "keepalive": "has said nothing for long",
+    }[r["probe"]]
+    return Told(f"{r['remote']} {why}: probes it", f"{r['probe']} probe {r['attempt']}")
 
 
 @sentence("tcp.reset")

@@ -47,6 +47,20 @@ def dns_retry(r: Record) -> Told:
     )
 
 
+@sentence("dns.truncated")
+def dns_truncated(r: Record) -> Told:
+    name = f"{domain(r['name'])} {r['type']}"
+    return Told(f"The answer from {r['server']} is truncated (TC): asks again by TCP: {name}?")
+
+
+@sentence("dns.too_long")
+def dns_too_long(r: Record) -> Told:
+    name = f"{domain(r['name'])} {r['type']}"
+    return Told(
+        f"The answer for {name} is too long for UDP: sends TC", f"the client takes {r['limit']} bytes"
+    )
+
+
 @sentence("dns.failed")
 def dns_failed(r: Record) -> Told:
     return Told(f"Cannot resolve {domain(r['name'])} {r['type']}", r["why"])

@@ -45,8 +45,22 @@ def nat_mapping(r: Record) -> Told:
     protocol = r["protocol"].upper()
     if r["direction"] == "in":
         return Told(f"NAT back: {protocol} to {r['outside']} is for {r['inside']}", f"from {r['remote']}")
+    if r["direction"] == "hairpin":
+        turned = (
+            f"NAT, turned round: {protocol} from {r['inside']} goes to somebody at home as {r['outside']}"
+        )
+        return Told(turned, f"who is {r['remote']} outside")
     verb = "new mapping" if r["created"] else "mapping"
     return Told(f"NAT, {verb}: {protocol} from {r['inside']} leaves as {r['outside']}", f"to {r['remote']}")
+
+
+@sentence("nat.exhausted")
+def nat_exhausted(r: Record) -> Told:
+    if r["reason"] == "table_full":
+        what = f"The NAT table is full: {r['sessions']} of {r['session_limit']} sessions"
+    else:
+        what = f"NAT has no {r['protocol'].upper()} port left: {r['ports_used']} of {r['ports']} are taken"
+    return Told(what, f"{r['source']} to {r['destination']} refused, {r['refused']} since this was last told")
 
 
 @sentence("service.endpoint")

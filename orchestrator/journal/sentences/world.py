@@ -49,6 +49,27 @@ def load_changed(r: Record) -> Told:
     return Told(f"The load was changed: {r['what']}")
 
 
+@sentence("operator.scale")
+def operator_scale(r: Record) -> Told:
+    return Told(f"scale {r['target']} from {r['before']} to {r['after']}", f"by {r['by']}")
+
+
+@sentence("operator.rollout", "operator.cordon", "operator.uncordon", "operator.drain")
+def operator_verb(r: Record) -> Told:
+    return Told(f"{r['kind'].removeprefix('operator.')} of {r['target']}", f"by {r['by']}")
+
+
+@sentence("operator.set")
+def operator_set(r: Record) -> Told:
+    return Told(f"set {r['target']} {r['key']}={r['after']}", f"was {r['before']}")
+
+
+@sentence("operator.fault")
+def operator_fault(r: Record) -> Told:
+    states = {True: "begins", False: "is over", None: "is done"}
+    return Told(f"fault of {r['target']} {states[r['active']]}")
+
+
 @sentence("element.exit")
 def element_exit(r: Record) -> Told:
     return Told(f"The process {r['how']}")

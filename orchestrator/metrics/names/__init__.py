@@ -21,11 +21,6 @@ _SECTIONS = {
 }
 
 MISSING = {
-    "journey_bgp_session_up": "routers have static routes; there is no BGP speaker yet that had sessions",
-    "journey_bgp_routes": "as above: no RIBs",
-    "journey_bgp_updates_total": "as above: no UPDATEs",
-    "journey_bgp_best_path_changes_total": "as above: no paths to choose from",
-    "journey_bgp_convergence_duration_seconds": "as above",
     "journey_runtime_ui_frames_dropped_total": "there is no live page yet that frames could be dropped for",
 }
 """Metrics that one would look for, and why they are not told."""

@@ -3,8 +3,8 @@
 Those of CloudWatch are in `cloudwatch.py`, those that only have another name here in `orchestrator/metrics/renamed.py`.
 """
 
-from actors.element import POD_START_S
-from orchestrator.metrics.names.model import Metric, counter, gauge, histogram
+from actors.bounds import POD_START_S
+from orchestrator.metrics.names.model import Metric, counter, gauge, histogram, summary
 
 _NODE = ("node",)
 
@@ -27,7 +27,10 @@ AWS: tuple[Metric, ...] = (
     _gauge("awscni_assigned_ip_per_eni", "Addresses of an interface that pods have.", "eni", added=_NODE),
     _gauge("awscni_assigned_ip_per_cidr", "Addresses of a prefix that pods have.", "cidr", added=_NODE),
     _gauge("awscni_ipamd_action_inprogress", "What ipamd is at.", "fn", added=_NODE),
-    _gauge("awscni_ipamd_node_initialization_duration_seconds", "How long ipamd took to start.", added=_NODE),
+    histogram("awscni_ipamd_node_initialization_duration_seconds", "How long ipamd took to know its node.", "success",
+              added=_NODE, page="aws"),
+    summary("awscni_aws_api_latency_ms", "Calls of EC2 and of the instance's metadata, in milliseconds.", "api",
+            "error", "status", added=_NODE, page="aws"),
     _counter("awscni_no_available_ip_addresses", "Pods that found the pool empty.", added=_NODE),
     _counter("awscni_add_ip_req_count", "CNI ADDs.", added=_NODE),
     _counter("awscni_del_ip_req_count", "CNI DELs.", "reason", added=_NODE),
@@ -37,7 +40,7 @@ AWS: tuple[Metric, ...] = (
     _counter("awscni_ipamd_error_count", "Errors of ipamd.", "fn", added=_NODE),
     _counter("awscni_ec2api_req_count", "Calls of the EC2 API.", "fn", added=_NODE),
     _counter("awscni_ec2api_error_count", "Calls of the EC2 API that failed.", "fn", added=_NODE),
-)
+)  # fmt: skip
 
 _HISTOGRAMS: tuple[Metric, ...] = (
     histogram("aws_api_call_duration_seconds", "Calls of the AWS Load Balancer Controller.", "service", "operation",

@@ -54,5 +54,13 @@ CLIENTS: tuple[Metric, ...] = (
         "Packets that found no room in the table or no port, and sessions that timed out while open.",
         "router", "reason",
     ),
+    gauge("journey_dhcp_leases", "Leases in force.", "router"),
+    gauge("journey_dhcp_pool_addresses", "Addresses that a home router has to lease.", "router"),
+    counter(
+        "journey_dhcp_refusals_total",
+        "Clients that got no address: the pool was exhausted, a request was refused (nak), or they found the address "
+        "in use (declined).",
+        "router", "reason",
+    ),
     counter("journey_dhcp_malformed_messages_total", "DHCP messages that could not be read.", added=("element",)),
 )  # fmt: skip

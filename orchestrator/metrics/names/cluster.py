@@ -1,6 +1,6 @@
 """Metrics of nodes, addresses, pods and the Kubernetes control plane."""
 
-from actors.element import POD_START_S
+from actors.bounds import POD_START_S
 from orchestrator.metrics.names.model import Metric, counter, gauge, histogram
 
 CLUSTER: tuple[Metric, ...] = (

@@ -48,6 +48,8 @@ LOAD_BALANCER: tuple[Metric, ...] = (
     gauge("journey_alb_mitigated_targets", "Targets that get fewer requests for it.", _GROUP, merge="max"),
     gauge("journey_alb_zone_healthy", "Whether a zone meets its thresholds, for dns and for routing, in every zone.",
           _GROUP, "kind", merge="min"),
+    info("journey_alb_node_info", "The load balancer that a node serves, and the node's zone.", "load_balancer",
+         "availability_zone", added=("element",)),
     counter("journey_alb_refused_documents_total", "Documents of the control plane that a node could not follow.",
             "kind"),
     counter("journey_waf_requests_total", "Requests by what the web firewall did.", "web_acl", "action"),

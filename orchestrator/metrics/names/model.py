@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from actors.element import DURATIONS_S
+from actors.bounds import DURATIONS_S
 
-Kind = Literal["counter", "gauge", "histogram", "info"]
+Kind = Literal["counter", "gauge", "histogram", "summary", "info"]
 Merge = Literal["sum", "max", "min"]
 Page = Literal["world", "aws"]
 
@@ -67,5 +67,10 @@ def histogram(
     return Metric(name, "histogram", text, labels, added, page=page, buckets=buckets)
 
 
-def info(name: str, text: str, *labels: str) -> Metric:
-    return Metric(name, "info", text, labels, merge="max")
+def summary(name: str, text: str, *labels: str, added: tuple[str, ...] = (), page: Page = "world") -> Metric:
+    """A sum and a count, without quantiles; elements tell it as a histogram that has no bounds."""
+    return Metric(name, "summary", text, labels, added, page=page, buckets=())
+
+
+def info(name: str, text: str, *labels: str, added: tuple[str, ...] = ()) -> Metric:
+    return Metric(name, "info", text, labels, added, merge="max")

@@ -1,6 +1,6 @@
 """Metrics of the run, and of what emulating the world costs."""
 
-from actors.element import QUEUEING_S
+from actors.bounds import QUEUEING_S
 from orchestrator.metrics.names.model import Metric, counter, gauge, histogram, info
 
 _KIND = ("kind",)

@@ -117,6 +117,17 @@ function clientFigures(variant) {
     ])),
     el("div", { class: "plots" }, nines(drawn.map(([name, client], n) => ({ name, points: client.points, colour: COLOURS[n] })), title))];
 }
+// As the load balancer's nodes remember them: with what happened before it was sent on (pale), and while the target had it.
+function failedRequests(variant) {
+  const failures = variant.failures || [], most = Math.max(1e-9, ...failures.map((each) => each.total_ms));
+  const all = variant.alb_errors.reduce((sum, each) => sum + each.count, 0);
+  const bar = (ms, style) => el("span", { class: "share", style: `width:${(ms / most) * 90}px;${style}` });
+  return failures.length > 0 && [el("h2", {}, "Requests that failed"),
+    el("p", { class: "soft" }, `${many(failures.length)} of ${many(all)} that the load balancer's nodes remember, the first of each kind, whether they were recorded hop by hop or not`),
+    table(["at", "node", "request", "status", "why", "target", "took"], failures.map((each) => [
+      seconds(each.at_s), each.node, each.request, String(each.status), [el("strong", {}, each.cause), ` ${each.sentence || ""}`], each.target || "–",
+      [bar(each.request_ms ?? each.total_ms, "opacity:.35"), bar(each.request_ms === null ? 0 : each.total_ms - each.request_ms, ""), milliseconds(each.total_ms)]]))];
+}
 function eventList(variant) {
   return [variant.events.length > 0 && el("ol", { class: "events" }, variant.events.map((event) => el("li", {}, `${seconds(event.at_s)}: ${event.what}`))),
     variant.world_events.length > 0 && el("details", {}, el("summary", {}, `${many(variant.world_events.length)} things that happened in the world`),
@@ -129,8 +140,8 @@ function section([name, variant], n) {
   return el("div", { class: "variant", hidden: n > 0, "data-variant": name },
     variants.length > 1 && el("h2", {}, `Variant ${titled(name)}`), eventList(variant),
     el("p", { class: "soft screen" }, "Drag over a chart to zoom into all of them, double click to see everything again; click on a name to hide its line."),
-    plots, el("h2", {}, "Pods"), podTable(variant), clientFigures(variant),
-    variant.slowest.length > 0 && [el("h2", {}, "The slowest recorded requests"), el("p", { class: "soft" }, `of ${many(variant.journeys.recorded)} that were recorded hop by hop; model time`), waterfalls(variant, pods), sequences(variant)]);
+    plots, el("h2", {}, "Pods"), podTable(variant), clientFigures(variant), failedRequests(variant),
+    variant.slowest.length > 0 && [el("h2", {}, "The slowest recorded requests"), el("p", { class: "soft" }, `of ${many(variant.journeys.recorded)} that were recorded hop by hop, and one of each way to fail; model time`), waterfalls(variant, pods), sequences(variant)]);
 }
 function choice(sections) {
   if (sections.length < 2) return null;

@@ -2,17 +2,28 @@
 
 import pytest
 
-from actors.element import DURATIONS_S
+from actors.bounds import DURATIONS_S
 from orchestrator.metrics.cloudwatch import Period, quantile, wanted
 from orchestrator.metrics.ledger import Buckets, Labels
 from orchestrator.metrics.merging import Family
 from orchestrator.metrics.names import METRICS
 
-WEB = (("dimension_TargetGroup", "web"),)
+PLACES = {
+    "alb-a": {"LoadBalancer": "app/shop/1", "AvailabilityZone": "eu-west-1a"},
+    "alb-b": {"LoadBalancer": "app/shop/1", "AvailabilityZone": "eu-west-1b"},
+}
+SHOP = (("dimension_LoadBalancer", "app/shop/1"),)
+WEB = (("dimension_TargetGroup", "web"), *SHOP)
+
+
+def zone(letter: str) -> tuple[str, str]:
+    return "dimension_AvailabilityZone", f"eu-west-1{letter}"
 
 
 def family(name: str, *series: tuple[dict[str, str], float]) -> tuple[str, Family]:
-    values: dict[Labels, float] = {tuple(labels.items()): value for labels, value in series}
+    values: dict[Labels, float] = {
+        tuple({"element": "alb-a", **labels}.items()): value for labels, value in series
+    }
     return name, Family(METRICS[name], values)
 
 
@@ -21,15 +32,24 @@ def target_requests(**counts: float) -> tuple[str, Family]:
     return family("journey_alb_target_requests_total", *series)
 
 
-def told(period: Period) -> dict[str, dict[Labels, float]]:
-    return {each.metric.name.removeprefix("aws_applicationelb_"): each.values for each in period.statistics()}
+def told(period: Period, whole: bool = False) -> dict[str, dict[Labels, float]]:
+    """By load balancer, or by target group where there is one; or by every combination of dimensions."""
+    found = {
+        each.metric.name.removeprefix("aws_applicationelb_"): each.values for each in period.statistics()
+    }
+    if whole:
+        return found
+    kept = {
+        name: {key: values[key] for key in (WEB, SHOP) if key in values} for name, values in found.items()
+    }
+    return {name: dict(list(values.items())[:1]) for name, values in kept.items()}
 
 
-def after(*moments: tuple[float, tuple[str, Family]]) -> dict[str, dict[Labels, float]]:
+def after(*moments: tuple[float, tuple[str, Family]], whole: bool = False) -> dict[str, dict[Labels, float]]:
     period = Period()
     for at_s, found in moments:
-        period.note(at_s, dict([found]))
-    return told(period)
+        period.note(at_s, dict([found]), PLACES)
+    return told(period, whole)
 
 
 def test_statistics_are_made_of_the_load_balancers_metrics_only():
@@ -56,6 +76,58 @@ def test_a_target_that_goes_within_the_minute_still_counts_and_one_that_comes_co
     assert after(*moments)["request_count_per_target_sum"] == {WEB: 17}
 
 
+def test_each_combination_of_dimensions_that_cloudwatch_publishes_is_told():
+    def requests(a: int, b: int) -> tuple[str, Family]:
+        counts = {"alb-a": a, "alb-b": b}
+        series = [
+            ({"element": node, "target_group": group, "target": "t"}, count)
+            for node, count in counts.items()
+            for group in ("web", "api")
+        ]
+        return family("journey_alb_target_requests_total", *series)
+
+    found = after((0, requests(0, 0)), (5, requests(10, 2)), whole=True)
+    api = (("dimension_TargetGroup", "api"), *SHOP)
+    assert found["request_count_sum"] == {
+        SHOP: 24,
+        (zone("a"), *SHOP): 20,
+        (zone("b"), *SHOP): 4,
+        WEB: 12,
+        api: 12,
+        **{(each[0], zone("a"), *SHOP): 10 for each in (WEB, api)},
+        **{(each[0], zone("b"), *SHOP): 2 for each in (WEB, api)},
+    }
+    assert found["request_count_per_target_sum"] == {WEB: 12, api: 12}
+
+
+def test_hosts_of_the_load_balancer_are_those_that_any_node_knows_and_each_zone_has_its_node_s():
+    def targets(a: int, b: int) -> tuple[str, Family]:
+        series = [
+            ({"element": node, "target_group": "web", "state": "healthy"}, count)
+            for node, count in (("alb-a", a), ("alb-b", b))
+        ]
+        return family("journey_alb_targets", *series)
+
+    found = after((0, targets(3, 2)), (5, targets(3, 3)), whole=True)
+    assert found["healthy_host_count_minimum"] == {
+        WEB: 3,
+        (WEB[0], zone("a"), *SHOP): 3,
+        (WEB[0], zone("b"), *SHOP): 2,
+    }
+
+
+def test_a_node_that_is_away_counts_on_where_it_was_when_it_is_back():
+    period = Period()
+    for at_s, count, places in ((0, 100, PLACES), (5, 100, {}), (10, 104, PLACES)):
+        period.note(at_s, dict([target_requests(a=count)]), places)
+    assert told(period)["request_count_sum"] == {WEB: 4}
+
+
+def test_a_node_that_serves_no_load_balancer_is_in_no_statistic():
+    idle = [family("journey_alb_new_connections_total", ({"element": "spare"}, n)) for n in (0, 9)]
+    assert after((0, idle[0]), (5, idle[1])) == {}
+
+
 def test_codes_by_who_made_them():
     def requests(elb: int, redirects: int, fine: int, bad: int) -> tuple[str, Family]:
         labels = [
@@ -74,9 +146,9 @@ def test_codes_by_who_made_them():
 
     found = after((0, requests(1, 1, 1, 1)), (5, requests(3, 4, 9, 1)))
     assert found == {
-        "httpcode_elb_5_xx_count_sum": {(): 2},
-        "httpcode_elb_3_xx_count_sum": {(): 3},
-        "http_redirect_count_sum": {(): 3},
+        "httpcode_elb_5_xx_count_sum": {SHOP: 2},
+        "httpcode_elb_3_xx_count_sum": {SHOP: 3},
+        "http_redirect_count_sum": {SHOP: 3},
         "httpcode_target_2_xx_count_sum": {WEB: 8},
     }
 
@@ -102,7 +174,7 @@ def responses(*times_s: float) -> tuple[str, Family]:
     for time_s in times_s:
         counts[next((i for i, bound in enumerate(DURATIONS_S) if time_s <= bound), len(DURATIONS_S))] += 1
     name = "journey_alb_target_response_duration_seconds"
-    buckets = {(("target_group", "web"),): Buckets(DURATIONS_S, counts, sum(times_s))}
+    buckets = {(("element", "alb-a"), ("target_group", "web")): Buckets(DURATIONS_S, counts, sum(times_s))}
     return name, Family(METRICS[name], buckets=buckets)
 
 
@@ -118,8 +190,8 @@ def test_a_capacity_unit_is_that_of_the_dearest_dimension():
         return family("journey_alb_new_connections_total", ({}, count))
 
     found = after((0, connections(0)), (10, connections(1000)))
-    assert found["consumed_lcus_average"][()] == pytest.approx(100 / 25)
-    assert found["new_connection_count_sum"][()] == 1000
+    assert found["consumed_lcus_average"][SHOP] == pytest.approx(100 / 25)
+    assert found["new_connection_count_sum"][SHOP] == 1000
 
 
 def test_ten_rules_of_each_request_are_free():
@@ -134,10 +206,11 @@ def test_ten_rules_of_each_request_are_free():
                     family("journey_alb_rule_evaluations_total", ({}, rules)),
                 ]
             ),
+            PLACES,
         )
     found = told(period)
-    assert found["rule_evaluations_sum"] == {(): 30_000}
-    assert found["consumed_lcus_average"][()] == pytest.approx((3000 - 10 * 100) / 1000)
+    assert found["rule_evaluations_sum"] == {SHOP: 30_000}
+    assert found["consumed_lcus_average"][SHOP] == pytest.approx((3000 - 10 * 100) / 1000)
 
 
 @pytest.mark.parametrize(

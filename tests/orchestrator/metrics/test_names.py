@@ -18,7 +18,7 @@ from orchestrator.metrics.names.budget import (
     MOST_SERIES,
     PODS,
 )
-from orchestrator.metrics.names.cloudwatch import STATISTICS
+from orchestrator.metrics.names.cloudwatch import GROUP, STATISTICS
 from orchestrator.metrics.tiers import TIERS
 from tests.orchestrator.metrics.worlds import default_with, series_of
 
@@ -183,4 +183,4 @@ def test_statistics_are_made_of_metrics_and_labels_that_there_are():
     for statistic in STATISTICS:
         labels = set(METRICS[statistic.of].all_labels)
         assert statistic.where.keys() <= labels, statistic
-        assert not statistic.by_target_group or "target_group" in labels, statistic
+        assert not any(GROUP in each for each in statistic.by) or "target_group" in labels, statistic

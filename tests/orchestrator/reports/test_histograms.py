@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.parts.latencies import new_histogram
-from orchestrator.reports.histograms import added_since, at_ms, curve, decoded
+from actors.parts.latencies import Ranks, new_histogram
+from orchestrator.reports.histograms import added_since, curve, decoded
 from orchestrator.reports.series import Seconds
 
 latencies_us = st.lists(st.integers(1, 60_000_000), max_size=30)
@@ -33,7 +33,7 @@ def test_what_is_lost_with_a_client_is_never_less_than_nothing(before, after):
 def test_a_curve_goes_up_and_ends_with_the_largest(values):
     points = curve(encoded(values))
     assert points == sorted(points) and [ms for _, ms in points] == sorted(ms for _, ms in points)
-    assert not points if not values else points[-1][1] == at_ms(decoded(encoded(values)), 100)
+    assert not points if not values else points[-1][1] == Ranks(decoded(encoded(values))).ms(100)
 
 
 def status(elapsed_s: float, requests: int, running: bool = True, **more: object) -> dict[str, object]:

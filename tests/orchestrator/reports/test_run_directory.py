@@ -6,6 +6,7 @@ import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -15,12 +16,15 @@ from hdrh.log import HistogramLogReader
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from orchestrator.journal.journey import Journey
+from orchestrator.reports.digest import pictured
 from orchestrator.reports.directory import all_runs, new_run
 from orchestrator.reports.document import summary
 from orchestrator.reports.files import NotARun, read_run, write_run
 from orchestrator.reports.markdown import LONGEST
+from orchestrator.reports.otlp import not_recorded
 from orchestrator.reports.result import RunResult
 from orchestrator.reports.schema import Summary
+from orchestrator.scenarios.failures import by_cause, failures
 from tests.orchestrator.reports.bed import played, read
 
 FILES = {
@@ -118,7 +122,9 @@ def test_traces_are_what_opentelemetry_defines(run, result):
     ]
     roots = {span.trace_id: span for span in spans if not span.parent_span_id}
     kept = [each for variant in result.variants for each in variant.journeys]
-    assert len(roots) == len(kept) > 20 and len({span.span_id for span in spans}) == len(spans)
+    told = [each for variant in result.variants for each in not_recorded(variant)]
+    assert len(told) > 10 and len(kept) > 20 and len(roots) == len(kept) + len(told)
+    assert len({span.span_id for span in spans}) == len(spans)
     for span in spans:
         root = roots[span.trace_id]
         assert root.start_time_unix_nano <= span.start_time_unix_nano <= span.end_time_unix_nano
@@ -192,3 +198,33 @@ def test_only_whole_runs_are_runs(run):
     assert all_runs(run.parent) == [run]
     (run.parent / "other").mkdir()
     assert all_runs(run.parent) == [run]
+
+
+def test_every_way_to_fail_is_in_the_report_though_no_such_request_was_recorded(result, run):
+    (failing,) = [each for each in result.variants if each.name == "failing"]
+    found = failing.figures["failures"]
+    assert {each["cause"] for each in found} == {each["cause"] for each in failing.figures["alb_errors"]}
+    assert 1 < len(found) <= 20 and [each["at_s"] for each in found] == sorted(each["at_s"] for each in found)
+    recorded = {each.packed["journey"] for each in failing.journeys}
+    assert any(each["journey"] not in recorded for each in found)
+    log = (run / "alb-access-failing.log").read_text()
+    assert all(each["request_id"] in log and each["target"] for each in found)
+    assert not [each for each in pictured(failing) if each.succeeded] or len(pictured(failing)) > 1
+    assert any(not each.succeeded for each in pictured(failing))
+
+
+def test_a_rare_failure_is_not_pushed_out_by_a_frequent_one():
+    def error(at_s: float, cause: str) -> dict[str, Any]:
+        return {
+            "at_s": at_s,
+            "node": "alb-1a",
+            "status": 502,
+            "cause": cause,
+            "sentence": "",
+            "total_ms": 1.0,
+        }
+
+    errors = [error(at_s / 10, "TargetReset") for at_s in range(900)] + [error(95.0, "TargetTlsFailed")]
+    kept = failures(errors)
+    assert len(kept) == 21 and kept[-1]["cause"] == "TargetTlsFailed"
+    assert [each["count"] for each in by_cause(errors)] == [900, 1]

@@ -136,6 +136,7 @@ def test_out_says_where_to(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     done = journey("simulate", "small.yaml", "--out", "file")
     assert done.exit_code == 3 and "the run cannot be kept" in done.stderr
+    assert "load:" not in done.stderr, "told before it is played"
 
 
 def test_a_spoiled_run_is_told(tmp_path, monkeypatch):

@@ -69,6 +69,7 @@ def test_a_sound_file(tmp_path: Path):
     assert shape.options["warm_up_s"] == 1.0 and shape.options["seed"] == 7
 
 
+PATCH = "do: patch, target: ingress/nginx, with: {{metadata: {{}}}}"
 WRONG = [
     ("  warm_up: 1s", "  clients: [labtop]\n  warm_up: 1s", "13:13: load.clients[0]: there is no laptop 'labtop', "
      "did you mean 'laptop'?"),
@@ -165,6 +166,29 @@ WRONG = [
      "seen by nobody"),
     ("do: patch, target: ingress/nginx, with: {{metadata: {{}}}}", "do: aws, service: elb, operation: X",
      "23:32: timeline[6].service: there is no service 'elb', did you mean 'elbv2'?"),
+    ("scale, target: deployment/nginx", "scale, target: deployment/nginks",
+     "18:33: timeline[1].target: there is no deployment 'nginks', did you mean 'nginx'?"),
+    ("restart, target: deployment/nginx", "restart, target: deployment/shop/web",
+     "19:43: timeline[2].target: there is no deployment 'shop/web'; deployments are nginx"),
+    ("deployment/nginx: {{replicas: 4}}", "deployment/ngin: {{replicas: 4}}",
+     "6:3: set.deployment/ngin: there is no deployment 'ngin', did you mean 'nginx'?"),
+    ("other: {{set: {{pod/nginx-1: {{stall: on}}}}}}", "other: {{set: {{deployment/web: {{replicas: 4}}}}}}",
+     "11:17: variants.other.set.deployment/web: there is no deployment 'web'; deployments are nginx"),
+    ("target: ingress/nginx", "target: ingress/ngnix",
+     "23:33: timeline[6].target: there is no ingress 'ngnix', did you mean 'nginx'?"),
+    *[(PATCH, f"do: aws, service: {service}, {request}", f"23:{message}") for service, request, message in (
+        ("elbv2", "operation: DescribeTargetHelth", "50: timeline[6].operation: there is no operation "
+         "'DescribeTargetHelth', did you mean 'DescribeTargetHealth'?"),
+        ("elbv2", "operation: DeleteTargetGroup", "5: timeline[6]: TargetGroupArn must be said"),
+        ("elbv2", "operation: DeleteTargetGroup, parameters: {{TargetGroupARN: x}}",
+         "82: timeline[6].parameters.TargetGroupARN: there is no parameter 'TargetGroupARN', did you mean "
+         "'TargetGroupArn'?"),
+        ("elbv2", "operation: DeleteTargetGroup, parameters: {{TargetGroupArn: 7}}",
+         "98: timeline[6].parameters.TargetGroupArn: a text is wanted, not 7"),
+        ("route53", "operation: ChangeResourceRecordSets, parameters: {{HostedZoneId: Z, ChangeBatch: {{Changes: "
+         "[{{Action: UPSRT, ResourceRecordSet: {{Name: a, Type: A}}}}]}}}}",
+         "141: timeline[6].parameters.ChangeBatch.Changes[0].Action: there is no 'UPSRT', did you mean 'UPSERT'?"),
+    )],
     ("outstanding, where: {{pod: nginx-0, node: alb-1a}}, is: max",
      "alb_errors, where: {{cause: TargetClosd}}, is: count",
      "27:33: thresholds[2].where: there is no cause 'TargetClosd', did you mean 'TargetClosedConnection'?"),

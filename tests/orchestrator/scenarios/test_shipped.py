@@ -67,6 +67,12 @@ def lost_zone(variants: Variants) -> None:
     assert lost["two_pods"] > 3 * lost["six_pods"]
 
 
+def transit(variants: Variants) -> None:
+    """Nothing is told of the cut: what it costs is the hold time."""
+    failed = {name: sum(each["load"]["errors"].values()) for name, each in variants.items()}
+    assert failed["hold_9s"] > 3 * failed["hold_3s"] > 0
+
+
 def dns(variants: Variants) -> None:
     early, late, long = (
         variants[name]["load"]["errors"]["timeout"] for name in ("at_once", "after_the_ttl", "ttl_of_300s")
@@ -97,6 +103,7 @@ LESSONS: dict[str, Callable[[Variants], None]] = {
     "warm-ip-targets": warm,
     "subnet-exhaustion": subnets,
     "zone-loss": lost_zone,
+    "lost-transit": transit,
     "dns-ttl": dns,
     "retry-storm": storm,
     "open-vs-closed": omission,

@@ -183,11 +183,33 @@ def test_a_lame_server_is_asked_once(internet):
     assert len(internet.asked) == 3
 
 
-def test_a_failure_is_not_remembered(internet):
+def test_a_failure_is_remembered_for_a_second(internet):
     internet.silent = {"192.0.2.10"}
     internet.resolve("www.site.com")
     internet.silent = set()
+    assert "a moment ago" in internet.resolve("www.site.com").why
+    assert internet.asked == []
+    assert internet.resolve("www.site.com", "TXT").rcode == wire.Rcode.NOERROR, "only for this question"
+    internet.now_ns += SECOND
     assert internet.resolve("www.site.com").found
+
+
+def test_the_zones_that_it_knows_are_told_with_their_time(internet):
+    internet.resolve("www.site.com")
+    internet.now_ns += 100 * SECOND
+    told = internet.resolver.delegations(internet.now_ns)
+    assert [(each["zone"], each["name_servers"]) for each in told] == [
+        ("com", {"a.gtld.net": ["192.0.2.6"]}),
+        ("site.com", {"ns-1.dns.com": ["192.0.2.10"]}),
+    ]
+    assert [each["ttl_s"] for each in told] == [899, 799]
+
+
+def test_unknown_names_without_end_cost_bounded_memory(internet):
+    for number in range(3000):
+        internet.resolve(f"x{number}.site.com")
+    assert len(internet.resolver._cache) <= 1000
+    assert len(internet.asked) == 1, "the way to the zone is known all the time"
 
 
 def test_a_server_without_glue_has_its_address_found_first(internet):

@@ -82,8 +82,17 @@ class End:
         self.told.append("closed")
         self.error = error
 
-    def on_retransmit(self, what: str, size_bytes: int) -> None:
+    def on_retransmit(self, what: str, size_bytes: int, why: str) -> None:
         self.told.append(f"retransmit {what}")
+
+    def on_recovery(self, cause: str, in_flight_bytes: int, lost_bytes: int) -> None:
+        self.told.append(f"recovery by {cause}")
+
+    def on_recovered(self, outcome: str) -> None:
+        self.told.append(f"recovery {outcome}")
+
+    def on_probe(self, what: str, attempt: int) -> None:
+        self.told.append(f"{what} probe {attempt}")
 
     def on_reset(self, direction: str, reason: str) -> None:
         self.told.append(f"reset {direction}")
@@ -196,6 +205,10 @@ class Wire:
 def describe(segment: Segment) -> str:
     text = f"[{wire.flags_text(segment.flags)}] seq {segment.sequence} ack {segment.acknowledgment}"
     return f"{text} win {segment.window} len {len(segment.payload)}"
+
+
+def pure_acks(end: End) -> list[Segment]:
+    return [segment for segment in end.sent if segment.flags == wire.ACK and not segment.payload]
 
 
 def flags(segment: Segment) -> str:

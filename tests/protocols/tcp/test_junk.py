@@ -11,7 +11,11 @@ from tests.protocols.tcp.pretend import End, in_state
 NEAR = st.sampled_from(
     [-200_000, -1461, -1460, -1, 0, 1, 2, 100, 1460, 131_071, 131_072, 131_073, 1 << 30, -(1 << 30)]
 )
-OPTIONS = st.sampled_from([NO_OPTIONS, Options(mss=0), Options(mss=1), Options(mss=65535, window_scale=255)])
+SACK = Options(sack=((2449, 3897), (5000, 9000), (1001, 1100), (7000, 6000)))
+TIMES = Options(timestamps=(0xFFFFFFF0, 7), sack=((1500, 2500), (0, 0xFFFFFFFF)))
+OPTIONS = st.sampled_from(
+    [NO_OPTIONS, Options(mss=0), Options(mss=1), Options(mss=65535, window_scale=255), SACK, TIMES]
+)
 
 
 @st.composite
@@ -24,11 +28,14 @@ def segments(draw: st.DrawFn) -> tuple[int, bytes, int, int, int, Options]:
 def check(end: End) -> None:
     c = end.connection
     assert distance(c.snd_nxt, c.snd_una) >= 0
-    assert distance(c.snd_max, c.snd_nxt) >= 0
+    assert distance(c.snd_nxt, c.iss) >= 0
+    assert c.scoreboard.sacked_bytes == sum(end - start for start, end in c.scoreboard.ranges)
+    assert c.scoreboard.highest <= distance(c.snd_nxt, c.snd_una)
+    assert c.state is State.CLOSED or not c.syn_acknowledged or c.congestion.window_bytes >= c.mss_bytes
     assert 0 <= c.unread_bytes <= c.settings.receive_buffer_bytes
     assert c.out_of_order.held_bytes <= c.settings.receive_buffer_bytes
     assert 0 <= c.window_field <= 0xFFFF
-    assert c.mss_bytes >= 48
+    assert c.mss_bytes >= 36
     assert c.state is State.CLOSED or c.deadline_ns() >= c.wake_at_ns
 
 

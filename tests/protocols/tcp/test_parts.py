@@ -3,7 +3,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.protocols.tcp.congestion import FixedWindow
 from actors.protocols.tcp.listener import Admission, Listener
 from actors.protocols.tcp.reassembly import MAXIMUM_PIECES, Reassembly
 from actors.protocols.tcp.rtt import RoundTrip
@@ -130,14 +129,6 @@ def test_who_was_never_accepted_can_be_forgotten():
 
 
 # ---- the rest -------------------------------------------------------------------------------------------------
-
-
-def test_one_segment_may_be_in_flight_after_a_timeout():
-    window = FixedWindow(50_000)
-    window.on_timeout(1460)
-    assert window.window_bytes == 1460
-    window.on_acknowledged(1)
-    assert window.window_bytes == 50_000
 
 
 @given(st.integers(0, MASK), st.integers(-(1 << 31) + 1, (1 << 31) - 1))

@@ -130,6 +130,6 @@ def test_before_the_handshake_other_segments_are_protocol_errors(state: State, e
 @pytest.mark.parametrize("state", [state for state in SYNCHRONIZED if state is not State.SYN_RECEIVED])
 def test_an_ack_of_what_was_never_sent_is_a_protocol_error_everywhere(state: State):
     end = in_state(state)
-    end.hears(wire.ACK, acknowledgment=end.connection.snd_max + 1)
+    end.hears(wire.ACK, acknowledgment=end.connection.snd_nxt + 1)
     assert end.state is state
     assert end.told == ["protocol error"]

@@ -13,8 +13,8 @@ from contextlib import aclosing
 from typing import Any
 
 import yaml
-from aiohttp import web
 
+from actors.parts.certificates_unread import certificates_unread
 from actors.parts.kubernetes.apiserver.authorization import AUTHENTICATED, FOR_EVERYBODY, Act, may
 from actors.parts.kubernetes.apiserver.documents import is_known
 from actors.parts.kubernetes.apiserver.errors import NO_PATH
@@ -25,6 +25,9 @@ from actors.parts.kubernetes.apiserver.server import ApiServer
 from actors.parts.kubernetes.apiserver.values import decode_json, decode_yaml
 from actors.protocols.kubernetes import protobuf
 from actors.protocols.kubernetes.status import ApiError
+
+with certificates_unread():
+    from aiohttp import web
 
 log = logging.getLogger("actors")
 

@@ -41,6 +41,13 @@ async def apply_manifests(handle: Handle, files: tuple[str, ...], *, dry_run: bo
     return count
 
 
+def objects_of(files: tuple[str, ...]) -> Iterator[Any]:
+    """Every object of all files, as it is written. Raises `ManifestError`."""
+    for file in files:
+        for document in _documents(file):
+            yield from _objects(document)
+
+
 def _documents(file: str) -> list[Any]:
     try:
         return parse_yaml(Path(file).read_text(encoding="utf-8"))

@@ -17,6 +17,8 @@ from actors.parts.kubernetes.apiserver.foundations import lay_foundations
 from actors.parts.kubernetes.apiserver.frames import frames
 from actors.parts.kubernetes.apiserver.namespaces import NamespaceFinalizer
 from actors.parts.kubernetes.apiserver.objects import answer_collection, answer_object
+from actors.parts.kubernetes.apiserver.operators import Operators
+from actors.parts.kubernetes.apiserver.options import Options
 from actors.parts.kubernetes.apiserver.registry import Limits, Registry
 from actors.parts.kubernetes.apiserver.representation import PARTIAL, TABLE, Form, negotiate
 from actors.parts.kubernetes.apiserver.requests import Request, Response, Target, target_of, verb_of
@@ -43,6 +45,7 @@ class ApiServer:
         self.store.listeners.append(self._count_objects)
         self._webhooks = Webhooks(context, self.store, webhooks)
         self.watches = Watches(self.store, context.metrics)
+        self._operators = Operators(self.store)
 
     def start(self) -> None:
         """Make what every cluster has from its first start, and begin the work that nobody asks for."""
@@ -55,7 +58,12 @@ class ApiServer:
         target = target_of(request.path)
         try:
             authorize(request)
+            before = self._operators.before(request, target)
             response = answer_document(request) if target is None else await self._answer(request, target)
+            if before is not None and target is not None and response.code < 300:
+                for done in self._operators.done(before, target):
+                    by = Options.of(request).manager
+                    self.context.event(done.kind, target=done.target, **done.fields, by=by)
         except ApiError as error:
             response = Response(error.code, error.status())
         except RecursionError:

@@ -1,0 +1,105 @@
+"""Who is in the world, as the orchestrator knows them."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from actors.element import CallFailed
+from actors.links.curve import needs_keys
+
+LATE_S = 3.0
+
+
+@dataclass
+class Member:
+    """One element as the orchestrator knows it. States: starting, bound, up, failed, down."""
+
+    name: str
+    kind: str
+    welcome: dict[str, Any]
+    state: str = "starting"
+    pid: int = 0
+    restarts: int = 0
+    stumbles: int = 0
+    last_beat: float = 0.0
+    identity: bytes = b""
+    listening: bool = False
+    why: str = ""
+    parent: str | None = None
+    """The element that launched it; None for those of the world file."""
+    endpoint: str = ""
+    """Where its inbox is; over tcp that is known when it is open."""
+    plug: dict[str, Any] | None = None
+    """What its parent is told, once its inbox is open, of the link between them."""
+    held: bool = False
+    """It is not to be started again for now: a fault has crashed it for a time."""
+    doomed: bool = False
+    """Its end has been decided; `gone` tells when it has come."""
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def become(self, state: str) -> None:
+        self.state = state
+        self.changed.set()
+
+    @property
+    def shown_state(self) -> str:
+        """The state as users see it: an element that is up but has not been heard of for a while is late."""
+        late = self.state == "up" and time.monotonic() - self.last_beat > LATE_S
+        return "late" if late else self.state
+
+
+class Members(dict[str, Member]):
+    """All of them, by name."""
+
+    def expect(self, name: str, kind: str, welcome: dict[str, Any]) -> Member:
+        """Let an element of this name join; `welcome` is what it will be told."""
+        member = self[name] = Member(name, kind, welcome)
+        if not needs_keys(welcome["bind"]):
+            member.endpoint = welcome["bind"]
+        return member
+
+    def forget(self, member: Member) -> None:
+        """A launched element has ended: its name is free again."""
+        if self.get(member.name) is member:
+            del self[member.name]
+        member.gone.set()
+        member.changed.set()
+
+    def find(self, name: str) -> Member:
+        """Raises `CallFailed` for a name that nobody has."""
+        if name not in self:
+            raise CallFailed(f"there is no element {name!r}")
+        return self[name]
+
+    async def until(self, *states: str) -> None:
+        """Wait until everyone is in one of these states. Raises `CallFailed` if one fails to start."""
+        for member in list(self.values()):
+            while member.state not in states:
+                if member.state == "failed":
+                    raise CallFailed(f"{member.name} could not start: {member.why}")
+                member.changed.clear()
+                await member.changed.wait()
+
+    # ---- the links between them ----------------------------------------------------------------------------------
+
+    def links(self) -> list[str]:
+        """The names of all links that somebody is joined by."""
+        return sorted({link["link"] for member in self.values() for link in member.welcome["links"]})
+
+    def link_ends(self) -> dict[str, list[str]]:
+        """The elements at the ends of each link, as far as they are there."""
+        ends: dict[str, list[str]] = {}
+        for member in self.values():
+            for link in member.welcome["links"]:
+                known = ends.setdefault(link["link"], [])
+                known += [name for name in (member.name, link["peer"][0]) if name not in known]
+        return ends
+
+    def neighbours(self, member: Member) -> list[tuple[str, Member, str]]:
+        """What is at the other end of each of its links: its own port, who is there, and at which port of theirs."""
+        found = [
+            (link["port"], self.get(link["peer"][0]), link["peer"][1]) for link in member.welcome["links"]
+        ]
+        return [(port, peer, theirs) for port, peer, theirs in found if peer is not None]
