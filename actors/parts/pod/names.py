@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from actors.element import Context
-from actors.parts.dns_udp import ask
+from actors.parts.dns_asking import ask
 from actors.parts.names import NameNotResolved, addresses
 from actors.protocols.dns.cache import Cache
 from actors.protocols.dns.stub import OPERATING_SYSTEM, StubResolver
@@ -27,7 +27,7 @@ class PodNames:
         self._servers = [ip_bytes(server) for server in servers]
         self._stub = StubResolver(
             OPERATING_SYSTEM,
-            partial(ask, stack, context.random, TIMEOUT_S),
+            partial(ask, context, stack, TIMEOUT_S),
             cache=Cache(CACHE_SIZE),
             now_ns=context.now_ns,
             random=context.random,
