@@ -1,0 +1,86 @@
+"""What the docs tell one to type is typed, in its order, in live worlds: each page from its `up` to its `down`.
+
+In a comment, what stands in quotes must stand in what the command prints, and `fails` means an exit code that is not 0.
+Loads are cut short: it is not they that are tested here.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from orchestrator.cli import app
+from tests.house.rooms import ROOT
+from tests.tools import needs
+
+BECOME = ("kubectl", "aws", "rollout", "up")
+"""Verbs that become another program, or leave one behind: they get a process of their own."""
+LOOKING = ("trace", "ping", "dig", "traceroute", "inspect", "explain", "kubectl", "get", "ps")
+PATIENCE_S = 15.0
+"""What has been mended needs a moment: who only looks is told to look again."""
+INVALID = 5
+"""A load's figures on a busy machine are told, and not to be believed."""
+LONG = (
+    (r"(-d|--duration) \S+", r"\1 300ms"),
+    (r"(for) \d+[sm]\b(?=['\"])", r"\1 200ms"),
+)
+
+
+def console(page: str) -> list[tuple[str, str]]:
+    """Lines of the page's console blocks that call `journey`: the command, and the comment after it."""
+    blocks = re.findall(r"^```console\n(.*?)^```$", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
+    lines = [line for line in "".join(blocks).splitlines() if line.startswith("journey ")]
+    return [(command.strip(), comment) for command, _, comment in (line.partition("  #") for line in lines)]
+
+
+def typed(command: str) -> tuple[int, str]:
+    """Its exit code, and what it says."""
+    arguments = shlex.split(command)[1:]
+    if arguments[0] in BECOME:
+        program = [sys.executable, "-m", "orchestrator.cli", *arguments]
+        done = subprocess.run(program, capture_output=True, text=True, timeout=90, cwd=ROOT)
+        return done.returncode, done.stdout + done.stderr
+    answer = CliRunner().invoke(app, arguments)
+    return answer.exit_code, answer.output
+
+
+def play(page: str) -> None:
+    for command, comment in console(page):
+        short = command
+        for long, replacement in LONG:
+            short = re.sub(long, replacement, short)
+        deadline = time.monotonic() + (PATIENCE_S if command.split()[1] in LOOKING else 0)
+        while (wrong := untrue(*typed(short), comment)) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert wrong is None, f"{page}: {command} {wrong}"
+
+
+def untrue(code: int, said: str, comment: str) -> str | None:
+    """What of the comment does not hold."""
+    if (code in (0, INVALID)) == comment.strip().startswith("fails"):
+        return f"ends with {code}\n{said}"
+    flat = " ".join(said.split())
+    missing = [quoted for quoted in re.findall(r'"([^"]+)"', comment) if quoted not in flat]
+    return f"does not say {missing}\n{said}" if missing else None
+
+
+@pytest.fixture(autouse=True)
+def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path / "h"))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.chdir(ROOT)
+    yield
+    subprocess.run([sys.executable, "-m", "orchestrator.cli", "down"], capture_output=True, env=os.environ)
+
+
+@needs("kubectl")
+@pytest.mark.parametrize("page", ["docs/tutorial.md", "docs/own-app.md"])
+def test_the_page_is_true(page: str):
+    play(page)
