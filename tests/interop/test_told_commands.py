@@ -50,9 +50,9 @@ def typed(command: str) -> tuple[int, str]:
     return answer.exit_code, answer.output
 
 
-def play(page: str) -> None:
+def play(page: str, folder: Path) -> None:
     for command, comment in console(page):
-        short = command
+        short = re.sub(r"-o \S+\.pcapng", f"-o {folder / 'request.pcapng'}", command)
         for long, replacement in LONG:
             short = re.sub(long, replacement, short)
         deadline = time.monotonic() + (PATIENCE_S if command.split()[1] in LOOKING else 0)
@@ -81,6 +81,6 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 @needs("kubectl")
-@pytest.mark.parametrize("page", ["docs/tutorial.md", "docs/own-app.md"])
-def test_the_page_is_true(page: str):
-    play(page)
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md", "docs/own-app.md"])
+def test_the_page_is_true(page: str, tmp_path: Path):
+    play(page, tmp_path)
