@@ -64,7 +64,7 @@ _SCENARIO_HEAD = """\
 
 <!-- Made from the code by `make docs`; change the descriptions there. -->
 
-Every key of a scenario file; [scenarios](scenarios.md) tells what they are good for, and has examples. `journey validate
+Every key of a scenario file; [scenarios](scenarios.md) tells what they are good for and has examples. `journey validate
 FILE` checks one, `journey schema scenario` prints the JSON Schema for an editor ([here](scenario.schema.json)).
 """
 

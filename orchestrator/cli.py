@@ -27,6 +27,7 @@ from orchestrator.commands import (
     runs,
     scenarios,
     settings,
+    top,
 )
 from orchestrator.commands import (
     world as worlds,
@@ -112,6 +113,7 @@ for verb in (
     probing.traceroute,
     digging.dig,
     inspection.inspect,
+    top.top,
     settings.get,
     cluster.scale,
     nodes.drain,

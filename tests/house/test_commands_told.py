@@ -49,7 +49,16 @@ def test_it_parses(line: str):
     VERBS[verb].make_context(verb, arguments).close()
 
 
-@pytest.mark.parametrize("line", [line for page in PAGES if page.name != "cli.md" for line in in_blocks(page.read_text()) if is_quick(line)])
+@pytest.mark.parametrize(
+    "line",
+    [
+        line
+        for page in PAGES
+        if page.name != "cli.md"
+        for line in in_blocks(page.read_text())
+        if is_quick(line)
+    ],
+)
 def test_it_runs(line: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(ROOT)
     done = CliRunner().invoke(app, shlex.split(line)[1:])
@@ -57,7 +66,10 @@ def test_it_runs(line: str, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_every_verb_has_its_chapter_and_pages_name_no_other():
-    assert set(re.findall(r"^## journey ([a-z]+)$", (ROOT / "docs/cli.md").read_text(), re.MULTILINE)) == VERBS.keys()
+    assert (
+        set(re.findall(r"^## journey ([a-z]+)$", (ROOT / "docs/cli.md").read_text(), re.MULTILINE))
+        == VERBS.keys()
+    )
     for page in PAGES:
         named = set(re.findall(r"`journey ([a-z]+)[ `]", page.read_text()))
         assert named <= VERBS.keys(), page.name
