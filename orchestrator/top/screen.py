@@ -1,5 +1,6 @@
 """The screen of `journey top`: three panes and the keys to meddle with what they show."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
@@ -7,6 +8,7 @@ from textual import work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.css.query import NoMatches
 from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Sparkline, Static
 
@@ -109,7 +111,17 @@ class TopApp(App[None]):
     @work(thread=True, exclusive=False, group="look")
     def _look(self) -> None:
         self._watch.tick()
-        self.call_from_thread(self._seen)
+        self._from_thread(self._seen)
+
+    def _from_thread(self, function: Callable[..., None], *args: Any) -> None:
+        """Call it where widgets may be touched, unless they are gone: a thread may end after the screen."""
+
+        def unless_gone() -> None:
+            with contextlib.suppress(NoMatches):
+                function(*args)
+
+        with contextlib.suppress(RuntimeError):  # no app runs any more
+            self.call_from_thread(unless_gone)
 
     def look(self) -> None:
         """Look at the world, unless the picture is held or the last look is not over."""
@@ -164,7 +176,7 @@ class TopApp(App[None]):
             said = command
         except RequestFailed as error:
             said = f"{command}: {error}"
-        self.call_from_thread(self.tell, said)
+        self._from_thread(self.tell, said)
 
     def action_load(self) -> None:
         if self._watch.load is not None:
@@ -183,7 +195,7 @@ class TopApp(App[None]):
                     return
         except RequestFailed as error:
             if not self._stopping:
-                self.call_from_thread(self.tell, str(error))
+                self._from_thread(self.tell, str(error))
 
     def action_rate(self, sign: int) -> None:
         self._rate = max(self._rate + sign * STEP, STEP)

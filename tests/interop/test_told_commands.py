@@ -36,7 +36,8 @@ def console(page: str) -> list[tuple[str, str]]:
     """Lines of the page's console blocks that call `journey`: the command, and the comment after it."""
     blocks = re.findall(r"^```console\n(.*?)^```$", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
     lines = [line for line in "".join(blocks).splitlines() if line.startswith("journey ")]
-    return [(command.strip(), comment) for command, _, comment in (line.partition("  #") for line in lines)]
+    parts = [re.split(r"\s+#\s", line, maxsplit=1) for line in lines]
+    return [(command, *comment) if comment else (command, "") for command, *comment in parts]
 
 
 def typed(command: str) -> tuple[int, str]:
