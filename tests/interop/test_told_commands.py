@@ -24,12 +24,22 @@ BECOME = ("kubectl", "aws", "rollout", "up")
 LOOKING = ("trace", "ping", "dig", "traceroute", "inspect", "explain", "kubectl", "get", "ps")
 PATIENCE_S = 15.0
 """What has been mended needs a moment: who only looks is told to look again."""
+CHANGES = ("set", "pause", "resume", "stop")
+BESIDE = [sys.executable, "-m", "orchestrator.cli", "load", "--rate", "20", "-d", "1m"]
+"""The load that runs in another terminal, to be changed and stopped."""
 INVALID = 5
 """A load's figures on a busy machine are told, and not to be believed."""
 LONG = (
     (r"(-d|--duration) \S+", r"\1 300ms"),
     (r"(for) \d+[sm]\b(?=['\"])", r"\1 200ms"),
 )
+
+
+PAGES = {
+    "README.md": ("docs/load.md", "docs/bgp.md", "docs/kubernetes.md"),
+    "docs/tutorial.md": (),
+    "docs/own-app.md": (),
+}
 
 
 def console(page: str) -> list[tuple[str, str]]:
@@ -51,12 +61,34 @@ def typed(command: str) -> tuple[int, str]:
     return answer.exit_code, answer.output
 
 
-def play(page: str, folder: Path) -> None:
+def cut_short(command: str, folder: Path) -> str:
+    """The same with little load, and with files of the test's own."""
+    for long, replacement in LONG:
+        command = re.sub(long, replacement, command)
+    words = command.split()
+    if (
+        words[1] == "load"
+        and words[2:3] not in [[each] for each in CHANGES]
+        and not {"-d", "--stage", "--trace"} & {*words}
+    ):
+        command += " -d 300ms"
+    (folder / "arrivals.txt").write_text("0.05\n0.1\n")
+    return command.replace("arrivals.txt", str(folder / "arrivals.txt"))
+
+
+def play(page: str, folder: Path, guests: tuple[str, ...] = ()) -> None:
+    """Type what a page tells; `guests` are pages that take a world for granted: they are typed before it goes down."""
     for command, comment in console(page):
+        if command == "journey down":
+            for guest in guests:
+                play(guest, folder)
+        if command.startswith("journey load set"):
+            subprocess.Popen(BESIDE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         short = re.sub(r"-o \S+\.pcapng", f"-o {folder / 'request.pcapng'}", command)
-        for long, replacement in LONG:
-            short = re.sub(long, replacement, short)
-        deadline = time.monotonic() + (PATIENCE_S if command.split()[1] in LOOKING else 0)
+        short = cut_short(short, folder)
+        deadline = time.monotonic() + (
+            PATIENCE_S if command.split()[1] in LOOKING or "load set" in command else 0
+        )
         while (wrong := untrue(*typed(short), comment)) and time.monotonic() < deadline:
             time.sleep(0.2)
         assert wrong is None, f"{page}: {command} {wrong}"
@@ -82,6 +114,6 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 @needs("kubectl")
-@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md", "docs/own-app.md"])
+@pytest.mark.parametrize("page", PAGES)
 def test_the_page_is_true(page: str, tmp_path: Path):
-    play(page, tmp_path)
+    play(page, tmp_path, PAGES[page])
