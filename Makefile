@@ -8,7 +8,9 @@ FIND_PYTHON := for python in $(PYTHON) python3.11 python3.12 python3.13 python3.
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && exit; done; \
 	echo "packet-journey needs Python 3.11 or newer; say where: make PYTHON=/path/to/python3.11" >&2; exit 1
 
-.PHONY: help run test lint format docs dashboards bench wheel clean
+FUZZ_INPUTS ?= 100000
+
+.PHONY: help run test soak fuzz lint format docs dashboards bench wheel clean
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -19,6 +21,13 @@ run: $(INSTALLED) ## bring the world up, tell the first journey, send requests f
 
 test: $(INSTALLED) ## all tests
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES)
+
+soak: fuzz ## fuzz, and at length what tests do in brief: crashes of a cluster by the hundred, a minute with BIRD
+	@JOURNEY_SEEDS=40-199 JOURNEY_BIRD_SECONDS=60 $(BIN)/python -m pytest -n 3 -k 'outlives or survives' \
+		tests/journeys/test_cluster_crashes.py tests/interop/test_bird.py
+
+fuzz: $(INSTALLED) ## every parser against FUZZ_INPUTS mutated inputs, and as many of each flood
+	@$(BIN)/python -m tests.fuzz --inputs $(FUZZ_INPUTS)
 
 lint: $(INSTALLED) ## style, types, and who may import whom
 	@$(BIN)/ruff check .

@@ -85,7 +85,7 @@ class AwsEdge(Tools, Element):
 
     def __init__(self, config: Config, context: Context) -> None:
         super().__init__(config, context)
-        self.stack = Stack(context)
+        self.stack = Stack(context, tcp=config.sysctls.settings())
         self.forwarder = Forwarder(context, self.stack, config.forwarding_delay)
         self.bgp = config.speaker(context, self.stack, self.forwarder)
         self.elastic_ips = ElasticIps(

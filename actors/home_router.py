@@ -40,6 +40,7 @@ from actors.stack import Stack
 from actors.stack.alarm import Alarm
 from actors.stack.forwarding import Forwarder
 from actors.stack.interfaces import IPV4_TYPE
+from actors.stack.sysctls import Sysctls
 from actors.wire import dns, ethernet, ipv4
 from actors.wire.addresses import InterfaceAddress, ip_bytes, ip_text, mac_for, mac_text
 from actors.wire.icmp import FRAGMENTATION_NEEDED
@@ -58,6 +59,9 @@ class Config(ElementConfig):
     dhcp: DhcpConfig = Field(description="addresses for the computers at home")
     dns: DnsConfig = Field(description="the DNS forwarder that these are told to ask")
     nat: NatConfig = Field(default=NatConfig(), description="address and port translation")
+    sysctls: Sysctls = Field(
+        default=Sysctls(), description="the TCP of its own DNS, by the names of Linux's net.ipv4"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> "Config":
@@ -95,7 +99,7 @@ class HomeRouter(DnsTools, Element):
         self._wan_mac = mac_for(context.name, WAN)
         self._frame_bytes = {LAN: 0, WAN: 0}
         self.lan = Lan(context, config.lan.ports, mac_for(context.name, LAN))
-        self.stack = Stack(context)
+        self.stack = Stack(context, tcp=config.sysctls.settings())
         self.forwarder = Forwarder(context, self.stack)
         self.nat = Nat(config.nat.settings(self._outside), context.random, self._is_own)
         self._failures = NatFailures(context, self.nat)

@@ -24,7 +24,7 @@ class BorderRouter(Tools, Element):
 
     def __init__(self, config: Config, context: Context) -> None:
         super().__init__(config, context)
-        self.stack = Stack(context)
+        self.stack = Stack(context, tcp=config.sysctls.settings())
         self.forwarder = Forwarder(context, self.stack, config.forwarding_delay)
         self.bgp = config.speaker(context, self.stack, self.forwarder)
         self._no_route = context.metrics.counter("journey_router_no_route_packets_total", asn=str(config.asn))

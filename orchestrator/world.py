@@ -31,10 +31,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("orchestrator")
 
-OPERATOR = "operator."
 OPERATED = frozenset(
-    {"operator.scale", "operator.rollout", "operator.cordon", "operator.uncordon", "operator.drain"}
-    | {"operator.set", "operator.fault"}
+    {
+        "operator.scale",
+        "operator.rollout",
+        "operator.cordon",
+        "operator.uncordon",
+        "operator.drain",
+        "operator.set",
+    }
+    | {"fault.added", "fault.changed", "fault.ended"}
 )
 """Kinds of events that tell what people do to a world: those of the API server, and the orchestrator's own."""
 
@@ -58,7 +64,7 @@ class World:
         self.unsettled: list[str] = []
         """Elements that had not reached what they want when patience was at its end."""
         self.on_operator: Callable[[dict[str, Any]], None] = lambda record: None
-        """Is told what people do to the world, `operator.*` of the journal, when it is done."""
+        """Is told what people do to the world, `OPERATED` of the journal, when it is done."""
         self._stopping = False
         self._zmq: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         allow_many_files()
@@ -82,10 +88,10 @@ class World:
 
     # ---- what people do ---------------------------------------------------------------------------------------
 
-    def operated(self, verb: str, target: str, **fields: Any) -> None:
+    def operated(self, kind: str, element: str = ORCHESTRATOR, **fields: Any) -> None:
         """Somebody has done something to the world that no element could tell of: an event of the journal."""
-        record = {"t_ns": time.monotonic_ns(), "element": ORCHESTRATOR, "kind": f"{OPERATOR}{verb}"}
-        self._take_records([{**record, "journey": None, "target": target, **fields}])
+        record = {"t_ns": time.monotonic_ns(), "element": element, "kind": kind, "journey": None}
+        self._take_records([{**record, **fields}])
 
     def _take_records(self, records: list[dict[str, Any]]) -> None:
         self.journal.extend(records)
@@ -260,13 +266,17 @@ class World:
         """The elements at the ends of each link."""
         return self._registry.members.link_ends()
 
+    def link_delay_ns(self, link: str) -> int:
+        """The delay that a link has of its own; 0 for one that is not there."""
+        return self._registry.members.link_delay_ns(link)
+
     def note_fault(self, element: str, link: str, fault: str, fields: dict[str, Any] | None) -> None:
         """Have an element begin with a fault of a link when it is started again, or no longer (None)."""
-        faults = self._registry.members.find(element).welcome.setdefault("faults", {})
+        faults = self._registry.members.faults_of(element).setdefault(link, {})
         if fields is None:
             faults.pop(fault, None)
         else:
-            faults[fault] = [link, fields]
+            faults[fault] = fields
 
     def ps(self) -> dict[str, Any]:
         """Every element with its process and state, the addresses that the world listens on, and its directory."""

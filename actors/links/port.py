@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from actors.element import JOURNEY
-from actors.links.impairments import Impairments, Lost
+from actors.links.impairments import Impairments, LinkConfig, Lost
 
 Tap = Callable[[str, str, int, bytes, str | None], None]
 """Sees `(link, sending element, departure in ns, frame, journey)` of every frame that is put on the wire."""
@@ -29,6 +29,8 @@ class Witness(Protocol):
 
     frame_ns: int
     """The time while a frame is handled, else 0: a shortcut for the most frequent question that `now_ns` answers."""
+    came_by: str
+    """The link that the frame came by that is handled now, while somebody wants to know; else empty."""
 
     def now_ns(self) -> int: ...
 
@@ -44,7 +46,7 @@ class LinkPort:
 
     __slots__ = (
         "_longest", "_now_ns", "_special", "_tap", "_up", "_way", "_witness", "drops", "element",
-        "impairments", "link", "mtu", "name", "octets", "packets", "peer", "peer_port", "spent_ns",
+        "impairments", "inhabited", "link", "mtu", "name", "octets", "packets", "peer", "peer_port", "spent_ns",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +64,8 @@ class LinkPort:
         self.peer, self.peer_port = peer
         self.impairments = impairments
         self._up = True
+        self.inhabited = True
+        """Whether there is somebody at the other end."""
         self._tap: Tap | None = None
         self._special = False
         self.packets = self.octets = self.spent_ns = 0
@@ -72,14 +76,23 @@ class LinkPort:
         self._way = carrier.way(self)
 
     @property
+    def config(self) -> LinkConfig:
+        """The link as it is when nothing is wrong with it."""
+        return self.impairments.config
+
+    @property
     def up(self) -> bool:
-        """Whether there is somebody at the other end."""
+        """Whether the link has a carrier: there is somebody at the other end, and the cable is not out."""
         return self._up
 
     @up.setter
     def up(self, up: bool) -> None:
         self._up = up
-        self._special = not self._up or self._tap is not None
+        self.look()
+
+    def look(self) -> None:
+        """See anew which frames need a closer look than most; to be called when the weather has changed."""
+        self._special = not self._up or self._tap is not None or bool(self.impairments.parts_from)
 
     @property
     def tap(self) -> Tap | None:
@@ -89,7 +102,7 @@ class LinkPort:
     @tap.setter
     def tap(self, tap: Tap | None) -> None:
         self._tap = tap
-        self._special = not self._up or self._tap is not None
+        self.look()
 
     def send(self, frame: bytes, after_ns: int = 0) -> None:
         """Put a frame on the wire `after_ns` from now (the model time that the element spends on it)."""
@@ -107,6 +120,8 @@ class LinkPort:
                 self._way(depart_ns + weather.delay_ns, None, frame)
             else:
                 self._way(weather.arrival_ns(depart_ns, octets), None, frame)
+                if weather.duplicate:
+                    self._send_again(depart_ns, frame)
         except Lost as lost:
             self._drop(depart_ns, lost.args[0], frame)
         else:
@@ -120,12 +135,16 @@ class LinkPort:
         try:
             if not self.up:
                 raise Lost("no_carrier")
+            if self._witness.came_by in self.impairments.parts_from:
+                raise Lost("partition")
             if len(frame) > self._longest:
                 raise Lost("mtu")
             arrive_ns = self.impairments.arrival_ns(depart_ns, len(frame))
             if self.tap is not None:
                 self.tap(self.link, self.element, depart_ns, frame, journey)
             self._way(arrive_ns, journey, frame)
+            if self.impairments.duplicate:
+                self._send_again(depart_ns, frame)
         except Lost as lost:
             self._drop(depart_ns, lost.args[0], frame)
             return
@@ -133,6 +152,18 @@ class LinkPort:
         self.octets += len(frame)
         if journey is not None:
             self._witness.saw_frame(self, depart_ns, arrive_ns, queued_ns, frame)
+
+    def _send_again(self, depart_ns: int, frame: bytes) -> None:
+        """Perhaps a copy, on its own way right behind. It has no part in the story of the first."""
+        if not self.impairments.doubles():
+            return
+        try:
+            self._way(self.impairments.arrival_ns(depart_ns, len(frame)), None, frame)
+        except Lost as lost:
+            self.drops[lost.args[0]] = self.drops.get(lost.args[0], 0) + 1
+            return
+        self.packets += 1
+        self.octets += len(frame)
 
     def _drop(self, depart_ns: int, reason: str, frame: bytes) -> None:
         self.drops[reason] = self.drops.get(reason, 0) + 1

@@ -34,6 +34,7 @@ class BgpRouter:
         }
         self._transports: dict[Session, asyncio.Transport] = {}
         self._dialling: dict[Session, tuple[asyncio.Task[Any], Connection]] = {}
+        self._installed: dict[Prefix, Route] = {}
         self._asn = str(config.asn)
         self.speaker = Speaker(
             config.asn,
@@ -94,6 +95,12 @@ class BgpRouter:
         self.speaker.receive(neighbour, session, data, self._context.now_ns())
         self._alarm.arm()
 
+    def set_deaf(self, neighbour: str, session: Session, transport: Any, deaf: bool) -> None:
+        """The peer takes nothing at present, or something again."""
+        if self._transports.get(session) is transport:
+            self.speaker.set_deaf(neighbour, session, deaf, self._context.now_ns())
+            self._alarm.arm()
+
     def gone(self, neighbour: str, session: Session, transport: Any, why: str) -> None:
         """A connection has ended, or (`transport` is None) could not be made."""
         if self._transports.get(session) is not transport:
@@ -116,18 +123,24 @@ class BgpRouter:
         call, transport = self._dialling.pop(session, None), self._transports.pop(session, None)
         if call is not None:
             call[0].cancel()
-        if transport is not None:
+        if transport is not None and session.is_deaf:
+            transport.abort()  # what lies in its buffer will never be taken
+        elif transport is not None:
             transport.close()
 
     # ---- what comes of it ----------------------------------------------------------------------------------
 
     def install(self, prefix: Prefix, path: Path | None) -> None:
         routes = self._stack.routes
-        for route in [each for each in routes if each.prefix == prefix and each.origin == "bgp"]:
-            routes.remove(route)
+        before = self._installed.pop(prefix, None)
+        if before is not None:
+            routes.remove(before)
         if path is not None:
             port = self._ports[path.neighbour]
-            routes.add(Route(prefix, port, path.attributes.next_hop, BGP_DISTANCE, "bgp"))
+            route = self._installed[prefix] = Route(
+                prefix, port, path.attributes.next_hop, BGP_DISTANCE, "bgp"
+            )
+            routes.add(route)
 
     def tell(self, kind: str, **fields: Any) -> None:
         self._context.event(kind, **fields)
@@ -137,7 +150,11 @@ class BgpRouter:
         histogram = self._context.metrics.histogram(name, buckets=CONVERGENCE_S, event=what.event)
         histogram.observe(what.duration_ns / SECOND)
         self._context.event(
-            "bgp.converged", event=what.event, duration_ms=what.duration_ns / 1e6, changes=what.changes
+            "bgp.converged",
+            event=what.event,
+            duration_ms=what.duration_ns / 1e6,
+            changes=what.changes,
+            settled_ns=what.settled_ns,
         )
 
     def explain_lookup(self, route: Route, destination: bytes) -> None:
@@ -199,6 +216,14 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._session is not None:
             self._router.take(self._neighbour, self._session, self._transport, data)
+
+    def pause_writing(self) -> None:
+        if self._session is not None:
+            self._router.set_deaf(self._neighbour, self._session, self._transport, True)
+
+    def resume_writing(self) -> None:
+        if self._session is not None:
+            self._router.set_deaf(self._neighbour, self._session, self._transport, False)
 
     def connection_lost(self, error: Exception | None) -> None:
         if self._session is not None:

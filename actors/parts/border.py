@@ -10,6 +10,7 @@ from actors.parts.bgp_config import BgpConfig
 from actors.parts.config_fields import Address, AddressWithMask, Cidr, Part, fault
 from actors.stack import Stack
 from actors.stack.forwarding import Forwarder
+from actors.stack.sysctls import Sysctls
 from actors.units import Duration
 from actors.wire.addresses import InterfaceAddress, ip_bytes
 from actors.wire.malformed import Malformed
@@ -39,6 +40,9 @@ class BorderConfig(ElementConfig):
     bgp: BgpConfig | None = Field(default=None, description="without it the router speaks no BGP")
     forwarding_delay: Duration = Field(
         default=0, description="model time from a packet's arrival to its departure"
+    )
+    sysctls: Sysctls = Field(
+        default=Sysctls(), description="the TCP of its BGP sessions, by the names of Linux's net.ipv4"
     )
 
     @model_validator(mode="after")

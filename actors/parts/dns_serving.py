@@ -7,6 +7,7 @@ answered as soon as each can be (RFC 7766 section 6.2.1.1); one on which nothing
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -25,6 +26,9 @@ MAX_QUERIES_IN_HAND = 1000
 
 MAX_CONNECTIONS = 150
 """BIND's `tcp-clients`; one more is closed at once."""
+
+MAX_PIPELINED = 23
+"""Queries of one connection that are in hand at a time, as BIND has it."""
 
 IDLE_NS = 10 * SECOND
 """Silence that ends a connection: RFC 7766 section 6.2.3 asks for a few seconds; Unbound's `tcp-idle-timeout` is 30 s
@@ -132,8 +136,9 @@ class TcpDoor(asyncio.Protocol):
     def __init__(self, service: DnsService) -> None:
         self._service = service
         self._reader = MessageReader()
+        self._asked: deque[bytes] = deque()
         self._waiting = 0
-        self._ended = False
+        self._ended = self._deaf = False
         self._timer: TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -147,17 +152,34 @@ class TcpDoor(asyncio.Protocol):
         self._rest()
 
     def data_received(self, data: bytes) -> None:
-        for message in self._reader.feed(data):
-            if not self._service.take(message, self._client, self._send, tcp=True):
+        self._asked.extend(self._reader.feed(data))
+        self._take()
+        self._rest()
+
+    def _take(self) -> None:
+        """As many queries in hand as a connection may have; whoever sends more, or takes no answers, has to wait."""
+        while self._asked and self._waiting < MAX_PIPELINED and not self._deaf:
+            self._waiting += 1
+            if not self._service.take(self._asked.popleft(), self._client, self._send, tcp=True):
+                self._asked.clear()
                 self._transport.abort()  # who sends junk is not worth a connection
                 return
-            self._waiting += 1
-        self._rest()
+        if self._asked:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    def pause_writing(self) -> None:
+        self._deaf = True
+
+    def resume_writing(self) -> None:
+        self._deaf = False
+        self._take()
 
     def eof_received(self) -> bool:
         """The client has asked all that it wants: what it waits for still goes out."""
         self._ended = True
-        return bool(self._waiting)
+        return bool(self._waiting or self._asked)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._service.connections.discard(self)
@@ -169,7 +191,8 @@ class TcpDoor(asyncio.Protocol):
         if self not in self._service.connections:
             return
         self._transport.write(framed(answer))
-        if self._ended and not self._waiting:
+        self._take()
+        if self._ended and not self._waiting and not self._asked:
             self._transport.close()
         else:
             self._rest()
@@ -182,7 +205,9 @@ class TcpDoor(asyncio.Protocol):
         self._timer = context.call_at(context.now_ns() + IDLE_NS, self._on_silence)
 
     def _on_silence(self) -> None:
-        if self._waiting:
+        if self._deaf:
+            self._transport.abort()  # it would never end: there is more to say than the client takes
+        elif self._waiting:
             self._rest()
         else:
             self._transport.close()

@@ -68,6 +68,8 @@ class Full(Exception):
 
 
 _LONGEST_LOOK_NS = 60 * SECOND
+_LOOKS_EACH, _FEW_LOOKS = 4, 1000
+"""A connection has one look ahead of it, two or three when its timeout has shrunk."""
 
 
 class ConnectionTracker:
@@ -136,6 +138,8 @@ class ConnectionTracker:
         if self._connections.get((owner, connection.reply_key)) is connection:
             del self._connections[owner, connection.reply_key]
         self._owned[owner] -= 1
+        if not self._owned[owner]:
+            del self._owned[owner]
         self._count -= 1
         if self._on_close is not None:
             self._on_close(connection)
@@ -171,9 +175,18 @@ class ConnectionTracker:
             self._look_later(connection, now_ns)
 
     def _look_later(self, connection: Connection, now_ns: int) -> None:
+        if len(self._looks) > _LOOKS_EACH * self._count + _FEW_LOOKS:
+            self._forget_looks()
         self._opened += 1
         look_ns = min(connection.seen_ns + connection.timeout_ns, now_ns + _LONGEST_LOOK_NS)
         heapq.heappush(self._looks, (look_ns, self._opened, connection))
+
+    def _forget_looks(self) -> None:
+        """Those at connections that are closed: who opens and closes quickly would leave any number of them."""
+        self._looks = [
+            look for look in self._looks if self._connections.get((look[2].owner, look[2].key)) is look[2]
+        ]
+        heapq.heapify(self._looks)
 
     def _timeout_ns(self, connection: Connection) -> int:
         timeouts = self.timeouts

@@ -128,9 +128,10 @@ class SecurityGroups:
         flags: int,
         now_ns: int,
         message: tuple[int, int] = ANY_ICMP,
+        about: bytes | None = None,
     ) -> Verdict:
         """Whether a packet with this flow key and these TCP flags (or ICMP type and code) may enter the interface, or
-        leave it."""
+        leave it. `about` is the flow that an ICMP error complains of: such errors are responses, and pass with it."""
         peer = key[:4] if ingress else key[4:8]
         connection = self.tracker.find(interface, key)
         if connection is not None and connection.state is State.CLOSING and _opens(flags):
@@ -140,6 +141,9 @@ class SecurityGroups:
             self.tracker.saw(connection, key, flags, now_ns)
             groups = ", ".join(member_of)
             return Verdict(True, groups, "tracked connection", ip_text(peer), connection)
+        if about is not None and (complained_of := self.tracker.find(interface, about)) is not None:
+            rule = "ICMP error about a tracked connection"
+            return Verdict(True, ", ".join(member_of), rule, ip_text(peer), complained_of)
         allowed = self._allowed(member_of, ingress, key, peer, flags, now_ns, message)
         if allowed is None:
             return self._denied(member_of, ingress, peer)

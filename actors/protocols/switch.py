@@ -26,6 +26,7 @@ class Switch:
 
     def __init__(self) -> None:
         self._stations: dict[bytes, _Station] = {}
+        self._full_until_ns = 0
 
     def learn(self, mac: bytes, port: str, now_ns: int) -> None:
         """A frame from this station has come in by this port."""
@@ -46,6 +47,7 @@ class Switch:
     def forget(self, port: str) -> None:
         """The port has lost its carrier: whoever was there may turn up elsewhere."""
         self._stations = {mac: station for mac, station in self._stations.items() if station.port != port}
+        self._full_until_ns = 0
 
     def stations(self, now_ns: int) -> Iterator[tuple[bytes, str]]:
         """All stations that are known, with their ports."""
@@ -54,8 +56,14 @@ class Switch:
                 yield mac, station.port
 
     def _has_room(self, now_ns: int) -> bool:
-        if len(self._stations) >= MAX_STATIONS:
-            self._stations = {mac: self._stations[mac] for mac, _ in self.stations(now_ns)}
+        """Makes it, if there is somebody to forget; does not look for one before the first can have aged."""
+        if len(self._stations) < MAX_STATIONS:
+            return True
+        if now_ns < self._full_until_ns:
+            return False
+        self._stations = {mac: self._stations[mac] for mac, _ in self.stations(now_ns)}
+        oldest_ns = min((station.seen_ns for station in self._stations.values()), default=now_ns)
+        self._full_until_ns = oldest_ns + AGEING_NS
         return len(self._stations) < MAX_STATIONS
 
 

@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 from actors.protocols.connection_tracking import Connection
 from actors.protocols.eni_map import Eni, EniMap, Subnet
 from actors.protocols.flows import icmp_message, key_of, tcp_flags
+from actors.protocols.nat.errors import answering_flow, quote_of
 from actors.protocols.security_groups import SecurityGroups, Verdict
 from actors.protocols.vpc_routes import INTERNET_GATEWAY, LOCAL, Match, VpcRouteTable
-from actors.wire import arp, ipv4
+from actors.wire import arp, icmp, ipv4
 from actors.wire.addresses import ANY_IP, Prefix, ip_text
+from actors.wire.malformed import Malformed
 
 IMPLICIT_TABLE = "implicit"
 """What records call the route by which the internet gateway hands packets in; no table of the user's says so."""
@@ -91,6 +93,7 @@ class VpcFabric:
             flags=flags,
             now_ns=now_ns,
             message=icmp_message(packet),
+            about=_complained_of(packet),
         )
         notes = [_verdict_note(leaving, "egress", sender)]
         if leaving.connection is None:
@@ -152,6 +155,7 @@ class VpcFabric:
             flags=flags,
             now_ns=now_ns,
             message=icmp_message(packet),
+            about=_complained_of(packet),
         )
         notes.append(_verdict_note(entering, "ingress", receiver))
         if entering.connection is None:
@@ -171,6 +175,17 @@ class VpcFabric:
             if reserved
             else f"no interface in {subnet.name} holds {text}"
         )
+
+
+def _complained_of(packet: ipv4.Packet) -> bytes | None:
+    """The flow that an ICMP error is about; None for any other packet."""
+    if packet.protocol != ipv4.ICMP or packet.fragment_offset or icmp_message(packet)[0] not in icmp.ERRORS:
+        return None
+    try:
+        original = quote_of(icmp.decode(packet.payload))
+        return None if original is None else answering_flow(original)
+    except Malformed:
+        return None
 
 
 def _verdict_note(verdict: Verdict, direction: str, eni: Eni) -> Note:

@@ -31,6 +31,7 @@ class Host(Context):
     ports: dict[str, LinkPort]
     metrics: MetricStore
     frame_ns = 0
+    came_by = ""
 
     def __init__(self, name: str, seed: int, directory: Path) -> None:
         self.name = name
@@ -42,6 +43,8 @@ class Host(Context):
         self.ready = False
         self._seed = seed
         self._faults: dict[str, dict[str, LinkFault]] = {}
+        self._parted = False
+        """Whether a partition runs through this element: then every frame's way is watched."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._errors = self.metrics.counter("journey_runtime_element_errors_total")
         self._port_metrics = PortMetrics(self.metrics)
@@ -70,14 +73,15 @@ class Host(Context):
         self.ports[port] = LinkPort(
             self.name, port, link, peer, config.mtu, impairments, self.carrier, self
         )  # fmt: skip
+        if self._faults.get(link):  # the cable to an element that was launched anew, say
+            self._let_suffer(link)
         return self.ports[port]
 
     def suffer(self, link: str, fault: str, fields: dict[str, Any] | None) -> None:
         """Make a link worse (`fields` as `LinkFault` has them), or end that fault (None). Raises `CallFailed`.
 
         What is sent from here is affected; the element at the other end is told the same."""
-        ports = [port for port in self.ports.values() if port.link == link]
-        if not ports:
+        if all(port.link != link for port in self.ports.values()):
             raise CallFailed(f"{self.name} has no link {link!r}")
         faults = self._faults.setdefault(link, {})
         if fields is None:
@@ -89,12 +93,22 @@ class Host(Context):
                 raise CallFailed(
                     f"{self.name}: {link}: {error.errors(include_url=False)[0]['msg']}"
                 ) from None
-        for port in ports:
-            port.impairments.suffer(faults.values())
+        self._let_suffer(link)
+
+    def _let_suffer(self, link: str) -> None:
+        for port in [port for port in self.ports.values() if port.link == link]:
+            port.impairments.suffer(self._faults[link].values())
+            port.look()
+            if port.up != self._has_carrier(port):
+                self._tell_carrier(port)
+        self._parted = any(port.impairments.parts_from for port in self.ports.values())
 
     def make(self, make: Callable[["Host"], Element]) -> None:
         """Make the element. From now on it takes frames."""
         self.element = make(self)
+        for port in self.ports.values():
+            if not port.up:
+                self.element.on_link(port.name, False)
 
     async def start(self) -> None:
         """Bring the element up."""
@@ -113,11 +127,18 @@ class Host(Context):
 
     def set_carrier(self, port: str, up: bool) -> None:
         """The element at the other end of the link has gone or come back."""
-        was_up, self.ports[port].up = self.ports[port].up, up
-        if up != was_up:
-            self.event("link.up" if up else "link.down", link=self.ports[port].link, port=port)
+        self.ports[port].inhabited = up
+        self._tell_carrier(self.ports[port])
+
+    def _has_carrier(self, port: LinkPort) -> bool:
+        return port.inhabited and not port.impairments.down
+
+    def _tell_carrier(self, port: LinkPort) -> None:
+        was_up, port.up = port.up, self._has_carrier(port)
+        if port.up != was_up:
+            self.event("link.up" if port.up else "link.down", link=port.link, port=port.name)
         if self.element is not None:
-            self.element.on_link(port, up)
+            self.element.on_link(port.name, port.up)
 
     def deliver(self, port: str, frame: bytes) -> None:
         """Give the element a frame; an element that fails on it drops it, loudly.
@@ -125,11 +146,14 @@ class Host(Context):
         One that was killed while the frame was on its way gets nothing."""
         if self.element is None:
             return
+        if self._parted:
+            self.came_by = self.ports[port].link
         try:
             self.element.on_frame(port, frame)
         except Exception as error:
             self._errors.value += 1
             self.trouble(f"on_frame({port!r}, {len(frame)} bytes)", error)
+        self.came_by = ""
 
     async def answer(self, verb: str, arguments: dict[str, Any]) -> Any:
         """Carry out a management call; `inspect`, `metrics`, `link_fault` are every element's. Raises `CallFailed`."""

@@ -154,8 +154,9 @@ class Member:
         for link in welcome["links"]:
             config = LinkConfig.model_construct(**link["config"])
             host.attach(link["port"], link["link"], config, tuple(link["peer"]), link["endpoint"])
-        for fault, (link, fields) in welcome.get("faults", {}).items():
-            host.suffer(link, fault, fields)
+        for link, faults in welcome.get("faults", {}).items():
+            for fault, fields in faults.items():
+                host.suffer(link, fault, fields)
         self._host = host
         self._send({"t": "bound", "endpoint": bound})
         return host

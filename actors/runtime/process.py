@@ -266,7 +266,7 @@ class ProcessHost(Host):
 
     def _receiver(self) -> Callable[[str, bytes], None]:
         assert self.element is not None
-        return self.element.receiver()
+        return self.deliver if self._parted else self.element.receiver()
 
     def _hold(self, due_ns: int, horizon_ns: int, port: str, journey: str | None, frame: bytes) -> None:
         if type(frame) is not bytes or not 0 < due_ns < horizon_ns + FARTHEST_NS:

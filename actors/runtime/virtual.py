@@ -214,6 +214,9 @@ class VirtualHost(Host):
             self._network.forget(name)
             raise CallFailed(f"{name} cannot be launched: {error}") from None
         child.parent, self.children[name] = self, child
+        for link_name, faults in self._network.noted.get(name, {}).items():
+            for fault, fields in faults.items():
+                child.suffer(link_name, fault, fields)
         await self._network.bring_up(child)
         for one in (self, child):
             for mine in one.ports.values():
@@ -264,6 +267,8 @@ class VirtualNetwork:
         self.hosts: dict[str, VirtualHost] = {}
         self.journal: list[dict[str, Any]] = []
         self.troubles: list[BaseException] = []
+        self.noted: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
+        """Faults that elements begin with: by element, link and id."""
         self._makers: dict[str, Callable[[Host], Element]] = {}
 
     def add(self, name: str, kind: str, config: ElementConfig | dict[str, Any] | None = None) -> VirtualHost:
@@ -369,6 +374,27 @@ class VirtualNetwork:
                 parent.element.on_exit(host.name, 0 if number != signal.SIGKILL else -number)
         else:
             self.forget(host.name)
+
+    async def crash(self, name: str) -> None:
+        """As `kill -9` of an element's process: whoever it was linked to sees its carrier go."""
+        await self.hosts[name].die()
+        self._tell_peers(name, False)
+
+    async def revive(self, name: str) -> None:
+        """Bring up an element that has crashed; it has lost all that it knew."""
+        host = self.hosts[name]
+        for port in host.ports.values():
+            port.inhabited = self.hosts[port.peer].element is not None
+            port.up = port.inhabited and not port.impairments.down
+        host.make(self._makers[name])
+        self._tell_peers(name, True)
+        await host.start()
+
+    def _tell_peers(self, name: str, up: bool) -> None:
+        for port in list(self.hosts[name].ports.values()):
+            peer = self.hosts.get(port.peer)
+            if peer is not None and port.peer_port in peer.ports:
+                peer.set_carrier(port.peer_port, up)
 
     def restart(self, name: str) -> Coroutine[Any, Any, None]:
         """As after `kill -9`: the element loses all it knew and comes up again."""

@@ -22,7 +22,10 @@ class Sysctls(BaseModel):
         default=131_072,
         ge=2_048,
         le=8_388_480,
-        description="receive buffer in bytes; it does not grow by itself",
+        description="receive buffer in bytes, at first",
+    )
+    tcp_moderate_rcvbuf: bool = Field(
+        default=True, description="it grows with what arrives in a round trip, up to 6 MiB"
     )
     tcp_early_retrans: bool = Field(default=True, description="tail loss probes (RFC 8985)")
     tcp_slow_start_after_idle: bool = Field(
@@ -66,6 +69,7 @@ class Sysctls(BaseModel):
             timestamps=self.tcp_timestamps,
             window_scale=7 if self.tcp_window_scaling else None,
             receive_buffer_bytes=self.tcp_rmem,
+            moderate_receive_buffer=self.tcp_moderate_rcvbuf,
             early_retransmit=self.tcp_early_retrans,
             slow_start_after_idle=self.tcp_slow_start_after_idle,
             syn_retries=self.tcp_syn_retries,

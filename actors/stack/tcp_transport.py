@@ -33,9 +33,9 @@ class TcpTransport(asyncio.Transport):
     SYN or data received on one that we accepted. Its segments carry it, retransmissions included."""
 
     __slots__ = (
-        "_closing", "_data_received", "_established", "_high", "_layer", "_lingering", "_local", "_loop", "_lost",
-        "_low", "_now_ns", "_protocol", "_reading", "_remote", "_resuming", "_send", "_writing_paused", "connection",
-        "journey", "key", "server",
+        "_closing", "_data_received", "_ended", "_established", "_high", "_layer", "_lingering", "_local", "_loop",
+        "_lost", "_low", "_now_ns", "_protocol", "_reading", "_remote", "_resuming", "_send", "_writing_paused",
+        "connection", "journey", "key", "server",
     )  # fmt: skip
 
     _start_tls_compatible = True
@@ -55,6 +55,8 @@ class TcpTransport(asyncio.Transport):
         self._established: asyncio.Future[None] | None = None
         self._lingering: TimerHandle | None = None
         self._closing = self._lost = self._writing_paused = self._resuming = False
+        self._ended = False
+        """Whether our FIN has gone out."""
         self._reading = True
         self._high, self._low = HIGH_WATER_BYTES, HIGH_WATER_BYTES // 4
         self.set_protocol(asyncio.Protocol())
@@ -219,6 +221,7 @@ class TcpTransport(asyncio.Transport):
         else:
             self._closing = True
             self.connection.close(self._now_ns())
+            self._lose_after_end()
 
     def linger(self) -> None:
         """Close, but take what the peer still sends and throw it away, until it closes or for `LINGER_NS`.
@@ -234,6 +237,7 @@ class TcpTransport(asyncio.Transport):
             connection.shut_writing(now_ns)
         else:
             self._wait_for_end()
+        self._lose_after_end()
         if connection.paused:
             connection.resume_reading(now_ns)
 
@@ -325,6 +329,7 @@ class TcpTransport(asyncio.Transport):
         self._call(self._protocol.resume_writing)
 
     def on_fin_sent(self) -> None:
+        self._ended = True
         if self._closing:
             self._lose(None)
             self._wait_for_end()
@@ -403,6 +408,11 @@ class TcpTransport(asyncio.Transport):
         self._layer.on_unexpected(self._remote[0], self._local[0], segment)
 
     # ---- the end -------------------------------------------------------------------------------------------
+
+    def _lose_after_end(self) -> None:
+        """Closed now, and our stream was ended before (`write_eof`): there is nothing more to wait for."""
+        if self._ended:
+            self._lose(None)
 
     def _wait_for_end(self) -> None:
         """Our stream has ended; from now on the peer has so long to end its own."""

@@ -5,6 +5,8 @@ the order of records in a set is kept (dnspython shuffles by default, with dice 
 caller.
 """
 
+from functools import cache
+
 import dns.exception
 import dns.flags
 import dns.message
@@ -40,12 +42,41 @@ for _type in (Type.A, Type.AAAA, Type.CNAME, Type.NS, Type.SOA, Type.TXT):
     dns.rdata.get_rdata_class(dns.rdataclass.IN, _type)  # dnspython imports them when first met: milliseconds
 
 
+_MANY_RECORDS = 50
+"""More than that are seldom in a message. What they may cost is 0.4 ms each, as long as modules are looked for."""
+_MOST_KINDS = 500
+"""Types and classes of records that are remembered; there are some ninety types."""
+
+
 def decode(data: bytes) -> Message:
     """Bytes of a datagram, or of a framed message, as a message; raises `Malformed`."""
+    if sum(data[6:12:2]) or sum(data[7:12:2]) > _MANY_RECORDS:
+        _know_all_types()
     try:
         return dns.message.from_wire(data)
     except Exception as error:  # dnspython parses some eighty record types, each with troubles of its own
         raise Malformed(f"not a DNS message: {type(error).__name__}: {error}") from None
+    finally:
+        if len(_kinds) > _MOST_KINDS:
+            _know_all_types()
+            _forget_strange_kinds()
+
+
+_kinds = dns.rdata._rdata_classes
+
+
+@cache
+def _know_all_types() -> None:
+    """From now on no module is looked for when a type is met that has none. It takes 40 ms, so not before it must be.
+
+    A stranger can have 5,000 such records in a message of 55 kB, and dnspython looks for two modules for each."""
+    dns.rdata.load_all_types()
+
+
+def _forget_strange_kinds() -> None:
+    """dnspython remembers every pair of type and class that it meets: 800 bytes each, of which there are 2**32."""
+    for kind in [each for each, found in _kinds.items() if found is dns.rdata.GenericRdata]:
+        del _kinds[kind]
 
 
 def decode_query(data: bytes) -> Message:

@@ -78,8 +78,8 @@ PAGE = Page(
         ),
         Panel(
             "BGP convergence",
-            "p99 of how long it took from an event to the last change of a best path: moments when a carrier falls, the "
-            "hold time when a link is silent.",
+            "p99 of the time from an event to the last change of a best path: moments when a carrier falls, the hold "
+            "time when a link is silent.",
             (
                 Query(
                     quantile(0.99, "journey_bgp_convergence_duration_seconds", "event", over=RARE),

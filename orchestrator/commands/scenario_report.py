@@ -63,6 +63,8 @@ def _variant(variant: "VariantResult") -> "Iterator[RenderableType]":
     yield from (Text(line) for line in _errors(figures))
     for event in figures["events"]:
         yield Text(f"  at {event['at_s']:g} s: {event['what']}", style="dim")
+    for row in figures.get("convergence", ()):
+        yield Text(f"  {row['told']}")
     if figures["unsettled"]:
         yield Text(f"  not settled when it began: {', '.join(figures['unsettled'])}", style="yellow")
     yield from _validity(figures)

@@ -53,9 +53,15 @@ def _alike(one: str, other: str) -> int:
     )
 
 
+SYNONYMS = {"bandwidth": "rate", "latency": "delay", "drop": "loss", "unplug": "down", "duration": "for"}
+"""What others call things that have another name here."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that was probably meant, if any comes near."""
     names = sorted(known)
+    if SYNONYMS.get(name.casefold()) in names:
+        return SYNONYMS[name.casefold()]
     folded = {candidate.casefold(): candidate for candidate in reversed(names)}
     close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.75)
     close += sorted(

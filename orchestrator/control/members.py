@@ -53,9 +53,15 @@ class Member:
 class Members(dict[str, Member]):
     """All of them, by name."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._faults: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
+
     def expect(self, name: str, kind: str, welcome: dict[str, Any]) -> Member:
         """Let an element of this name join; `welcome` is what it will be told."""
         member = self[name] = Member(name, kind, welcome)
+        if name in self._faults:
+            welcome["faults"] = self._faults[name]
         if not needs_keys(welcome["bind"]):
             member.endpoint = welcome["bind"]
         return member
@@ -96,6 +102,18 @@ class Members(dict[str, Member]):
                 known = ends.setdefault(link["link"], [])
                 known += [name for name in (member.name, link["peer"][0]) if name not in known]
         return ends
+
+    def link_delay_ns(self, link: str) -> int:
+        """The delay in a link's config; 0 for one that is not there."""
+        links = (each for member in self.values() for each in member.welcome["links"])
+        return next((int(each["config"]["delay"]) for each in links if each["link"] == link), 0)
+
+    def faults_of(self, element: str) -> dict[str, dict[str, dict[str, Any]]]:
+        """Faults that an element begins with, by link and id, to be changed; also when it is launched anew."""
+        faults = self._faults.setdefault(element, {})
+        if element in self:
+            self[element].welcome["faults"] = faults
+        return faults
 
     def neighbours(self, member: Member) -> list[tuple[str, Member, str]]:
         """What is at the other end of each of its links: its own port, who is there, and at which port of theirs."""

@@ -12,7 +12,7 @@ from orchestrator.config import World as WorldConfig
 from orchestrator.control.api import API_SOCKET, ENVIRONMENT, Answer, ApiServer, RequestFailed, Stream
 from orchestrator.load.book import LoadBook
 from orchestrator.load.shapes import Staged, Traced
-from orchestrator.world import OPERATOR, World
+from orchestrator.world import World
 
 if TYPE_CHECKING:
     from orchestrator.faults.book import FaultBook
@@ -41,6 +41,8 @@ class Service:
             "set": self.set,
             "get": self.get,
             "fault_add": self.fault_add,
+            "fault_partition": self.fault_partition,
+            "fault_set": self.fault_set,
             "fault_list": self.fault_list,
             "fault_clear": self.fault_clear,
             "loads": self.loads.running,
@@ -104,7 +106,7 @@ class Service:
         changed = await verbs.apply(operations.Asked(self._world), said.from_words(words))
         for each in changed:
             fields = {"key": each.key, "before": each.before, "after": each.after}
-            self._world.operated("set", str(each.target), **fields)
+            self._world.operated("operator.set", target=str(each.target), **fields)
         return [
             {
                 "target": str(each.target),
@@ -123,27 +125,52 @@ class Service:
 
         return await verbs.read(operations.Asked(self._world), said.target_of(target))
 
-    async def fault_add(self, target: str, words: list[str]) -> dict[str, Any]:
-        """The fault, with its `id`."""
-        from orchestrator.faults.words import from_words
+    async def fault_add(self, target: str, words: list[str], default: str = "") -> dict[str, Any]:
+        """The fault, with its `id`; a target without a kind is of the `default` one."""
+        from orchestrator.faults.words import fault_of, fields_of
 
-        return await self._book().add(from_words(target, words))
+        return await self._book().add(fault_of(target, fields_of(words), default))
+
+    async def fault_partition(self, one: str, other: str, words: list[str]) -> dict[str, Any]:
+        """The fault, with its `id`."""
+        from orchestrator.faults.words import only_for, partition_of
+
+        return await self._book().add(partition_of(one, other, only_for(words)))
+
+    async def fault_set(self, which: str, words: list[str]) -> dict[str, Any]:
+        """The fault as it is now."""
+        from orchestrator.faults.words import fields_of
+
+        return await self._book().change(which, fields_of(words))
 
     async def fault_list(self) -> list[dict[str, Any]]:
-        """The faults that there are."""
-        return self._book().plain()
+        """The faults that there are, and how BGP has found other ways since."""
+        return await self._settled(self._book().plain())
 
     async def fault_clear(self, which: str | None = None) -> list[dict[str, Any]]:
         """The faults that have ended: one by its id, those of a target, or all."""
-        return await self._book().clear(which)
+        return await self._settled(await self._book().clear(which))
+
+    async def _settled(self, faults: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """With `converged_s`: how long routes took to settle after a fault had begun, or was changed last."""
+        from orchestrator.journal.convergence import convergence
+
+        if not faults:
+            return faults
+        await self._world.settle()
+        took = {
+            each["fault"]: each["took_s"]
+            for each in convergence(self._world.journal.events())
+            if each["when"] != "ends"
+        }
+        return [{**each, "converged_s": took.get(each["id"])} for each in faults]
 
     def _operated(self, record: dict[str, Any]) -> None:
-        from orchestrator.faults.book import FAULT
         from orchestrator.journal.sentences import tell
 
-        verb, target = record["kind"].removeprefix(OPERATOR), record["target"]
-        if verb != FAULT:  # of which those tell who know how long it lasts
-            self._world.numbers.happened(verb, target)
+        what, _, verb = record["kind"].partition(".")
+        if what == "operator":  # of faults the book tells, which knows how long they last
+            self._world.numbers.happened(verb, record["target"])
         self.loads.note(tell(record).what)
 
     def _book(self) -> "FaultBook":

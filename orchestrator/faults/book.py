@@ -1,4 +1,7 @@
-"""The faults of one world: brought about, remembered, and ended when their time is over or a user says so."""
+"""The faults of one world: brought about, changed, remembered, and ended when their time is over or a user says so.
+
+Each of these is an event of the journal: `fault.added`, `fault.changed`, `fault.ended`.
+"""
 
 import asyncio
 import contextlib
@@ -9,12 +12,12 @@ from actors.element import CallFailed
 from actors.units import SECOND
 from orchestrator.config.errors import suggestion
 from orchestrator.control.api import ENVIRONMENT, RequestFailed
-from orchestrator.faults.places import Afflicted, elements_at, links_at
-from orchestrator.faults.words import Fault, Place, place_of
-from orchestrator.settings.words import refuse
+from orchestrator.faults.places import Afflicted, Part, check_reorder, elements_at, parts_of
+from orchestrator.faults.words import FOR, BadFault, Fault, changed
 
 FAULT = "fault"
 """What events of this kind are called."""
+CLEARED, OVER = "cleared", "its time is over"
 
 
 @dataclass
@@ -23,22 +26,31 @@ class Entry:
 
     identity: str
     fault: Fault
-    began_s: float
-    links: dict[str, list[str]] = field(default_factory=dict)
+    name: str | None
+    """What a scenario calls it by."""
+    ends_s: float | None = None
+    parts: list[Part] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     """Elements that are down because of it."""
     end: "asyncio.Task[None] | None" = None
 
-    def plain(self, now_s: float) -> dict[str, Any]:
+    @property
+    def target(self) -> str:
+        return str(self.fault.place)
+
+    def links(self) -> list[str]:
+        return sorted({part.link for part in self.parts})
+
+    def plain(self) -> dict[str, Any]:
         """As `journey fault list` shows it."""
-        left_s = None if self.fault.for_ns is None else self.began_s + self.fault.for_ns / SECOND - now_s
+        left_s = None if self.ends_s is None else round(max(self.ends_s - _now_s(), 0.0), 3)
         return {
             "id": self.identity,
-            "target": str(self.fault.place),
+            "target": self.target,
             "what": self.fault.told(),
-            "links": sorted(self.links),
+            "links": self.links(),
             "down": list(self.held),
-            "remaining_s": None if left_s is None else round(max(left_s, 0.0), 3),
+            "remaining_s": left_s,
         }
 
 
@@ -50,85 +62,137 @@ class FaultBook:
         self._entries: dict[str, Entry] = {}
         self._made = 0
 
-    async def add(self, fault: Fault) -> dict[str, Any]:
-        """Bring it about; what it is, with its id. Raises `RequestFailed`."""
+    async def add(self, fault: Fault, name: str | None = None) -> dict[str, Any]:
+        """Bring it about; what it is, with its id. Raises `RequestFailed`, and then nothing is left of it."""
+        elements = await elements_at(self._world, fault.place) if fault.crash else []
+        parts = [] if fault.crash else await parts_of(self._world, fault)
         self._made += 1
-        entry = Entry(f"fault-{self._made}", fault, _now_s())
+        entry = Entry(f"fault-{self._made}", fault, name, parts=parts)
+        lasts = {"for_s": fault.for_ns / SECOND} if fault.for_ns else {}
+        self._journalise("fault.added", entry, what=fault.told(), links=entry.links(), **lasts)
         if fault.crash:
-            await self._crash(entry)
+            await self._crash(entry, elements)
             if fault.for_ns is None:  # whoever watches over it starts it again: nothing is left to be cleared
-                self._world.tell_event(FAULT, str(fault.place), active=None)
-                return entry.plain(_now_s())
-        else:
-            entry.links = await links_at(self._world, fault.place)
-            self._entries[entry.identity] = entry
-            await self._tell(entry, fault.weather)
+                self._world.tell_event(FAULT, entry.target, active=None)
+                return entry.plain()
         self._entries[entry.identity] = entry
-        self._world.tell_event(FAULT, str(fault.place), active=True)
-        if fault.for_ns is not None:
-            entry.end = asyncio.get_running_loop().create_task(self._end_later(entry, fault.for_ns / SECOND))
-        return entry.plain(_now_s())
+        await self._tell(entry, parts)
+        self._world.tell_event(FAULT, entry.target, active=True)
+        self._end_in_time(entry)
+        return entry.plain()
+
+    async def change(self, which: str, fields: dict[str, Any]) -> dict[str, Any]:
+        """Change some fields of one, and leave the others as they are; what it is then. Raises `RequestFailed`."""
+        entry = self._only(which)
+        after = changed(entry.fault, fields)
+        if after.weather != entry.fault.weather:
+            self._check_there(entry)
+            check_reorder(self._world, after, entry.links())
+            entry.parts = [part._replace(fields=after.weather) for part in entry.parts]
+        was, entry.fault = entry.fault.told(), after
+        if FOR in fields:
+            self._end_in_time(entry)
+        said = {key: "off" if value is None else value for key, value in fields.items()}
+        self._journalise("fault.changed", entry, changed=said, was=was, what=after.told())
+        await self._tell(entry, entry.parts)
+        return entry.plain()
 
     def plain(self) -> list[dict[str, Any]]:
         """Those that there are, in the order in which they came."""
-        return [entry.plain(_now_s()) for entry in self._entries.values()]
+        return [entry.plain() for entry in self._entries.values()]
 
     async def clear(self, which: str | None = None) -> list[dict[str, Any]]:
         """End one by its id, all of a target, or all; those that have ended. Raises `RequestFailed`."""
         chosen = list(self._entries.values()) if which is None else self._chosen(which)
+        rows = [entry.plain() for entry in chosen]
         for entry in chosen:
             if entry.end is not None:
                 entry.end.cancel()
-            await self._end(entry)
-        return [entry.plain(_now_s()) for entry in chosen]
+            await self._end(entry, CLEARED)
+        return rows
 
     def _chosen(self, which: str) -> list[Entry]:
-        if which in self._entries:
-            return [self._entries[which]]
-        if "/" in which or ":" in which:
-            place: Place = place_of(which)
-            found = [entry for entry in self._entries.values() if entry.fault.place == place]
-            if found:
-                return found
-        known = [*self._entries, *dict.fromkeys(str(entry.fault.place) for entry in self._entries.values())]
+        """By id, by the name that a scenario gave it, or by target."""
+        as_target = which.replace(":", "/", 1)
+        found = [
+            entry
+            for entry in self._entries.values()
+            if which in (entry.identity, entry.name) or as_target == entry.target
+        ]
+        if found:
+            return found
+        names = [each.name for each in self._entries.values() if each.name]
+        known = [*self._entries, *names, *dict.fromkeys(each.target for each in self._entries.values())]
         hint = suggestion(which, known, otherwise="there are") if known else ": there are no faults at all"
-        raise refuse(f"there is no fault {which!r}{hint}")
+        raise BadFault(f"there is no fault {which!r}{hint}")
+
+    def _only(self, which: str) -> Entry:
+        found = self._chosen(which)
+        if len(found) > 1:
+            raise BadFault(f"{which} has {' and '.join(each.identity for each in found)}: say which")
+        return found[0]
+
+    def _check_there(self, entry: Entry) -> None:
+        if self._world.link_ends().keys().isdisjoint(entry.links()):
+            what = f"{entry.target} is gone, and its links with it: nothing of {entry.identity} is left to change"
+            raise BadFault(f"{what}; `journey fault clear {entry.identity}` takes it off the list")
 
     # ---- bringing it about, and ending it ---------------------------------------------------------------------
 
-    async def _crash(self, entry: Entry) -> None:
+    async def _crash(self, entry: Entry, elements: list[str]) -> None:
         hold = entry.fault.for_ns is not None
-        for element in await elements_at(self._world, entry.fault.place):
-            try:
+        try:
+            for element in elements:
                 await self._world.crash(element, hold=hold)
-            except CallFailed as error:
-                raise RequestFailed(str(error), ENVIRONMENT) from None
-            if hold:
-                entry.held.append(element)
+                if hold:
+                    entry.held.append(element)
+        except CallFailed as error:
+            await self._release(entry)
+            self._journalise("fault.ended", entry, what=entry.fault.told(), why=str(error))
+            raise RequestFailed(str(error), ENVIRONMENT) from None
 
-    async def _tell(self, entry: Entry, fields: dict[str, Any] | None) -> None:
-        """Both ends of each link; one that is away hears of it when it comes back."""
-        for link, ends in entry.links.items():
-            for element in ends:
+    async def _release(self, entry: Entry) -> None:
+        for element in entry.held:
+            if not any(element in other.held for other in self._entries.values()):
                 with contextlib.suppress(CallFailed):
-                    self._world.note_fault(element, link, entry.identity, fields)
-                    await self._world.call(
-                        element, "link_fault", link=link, fault=entry.identity, fields=fields
-                    )
+                    await self._world.release(element)
+
+    async def _tell(self, entry: Entry, parts: list[Part], *, over: bool = False) -> None:
+        """Each element its part, all at once; one that is away hears of it when it comes back."""
+        await asyncio.gather(*(self._tell_one(entry, part, None if over else part.fields) for part in parts))
+
+    async def _tell_one(self, entry: Entry, part: Part, fields: dict[str, Any] | None) -> None:
+        self._world.note_fault(part.element, part.link, entry.identity, fields)
+        with contextlib.suppress(CallFailed):
+            await self._world.call(
+                part.element, "link_fault", link=part.link, fault=entry.identity, fields=fields
+            )
+
+    def _end_in_time(self, entry: Entry) -> None:
+        if entry.end is not None:
+            entry.end.cancel()
+        for_ns, entry.end, entry.ends_s = entry.fault.for_ns, None, None
+        if for_ns is not None:
+            entry.ends_s = _now_s() + for_ns / SECOND
+            entry.end = asyncio.get_running_loop().create_task(self._end_later(entry, for_ns / SECOND))
 
     async def _end_later(self, entry: Entry, seconds: float) -> None:
         await asyncio.sleep(seconds)
-        await self._end(entry)
+        await self._end(entry, OVER)
 
-    async def _end(self, entry: Entry) -> None:
+    async def _end(self, entry: Entry, why: str) -> None:
         if self._entries.pop(entry.identity, None) is None:
             return
-        for element in entry.held:
-            if not any(element in other.held for other in self._entries.values()):
-                await self._world.release(element)
-        await self._tell(entry, None)
-        if all(other.fault.place != entry.fault.place for other in self._entries.values()):
-            self._world.tell_event(FAULT, str(entry.fault.place), active=False)
+        self._journalise("fault.ended", entry, what=entry.fault.told(), why=why)
+        await self._release(entry)
+        await self._tell(entry, entry.parts, over=True)
+        if all(other.target != entry.target for other in self._entries.values()):
+            self._world.tell_event(FAULT, entry.target, active=False)
+
+    def _journalise(self, kind: str, entry: Entry, **fields: Any) -> None:
+        named = {} if entry.name is None else {"name": entry.name}
+        fault = {"fault": entry.identity, "target": entry.target, **named, **fields}
+        self._world.journalise(kind, entry.fault.place.name, fault)
 
 
 def _now_s() -> float:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from orchestrator.faults.book import FAULT
 from orchestrator.faults.places import zones_of
 from orchestrator.operations import kinds_of
 from orchestrator.world import World
@@ -15,6 +14,7 @@ class LiveFaults:
         self._world = world
         self.call = world.call
         self.link_ends = world.link_ends
+        self.link_delay_ns = world.link_delay_ns
 
     def kinds(self) -> dict[str, str]:
         return kinds_of(self._world)
@@ -32,12 +32,13 @@ class LiveFaults:
         self._world.release(element)
 
     def tell_event(self, event: str, target: str, active: bool | None) -> None:
-        if event == FAULT:
-            self._world.operated(FAULT, target, active=active)
         if active is None:
             self._world.numbers.happened(event, target)
         else:
             self._world.numbers.event(event, target, active)
+
+    def journalise(self, kind: str, element: str, fields: dict[str, Any]) -> None:
+        self._world.operated(kind, element, **fields)
 
     def note_fault(self, element: str, link: str, fault: str, fields: dict[str, Any] | None) -> None:
         self._world.note_fault(element, link, fault, fields)

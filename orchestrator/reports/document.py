@@ -11,14 +11,9 @@ from orchestrator.reports.result import RunResult, VariantResult, plain_series
 Plain = dict[str, Any]
 
 WHAT_HAPPENED = (
-    "operator.",
-    "target.state",
-    "pod.phase",
-    "alb.configured",
-    "link.",
-    "aws.throttled",
-    "element.",
-)
+    "operator.", "target.state", "pod.phase", "alb.configured", "link.", "aws.throttled", "element.", "fault.",
+    "bgp.down", "bgp.established", "bgp.converged",
+)  # fmt: skip
 """Events of the world that a picture of a run has room for; `events.ndjson` has all."""
 MOST_EVENTS = 200
 

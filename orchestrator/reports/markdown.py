@@ -89,6 +89,7 @@ def _variant(variant: VariantResult) -> Iterator[str]:
     yield f"- {offered:,} offered, {load['requests']:,} answered, {dropped:,} dropped; {errors}"
     yield from (f"- {each}" for each in _clients(load.get("clients", {})))
     yield from (f"- {_cell(each)}" for each in _causes(figures))
+    yield from (f"- {_cell(each['told'])}" for each in figures.get("convergence", ()))
     if variant.budget:
         told = ", ".join(f"{each['tier']} {each['ms']:.2f} ms" for each in variant.budget)
         yield f"- where the time of {variant.traced} recorded requests went, on average: {told}"

@@ -116,6 +116,28 @@ class Event(Open):
     until_s: float | None = Field(default=None, description="when it was over, if that could be seen")
 
 
+class Router(Open):
+    """What one router found."""
+
+    event: str = Field(description="session_up, session_down, link_down, hold_timer: what it was told of")
+    took_s: float = Field(description="from the fault's event to its last change of a best path")
+    changes: int = Field(description="of best paths")
+
+
+class Convergence(Open):
+    """How long routers took to find other paths after a fault began, was changed or ended."""
+
+    fault: str = Field(description="its id")
+    name: str | None = Field(default=None, description="as the timeline calls it")
+    target: str
+    what: str
+    when: Literal["begins", "changes", "ends"]
+    at_s: float
+    took_s: float = Field(description="until the last of them had")
+    routers: dict[str, Router]
+    told: str = Field(description="the same in words")
+
+
 class Asserted(Open):
     """An assertion, with what came out."""
 
@@ -184,6 +206,7 @@ class Variant(Open):
     failures: list[Failure] = Field(default=[], description="the first twenty of each status and cause")
     origins: dict[str, dict[str, int]] = Field(description="errors by who caused them")
     events: list[Event]
+    convergence: list[Convergence] = Field(default=[])
     began_unix_ns: int = Field(description="the end of the warm-up, in the world's time of day")
     began_ns: int = Field(description="the same as model time")
     service_hdr: str

@@ -5,20 +5,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from actors.element import CallFailed
-from actors.units import SECOND, duration_text, rate_text
 from orchestrator.control.api import RequestFailed
 from orchestrator.faults.book import FaultBook
-from orchestrator.faults.words import Fault, fault_of
 from orchestrator.kubernetes.workloads import is_scaled, progress
 from orchestrator.scenarios.cluster_actions import apply, delete, drain, is_over, patch, shown, uncordon
+from orchestrator.scenarios.fault_actions import act_on_faults
+from orchestrator.scenarios.fault_models import ClearAction, FaultAction, FaultSetAction, PartitionAction
 from orchestrator.scenarios.models import (
     Action,
     ApplyAction,
     AwsAction,
-    ClearAction,
     DeleteAction,
     DrainAction,
-    FaultAction,
     KillAction,
     LoadAction,
     LoadSetAction,
@@ -90,7 +88,7 @@ async def _in_service(scene: Scene, replicas: int) -> bool:
 async def act(scene: Scene, action: WorldAction, faults: FaultBook) -> dict[str, Any]:
     """Do it; `what` was done, in words, and `until_s`: when it will be over, if that is known. Raises `RequestFailed`.
 
-    A fault has its id as `fault`; what ends faults has theirs as `ended`."""
+    Of faults see `act_on_faults`."""
     match action:
         case SetAction():
             settings = {key: as_text(value) for key, value in action.to.items()}
@@ -131,15 +129,8 @@ async def act(scene: Scene, action: WorldAction, faults: FaultBook) -> dict[str,
             except CallFailed as error:
                 raise RequestFailed(str(error), 3) from None
             return {"what": f"kill -9 of {action.target}"}
-        case FaultAction():
-            fault = fault_in(action)
-            made = await faults.add(fault)
-            lasts = {} if fault.for_ns is None else {"until_s": (action.at + fault.for_ns) / SECOND}
-            return {"what": f"{fault.place}: {fault.told()}", "fault": made["id"], **lasts}
-        case ClearAction():
-            ended = await faults.clear(action.target)
-            names = ", ".join(each["target"] for each in ended) or "there were none"
-            return {"what": f"faults end: {names}", "ended": [each["id"] for each in ended]}
+        case FaultAction() | FaultSetAction() | PartitionAction() | ClearAction():
+            return await act_on_faults(action, faults)
 
 
 async def until_over(scene: Scene, action: Lasting) -> None:
@@ -157,7 +148,7 @@ async def until_over(scene: Scene, action: Lasting) -> None:
 def told_as(action: Action) -> tuple[str, str] | None:
     """What dashboards call an action, and what it is of; None for faults, of which a `FaultBook` tells itself."""
     match action:
-        case FaultAction() | ClearAction():
+        case FaultAction() | FaultSetAction() | PartitionAction() | ClearAction():
             return None
         case ApplyAction():
             return action.do, shown(action.object)
@@ -167,20 +158,6 @@ def told_as(action: Action) -> tuple[str, str] | None:
             return action.do, "load"
         case _:
             return action.do, action.target
-
-
-def fault_in(action: FaultAction) -> Fault:
-    """What an action makes go wrong. Raises `RequestFailed`."""
-    fields = {
-        "delay": duration_text(action.delay) if action.delay else None,
-        "jitter": duration_text(action.jitter) if action.jitter else None,
-        "loss": f"{action.loss * 100:g}%" if action.loss else None,
-        "bandwidth": rate_text(action.bandwidth) if action.bandwidth else None,
-        "cut": action.cut,
-        "crash": action.crash,
-        "for": duration_text(action.for_) if action.for_ else None,
-    }
-    return fault_of(action.target, fields)
 
 
 def _node(target: str) -> str:

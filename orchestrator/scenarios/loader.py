@@ -4,6 +4,7 @@ The same steps as for a world file: values that know their places, pydantic's fi
 shows when parts are held against each other.
 """
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,15 +20,14 @@ from orchestrator.config.models import World
 from orchestrator.config.tree import Entry, NotYaml, read_tree
 from orchestrator.control.api import RequestFailed
 from orchestrator.load.models import Load
-from orchestrator.scenarios.actions import fault_in
 from orchestrator.scenarios.cluster_actions import object_in, object_of
+from orchestrator.scenarios.fault_actions import faults_of_timeline
 from orchestrator.scenarios.foreseen import attribute_faults
 from orchestrator.scenarios.models import (
     Action,
     ApplyAction,
     DeleteAction,
     DrainAction,
-    FaultAction,
     PatchAction,
     Scenario,
     Threshold,
@@ -133,6 +133,7 @@ def _disagreements(tree: Entry) -> Iterator[Fault]:
     yield from _name_faults(value)
     for where, action in _actions(value):
         yield from _action_faults(action, where)
+    yield from _fault_faults(value)
     thresholds = value.get("thresholds")
     for number, threshold in enumerate(thresholds if isinstance(thresholds, list) else ()):
         yield from _threshold_faults(threshold, ("thresholds", number))
@@ -185,6 +186,20 @@ def _actions(value: dict[str, Any]) -> Iterator[tuple[ConfigPath, dict[str, Any]
                 yield (*where, number), action
 
 
+def _fault_faults(value: dict[str, Any]) -> Iterator[Fault]:
+    """What timelines say of faults: each variant's with that of all."""
+    actions: dict[ConfigPath, Any] = {}
+    for where, action in _actions(value):
+        with contextlib.suppress(ValidationError):  # pydantic says why
+            actions[where] = _ACTIONS.validate_python(action)
+    shared = [where for where in actions if where[0] == "timeline"]
+    names = dict.fromkeys(where[1] for where in actions if where[0] == "variants") or {"": None}
+    for name in names:
+        places = [*shared, *(where for where in actions if where[:2] == ("variants", name))]
+        for index, key, what in faults_of_timeline([actions[where] for where in places]):
+            yield (*places[index], key), False, what
+
+
 def _name_faults(value: dict[str, Any]) -> Iterator[Fault]:
     """Names of the timeline's entries, and thresholds that are about them."""
     thresholds = value.get("thresholds")
@@ -204,12 +219,10 @@ def _name_faults(value: dict[str, Any]) -> Iterator[Fault]:
 
 def _action_faults(action: dict[str, Any], path: ConfigPath) -> Iterator[Fault]:
     name, kind = action.get("target"), action.get("do")
-    if kind == "apply" or (
-        kind in ("fault.add", "patch", "delete", "drain", "uncordon") and isinstance(name, str)
-    ):
+    if kind == "apply" or (kind in ("patch", "delete", "drain", "uncordon") and isinstance(name, str)):
         yield from _refused(action, path)
         return
-    if not isinstance(name, str) or kind in ("kill", "fault.clear"):
+    if not isinstance(name, str) or kind == "kill" or str(kind).startswith("fault."):
         return
     try:
         target = target_of(name)
@@ -236,8 +249,6 @@ def _refused(action: dict[str, Any], path: ConfigPath) -> Iterator[Fault]:
         return  # pydantic has said why
     try:
         match checked:
-            case FaultAction():
-                fault_in(checked)
             case PatchAction() | DeleteAction():
                 object_of(checked.target)
             case ApplyAction():

@@ -4,10 +4,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from actors.units import MILLISECOND, Duration, Rate, Share
+from actors.units import MILLISECOND, Duration, Share
 from orchestrator.config.models import Name
 from orchestrator.load.models import Load, Part, RatePlan, Users
 from orchestrator.scenarios.assertions import ALWAYS, EVENTUALLY, MOODS, NEVER, Claim, Watched, parse_claim
+from orchestrator.scenarios.fault_models import At, FaultsAction
 from orchestrator.scenarios.thresholds import METRICS, Condition, parse
 
 Values = dict[str, Any]
@@ -17,12 +18,7 @@ Verdict = Literal["pass", "fail"]
 # ---- what happens --------------------------------------------------------------------------------------------------
 
 
-class _At(Part):
-    at: Duration = Field(description="when, counted from the beginning of the load (after the warm-up)")
-    name: Name | None = Field(default=None, description="what thresholds call it by: `during: NAME`")
-
-
-class SetAction(_At):
+class SetAction(At):
     """As `journey set` does."""
 
     do: Literal["set"]
@@ -30,7 +26,7 @@ class SetAction(_At):
     to: Values = Field(min_length=1, description="what is set: key and value, as for `journey set`")
 
 
-class ScaleAction(_At):
+class ScaleAction(At):
     """As `journey scale` does, without waiting."""
 
     do: Literal["scale"]
@@ -38,35 +34,35 @@ class ScaleAction(_At):
     replicas: int = Field(ge=0, description="how many pods it is to have")
 
 
-class RestartAction(_At):
+class RestartAction(At):
     """As `journey rollout restart` does."""
 
     do: Literal["rollout.restart"]
     target: str = Field(description="deployment/NAME")
 
 
-class KillAction(_At):
+class KillAction(At):
     """`kill -9` of an element's process; whoever started it starts it again."""
 
     do: Literal["kill"]
     target: str = Field(description="an element, or pod/nginx-0")
 
 
-class DrainAction(_At):
+class DrainAction(At):
     """As `journey drain` does: the node takes no new pods, and those that it has are evicted."""
 
     do: Literal["drain"]
     target: str = Field(description="node/NAME")
 
 
-class UncordonAction(_At):
+class UncordonAction(At):
     """As `journey uncordon` does: the node takes pods again."""
 
     do: Literal["uncordon"]
     target: str = Field(description="node/NAME")
 
 
-class PatchAction(_At):
+class PatchAction(At):
     """A merge patch of a Kubernetes object, as `kubectl patch --type=merge` sends it."""
 
     do: Literal["patch"]
@@ -74,21 +70,21 @@ class PatchAction(_At):
     with_: Values = Field(alias="with", min_length=1, description="what is merged into the object")
 
 
-class ApplyAction(_At):
+class ApplyAction(At):
     """Makes a Kubernetes object, or merges this into the one that there is, as `kubectl apply` does."""
 
     do: Literal["apply"]
     object: Values = Field(min_length=1, description="a manifest: apiVersion, kind, metadata, spec ...")
 
 
-class DeleteAction(_At):
+class DeleteAction(At):
     """As `kubectl delete` does, without waiting."""
 
     do: Literal["delete"]
     target: str = Field(description="KIND/NAME: ingress/nginx, or in a namespace ingress/NAMESPACE/NAME")
 
 
-class AwsAction(_At):
+class AwsAction(At):
     """A request to the AWS API, as `journey aws` sends it."""
 
     do: Literal["aws"]
@@ -97,32 +93,7 @@ class AwsAction(_At):
     parameters: Values = Field(default={}, description="of the operation, in AWS's spelling")
 
 
-class FaultAction(_At):
-    """As `journey fault add` does: something goes wrong, for a time or until it is cleared."""
-
-    do: Literal["fault.add"]
-    target: str = Field(description="link/NAME, element/NAME, pod/NAME or zone/NAME")
-    delay: Duration = Field(default=0, description="propagation delay on top of the links' own, each way")
-    jitter: Duration = Field(default=0, description="variation on top of the links' own")
-    loss: Share = Field(default=0.0, description="share of frames that never arrive")
-    bandwidth: Rate | None = Field(default=None, description="no more than this")
-    cut: bool = Field(default=False, description="nothing arrives, and nobody is told")
-    crash: bool = Field(
-        default=False, description="elements end at once, and stay down for as long as `for` says"
-    )
-    for_: Annotated[Duration, Field(gt=0)] | None = Field(
-        default=None, alias="for", description="how long; until `fault.clear` if not given"
-    )
-
-
-class ClearAction(_At):
-    """As `journey fault clear` does."""
-
-    do: Literal["fault.clear"]
-    target: str | None = Field(default=None, description="of what faults end; all if not given")
-
-
-class LoadSetAction(_At):
+class LoadSetAction(At):
     """As `journey load set` does: the load goes on at this level until its end."""
 
     do: Literal["load.set"]
@@ -139,7 +110,7 @@ class LoadSetAction(_At):
         return self
 
 
-class LoadAction(_At):
+class LoadAction(At):
     """As `journey load pause`, `resume` and `stop` do; the load's time goes on while it is paused."""
 
     do: Literal["load.pause", "load.resume", "load.stop"]
@@ -156,8 +127,7 @@ WorldAction = (
     | ApplyAction
     | DeleteAction
     | AwsAction
-    | FaultAction
-    | ClearAction
+    | FaultsAction
 )
 Action = Annotated[WorldAction | LoadSetAction | LoadAction, Field(discriminator="do")]
 

@@ -8,6 +8,7 @@ from actors.element import CallFailed
 from actors.units import MILLISECOND, SECOND
 from orchestrator.control.api import USAGE, RequestFailed
 from orchestrator.faults.book import FaultBook
+from orchestrator.journal.convergence import convergence, told
 from orchestrator.journal.journey import Journey
 from orchestrator.load.models import Load
 from orchestrator.load.shapes import Change
@@ -100,6 +101,9 @@ class Run:
         scene, keep = self._scene, self._scenario.report.journeys
         lines = await access_log(scene, self._outstanding.nodes)
         store = await scene.journal()
+        happened = world_events(store, self._began_ns)
+        rows = [{**row, "at_s": (row.pop("t_ns") - self._began_ns) / SECOND} for row in convergence(happened)]
+        figures["convergence"] = [{**row, "told": told(row)} for row in rows]
         journeys: list[Journey] = recorded(store, self._kinds)
         return VariantResult(
             name=self._name,
@@ -113,7 +117,7 @@ class Run:
             journeys=kept(journeys, keep.keep, keep.slowest),
             traced=len(journeys),
             budget=budget(journeys),
-            world_events=world_events(store, self._began_ns),
+            world_events=happened,
             access_log=lines,
             began_unix_ns=began_unix_ns,
             began_ns=self._began_ns,
@@ -130,10 +134,19 @@ class Run:
                 event |= await self._change_load(action)
             else:
                 event |= await act(self._scene, action, self._faults)
-            for other in self._events:
-                if other.get("fault") in event.get("ended", ()):
-                    other["until_s"] = at_s
+            self._note_ends(event, at_s)
             self._follow(action, event, began_s)
+
+    def _note_ends(self, event: dict[str, Any], at_s: float) -> None:
+        """Faults that end by this, or last for another time than they did."""
+        lasts_on, until_s = event.pop("lasts_on", (None, None))
+        for other in self._events:
+            if "fault" in other and other["fault"] in event.get("ended", ()):
+                other["until_s"] = at_s
+            if "fault" in other and other["fault"] == lasts_on:
+                other["until_s"] = until_s
+                if until_s is None:
+                    del other["until_s"]
 
     async def _change_load(self, action: LoadSetAction | LoadAction) -> dict[str, Any]:
         do = action.do.removeprefix("load.")

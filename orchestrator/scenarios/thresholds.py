@@ -12,6 +12,7 @@ from actors.parts.load.counts import CLIENT_ERRORS
 from actors.protocols.alb_causes import Cause
 from actors.units import MILLISECOND, parse_duration
 from orchestrator.config.errors import suggestion
+from orchestrator.journal.convergence import WHEN
 
 TIME, SHARE, NUMBER, RATE = "time", "share", "number", "per second"
 
@@ -44,8 +45,9 @@ METRICS = {
     "share": Metric({"value": SHARE}, ("pod",), "pod"),
     "outstanding": Metric({"avg": NUMBER, "max": NUMBER}, ("pod", "node"), "pod"),
     "alb_errors": Metric({"count": NUMBER}, ("cause", "code")),
+    "convergence": Metric({"max": TIME}, ("fault", "when", "router")),
 }
-LABELS = {"kind": CLIENT_ERRORS, "cause": tuple(str(cause) for cause in Cause)}
+LABELS = {"kind": CLIENT_ERRORS, "cause": tuple(str(cause) for cause in Cause), "when": tuple(WHEN.values())}
 """Labels whose values are known before a run."""
 CODE = re.compile(r"[1-5]xx|[1-5][0-9][0-9]")
 
@@ -164,9 +166,27 @@ def value_of(metric: str, condition: Condition, where: dict[str, str], variant: 
             return _counted(load["dropped"], None, condition, load["offered"])
         case "share":
             return float(_pod(where, variant)["share"])
+        case "convergence":
+            return _convergence(where, variant["convergence"])
         case "alb_errors":
             return float(sum(each["count"] for each in variant["alb_errors"] if _is_such(each, where)))
     return _outstanding(condition, where, variant)
+
+
+def _convergence(where: dict[str, str], rows: list[dict[str, Any]]) -> float:
+    """The longest time (ms) from an event of a fault until no router found a better path any more."""
+    found = []
+    for row in rows:
+        if where.get("fault") in (None, row.get("name"), row["target"]) and where.get("when") in (
+            None,
+            row["when"],
+        ):
+            router = row["routers"].get(where.get("router"), {})
+            found.append(row["took_s"] if "router" not in where else router.get("took_s"))
+    times = [took_s for took_s in found if took_s is not None]
+    if not times:
+        raise NoValue("no router had to find other paths")
+    return float(max(times) * 1000)
 
 
 def _latency(metric: str, condition: Condition, where: dict[str, str], variant: dict[str, Any]) -> float:

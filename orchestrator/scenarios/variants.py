@@ -14,17 +14,17 @@ from orchestrator.config.loader import load_world, read_text, read_world
 from orchestrator.config.models import World
 from orchestrator.config.tree import read_tree
 from orchestrator.control.api import RequestFailed
-from orchestrator.faults.places import zones_of
-from orchestrator.faults.words import ELEMENT, LINK, ZONE, place_of
+from orchestrator.faults.words import ELEMENT
 from orchestrator.load.models import Load
 from orchestrator.scenarios.aws_requests import aws_faults
 from orchestrator.scenarios.cluster_names import names_in, unknown_deployment, unknown_object
+from orchestrator.scenarios.fault_actions import unknown_places
+from orchestrator.scenarios.fault_models import FaultAction, PartitionAction
 from orchestrator.scenarios.foreseen import too_late
 from orchestrator.scenarios.loads import client_faults, level_faults, load_faults
 from orchestrator.scenarios.models import (
     Action,
     DrainAction,
-    FaultAction,
     KillAction,
     Scenario,
     UncordonAction,
@@ -112,6 +112,9 @@ def _element_faults(scenario: Scenario, variant: str, world: World) -> Iterator[
                 yield (*where, number, "target"), False, what
             for inside, of_key, what in aws_faults(action):
                 yield (*where, number, *inside), of_key, what
+            if isinstance(action, FaultAction | PartitionAction):
+                for key, what in unknown_places(action, world):
+                    yield (*where, number, key), False, what
     yield from _object_faults(scenario, variant, world)
     yield from _node_faults(scenario, world)
 
@@ -152,15 +155,6 @@ def _unknown(action: Action, world: World) -> str | None:
     match action:
         case KillAction() if not action.target.startswith(f"{POD}/"):
             kind, name, known = ELEMENT, action.target, elements
-        case FaultAction():
-            try:
-                kind, name = place_of(action.target)
-            except RequestFailed:
-                return None  # that has been said already
-            places = {LINK: list(world.links), ELEMENT: elements, ZONE: list(zones_of(world))}
-            if kind not in places:
-                return None
-            known = places[kind]
         case DrainAction() | UncordonAction():
             kind, name = "node", action.target.removeprefix("node/")
             known = [each for each, spec in world.elements.items() if spec.kind == "eks_node"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from actors.element import CallFailed
-from actors.runtime.virtual import EPOCH_NS, VirtualNetwork
+from actors.runtime.virtual import EPOCH_NS, VirtualHost, VirtualNetwork
 from actors.units import SECOND
 from orchestrator.config.models import World
 from orchestrator.faults.places import zones_of
@@ -31,6 +31,7 @@ class VirtualScene:
         self._network, self._config = network, config
         self._asks = network.hosts[next(iter(config.elements))]
         self._restarts: dict[str, int] = {}
+        self._held: set[str] = set()
         self.directory = network.directory
         self.loads = LoadBook()
 
@@ -65,11 +66,28 @@ class VirtualScene:
                 ends.setdefault(port.link, []).append(name)
         return ends
 
+    def link_delay_ns(self, link: str) -> int:
+        ports = (port for host in self._network.hosts.values() for port in host.ports.values())
+        return next((port.config.delay for port in ports if port.link == link), 0)
+
+    def journalise(self, kind: str, element: str, fields: dict[str, Any]) -> None:
+        record = {"t_ns": self.now_ns(), "element": element, "kind": kind, "journey": None, **fields}
+        self._network.journal.append(record)
+
     def tell_event(self, event: str, target: str, active: bool | None) -> None:
         """Nobody scrapes a world in which a minute is over in a second."""
 
     def note_fault(self, element: str, link: str, fault: str, fields: dict[str, Any] | None) -> None:
-        """Nothing to be noted: a host keeps its links, and how they are, while its element is away."""
+        """For elements that others launch: all others keep their links, and how they are, while they are away."""
+        noted = self._network.noted.setdefault(element, {}).setdefault(link, {})
+        if fields is None:
+            noted.pop(fault, None)
+        else:
+            noted[fault] = fields
+
+    def host(self, element: str) -> VirtualHost:
+        """An element's place in the network."""
+        return self._network.host(element)
 
     async def settled(self) -> list[str]:
         return await settled(self._network, self._config)
@@ -86,16 +104,25 @@ class VirtualScene:
                 raise CallFailed(f"{element} was launched by {host.parent.name}, which starts another one")
             await self._network.end(host)
             return
+        if hold:
+            self._held.add(element)
         if host.element is None:
+            if hold:
+                return
             raise CallFailed(f"{element} is down")
-        await host.die()
+        await self._network.crash(element)
         self._restarts[element] = self._restarts.get(element, 0) + 1
         if not hold:
             await asyncio.sleep(DOWN_S)
-            await self.release(element)
+            await self._revive(element)
 
     async def release(self, element: str) -> None:
-        await self._network.bring_up(self._network.hosts[element])
+        self._held.discard(element)
+        await self._revive(element)
+
+    async def _revive(self, element: str) -> None:
+        if element not in self._held and self._network.hosts[element].element is None:
+            await self._network.revive(element)
 
     def lags_ms(self) -> dict[str, float]:
         """Nobody is late on a clock that waits for all."""

@@ -7,6 +7,8 @@ from pydantic import ValidationError
 
 from actors.element import JOURNEY, CallFailed
 from actors.isp_as import Config
+from actors.protocols.routes import RouteTable
+from actors.wire.addresses import Prefix
 from tests.elements.bgp_bed import SITE, Internet
 
 SESSIONS = 8
@@ -23,6 +25,54 @@ def test_every_session_stands_within_100_ms_of_boot_and_packets_pass():
         assert internet.way() == "transit-1"
         await internet.ping()  # neighbours get to know each other
         assert await internet.ping() == pytest.approx(0.00572, abs=1e-5)
+
+    internet.net.run(story())
+
+
+def test_a_neighbour_whose_tcp_takes_nothing_is_told_nothing_more_and_left_in_the_end():
+    internet = Internet()
+
+    async def story():
+        await internet.sleep(3)
+        isp, transit = internet.router("isp"), internet.router("transit-1")
+        neighbour = isp.bgp.speaker.neighbours["transit-1"]
+        deaf = transit.bgp._transports[transit.bgp.speaker.neighbours["isp"].established]
+        deaf.pause_reading()
+        transit.bgp.speaker.neighbours["isp"].established.hold_at = None  # it is deaf, and patient
+        sending = isp.bgp._transports[neighbour.established]
+        sending.write(bytes(400_000))  # many more routes than there are
+        await internet.sleep(1)
+        assert neighbour.outbox.held
+        isp.bgp.speaker.ribs.told["transit-1"].clear()
+        isp.bgp.speaker._advertise(neighbour, list(isp.bgp.speaker.ribs.chosen), 0)
+        assert neighbour.outbox._pending
+        assert internet.events("bgp.down", "isp") == []
+        neighbour.established.hold_at = None
+        began_ns = internet.net.host("isp").now_ns()
+        await internet.sleep(485)
+        sent = [event for event in internet.events("bgp.notification", "isp") if event["t_ns"] > began_ns]
+        return [(event["error"], round((event["t_ns"] - began_ns) / 1e9)) for event in sent]
+
+    assert ("8/0 send hold timer expired", 479) in internet.net.run(story())
+
+
+def test_ten_thousand_routes_are_put_into_the_table_without_looking_through_it(monkeypatch):
+    internet = Internet()
+
+    async def story():
+        await internet.sleep(1)
+        bgp = internet.router("isp").bgp
+        path = next(verdict.best for verdict in bgp.speaker.ribs.chosen.values() if verdict.best.neighbour)
+        monkeypatch.setattr(RouteTable, "__iter__", None)
+        prefixes = [Prefix(0x0B000000 + number * 256, 24) for number in range(10_000)]
+        for _ in range(2):
+            for prefix in prefixes:
+                bgp.install(prefix, path)
+        assert bgp._stack.routes.lookup(bytes((11, 0, 7, 7))).origin == "bgp"
+        for prefix in prefixes:
+            bgp.install(prefix, None)
+        assert bgp._stack.routes.lookup(bytes((11, 0, 7, 7))) is None
+        monkeypatch.undo()
 
     internet.net.run(story())
 

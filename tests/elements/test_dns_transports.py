@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from actors.element import JOURNEY
-from actors.parts.dns_serving import MAX_CONNECTIONS
+from actors.parts.dns_serving import MAX_CONNECTIONS, MAX_PIPELINED
 from actors.protocols.dns.framing import MessageReader, framed
 from actors.wire import dns
 from tests.elements.dns_bed import LONG, RESOLVER, SITE, internet, received
@@ -194,3 +194,40 @@ def test_when_one_name_server_is_silent_the_other_is_asked_after_a_second(net):
     assert set(took) == {0, 1} and sum(took) == len(retries)
     assert {each["server"] for each in retries} == {SITE}
     assert all("does not answer" in each["why"] for each in retries)
+
+
+def test_a_client_that_takes_no_answers_is_not_answered_for_ever_and_ended(net):
+    async def story() -> tuple[int, int, bool]:
+        host, resolver = net.element("host"), net.element("resolver")
+        transport, client = await host.stack.create_connection(Client, RESOLVER, 53)
+        transport.pause_reading()
+        transport.write(question(1, "long.site", "TXT") * 500)
+        await host.context.sleep(2)
+        unsent = sum(each.get_write_buffer_size() for each in resolver.stack.tcp.transports.values())
+        answered = received(net.context("resolver"), "recursive", "tcp")
+        transport.resume_reading()
+        await host.context.sleep(2)
+        assert len(client.messages) == 500, "who reads again gets them all"
+        transport.pause_reading()
+        transport.write(question(1, "long.site", "TXT") * 500)
+        await host.context.sleep(12)
+        return unsent, answered, not resolver.dns_service.connections
+
+    unsent, answered, ended = net.run(story())
+    assert unsent < 2 * 65_536
+    assert answered < 100
+    assert ended
+
+
+def test_no_more_queries_of_a_connection_are_in_hand_than_it_may_have(net):
+    async def story() -> tuple[int, int]:
+        host, service = net.element("host"), net.element("resolver").dns_service
+        transport, client = await host.stack.create_connection(Client, RESOLVER, 53)
+        transport.write(b"".join(question(number, f"n{number}.site") for number in range(200)))
+        most = 0
+        for _ in range(400):
+            most = max(most, service._in_hand)
+            await host.context.sleep(0.001)
+        return most, len(client.messages)
+
+    assert net.run(story()) == (MAX_PIPELINED, 200)

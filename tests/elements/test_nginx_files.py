@@ -3,6 +3,7 @@
 import hashlib
 import signal
 import tracemalloc
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -188,6 +189,8 @@ def test_sigquit_lets_a_download_end_and_sigterm_does_not(tmp_path):
         bed = Bed(directory)
 
         async def story(bed: Bed = bed, number: int = number) -> int:
+            layer = bed.node.stack.tcp  # whose receive buffer would soon hold all of it
+            layer.settings = replace(layer.settings, moderate_receive_buffer=False)
             talk = await bed.connect()
             talk.transport.write(request("GET /bytes/3MB"))
             await bed.sleep(0.00103)

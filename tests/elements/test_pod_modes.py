@@ -190,7 +190,7 @@ def test_a_connection_is_closed_once_it_is_an_hour_old(tmp_path):
         ({"errors": "20"}, "errors: '20' is not a share; write it like 1%"),
         ({"error_status": "503"}, "error_status does nothing without errors"),
         ({"errors": "1%", "error_status": "299"}, "error_status: '299' is not an error that nginx has a page for; "
-         "those are 400, 404, 405, 408, 413, 429, 500, 502, 503, 504"),
+         "those are 400, 404, 405, 408, 413, 416, 429, 500, 502, 503, 504"),
         ({"refuse": "10%"}, "refuse: it is on or off, not '10%'"),
         ({"readiness": "on"}, "readiness: it can fail, or be off (nginx answers as ever), not 'on'"),
         ({"latency": "1s", "path": "healthz"}, "path: 'healthz' is not a path such as /healthz"),

@@ -72,6 +72,7 @@ def kinds_written() -> set[str]:
         *(ROOT / "actors").rglob("*.py"),
         *(ROOT / "orchestrator").glob("*.py"),
         *(ROOT / "orchestrator/control").glob("*.py"),
+        *(ROOT / "orchestrator/faults").glob("*.py"),
     ]
     sources = [path for path in sources if "kubernetes" not in path.parts]  # paths of fields look like kinds
     texts = {

@@ -3,6 +3,7 @@
 Both sit on 127.0.0.1 here, so the next hops that they tell are addresses that nobody has; the bytes are the same."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,18 @@ import pytest
 
 from actors.isp_as import Config
 from actors.parts.bgp import BgpRouter
+from actors.protocols.bgp.attributes import (
+    Aggregator,
+    Origin,
+    Segment,
+    SegmentKind,
+    Unknown,
+    path_text,
+)
 from actors.protocols.bgp.fsm import State
 from actors.protocols.bgp.messages import MARKER
 from actors.protocols.routes import RouteTable
+from actors.units import SECOND
 from actors.wire.addresses import Prefix
 from tests.interop.alb_on_sockets import LoopContext
 from tests.tools import needs
@@ -22,6 +32,7 @@ OURS, THEIRS = "10.77.0.0", "10.77.0.1"
 BIRD = """
 router id {theirs};
 log "{directory}/bird.log" all;
+debug protocols all;
 protocol device {{}}
 protocol static {{
   ipv4;
@@ -30,7 +41,7 @@ protocol static {{
 }}
 protocol bgp ours {{
   local 127.0.0.1 port {port} as {asn};
-  neighbor 127.0.0.1 port {our_port} as 4200000000;
+  neighbor 127.0.0.1 port {our_port} as {our_asn};
   multihop;
   hold time 3;
   connect delay time 1;
@@ -41,6 +52,7 @@ protocol bgp ours {{
     gateway recursive;
   }};
   passive {passive};
+  enable as4 {as4};
 }}
 """
 
@@ -80,18 +92,21 @@ class Journal(LoopContext):
 class Talk:
     """Our speaker and a bird."""
 
-    def __init__(self, directory: Path, *, asn: int = 64501, passive: bool = False) -> None:
-        self.directory, self.asn, self.passive = directory, asn, passive
+    def __init__(
+        self, directory: Path, *, asn: int = 64501, passive: bool = False, as4: bool = True, **more: Any
+    ) -> None:
+        self.directory, self.asn, self.passive, self.as4 = directory, asn, passive, as4
+        self.our_asn = 4_200_000_000 if as4 else 64502
         self.context = Journal(directory)
         self.stack = LoopStack(free_port())
         config = Config(
-            asn=4_200_000_000,
+            asn=self.our_asn,
             interfaces={"eth0": f"{OURS}/31"},
             bgp={
                 "networks": ["203.0.113.0/24"],
                 "hold_time": "9s",
                 "connect_retry_time": "1s",
-                "neighbours": {"bird": {"address": THEIRS, "asn": asn, "relationship": "customer"}},
+                "neighbours": {"bird": {"address": THEIRS, "asn": asn, "relationship": "customer", **more}},
             },
         )
         self.router = BgpRouter(config, self.context, self.stack)  # type: ignore[arg-type]
@@ -110,6 +125,8 @@ class Talk:
         text = BIRD.format(
             theirs=THEIRS, directory=self.directory, port=self.stack.peer_port, asn=self.asn,
             our_port=self.stack.port, passive="on" if self.passive else "off",
+            as4="on" if self.as4 else "off",
+            our_asn=self.our_asn,
         )  # fmt: skip
         (self.directory / "bird.conf").write_text(text)
         files = ["-c", self.directory / "bird.conf", "-s", self.socket, "-P", self.directory / "bird.pid"]
@@ -142,6 +159,37 @@ class Talk:
         async with asyncio.timeout(timeout_s):
             while not what():
                 await asyncio.sleep(0.02)
+
+    async def until_bird_shows(self, *words: str, about: str, timeout_s: float = 15) -> str:
+        """What bird shows of a prefix or a protocol as soon as it has all these words."""
+        async with asyncio.timeout(timeout_s):
+            while True:
+                shown = await self.ask("show", *about.split())
+                if all(word in shown for word in words):
+                    return shown
+                await asyncio.sleep(0.05)
+
+    def originate(self, prefix: str, **attributes: Any) -> None:
+        """A network of our own more, with these attributes."""
+        speaker, network = self.router.speaker, Prefix.parse(prefix)
+        own = speaker.ribs.own[Prefix.parse("203.0.113.0/24")]
+        path = own._replace(prefix=network, attributes=own.attributes._replace(**attributes))
+        speaker.ribs.own[network] = path
+        speaker._decide([network], self.context.now_ns())
+
+    def withdraw(self, prefix: str) -> None:
+        network = Prefix.parse(prefix)
+        del self.router.speaker.ribs.own[network]
+        self.router.speaker._decide([network], self.context.now_ns())
+
+    def complaints(self) -> list[str]:
+        """The lines of bird's log in which it is unhappy: with us (RMT), itself, or its configuration."""
+        lines = (self.directory / "bird.log").read_text().splitlines()
+        return [
+            line
+            for line in lines
+            if any(f"<{kind}>" in line for kind in ("RMT", "WARN", "ERR", "BUG", "AUTH"))
+        ]
 
     def has(self, prefix: str) -> bool:
         return Prefix.parse(prefix) in self.router.speaker.ribs.chosen
@@ -180,14 +228,100 @@ async def test_a_session_with_routes_both_ways_withdrawals_and_an_end(tmp_path, 
         await talk.ask("enable", "static1")
         await talk.until(lambda: talk.has("198.51.100.0/24"))
 
-        speaker, ours = talk.router.speaker, Prefix.parse("203.0.113.0/24")
-        del speaker.ribs.own[ours]
-        speaker._decide([ours], talk.context.now_ns())
+        assert talk.complaints() == []
+        talk.withdraw("203.0.113.0/24")
         await asyncio.sleep(0.2)
         assert "203.0.113.0/24" not in await talk.ask("show", "route", "all", "203.0.113.0/24")
         await talk.ask("disable", "ours")
         await talk.until(lambda: not talk.is_up())
         assert "6/2 cease: administrative shutdown" in talk.neighbour.last_error
+
+
+async def test_bird_reads_every_attribute_that_we_write(tmp_path):
+    async with Talk(tmp_path, med=70, prepend=2) as talk:
+        await talk.until(talk.is_up)
+        sequence = Segment(SegmentKind.AS_SEQUENCE, (64999, 4_200_000_007))
+        talk.originate(
+            "203.0.115.0/24", origin=Origin.INCOMPLETE, as_path=(sequence, Segment(SegmentKind.AS_SET, (7, 9))),
+            communities=((64999 << 16) + 1, (1 << 16) + 2), atomic_aggregate=True,
+            aggregator=Aggregator(4_200_000_007, bytes((10, 0, 0, 7))), unknown=(Unknown(99, 0xC0, b"opaque"),),
+        )  # fmt: skip
+        path = " ".join(["4200000000"] * 3 + ["64999 4200000007 {7 9}"])
+        words = (
+            "BGP.origin: Incomplete", f"BGP.as_path: {path}", "BGP.med: 70", "BGP.community: (64999,1) (1,2)",
+            "BGP.atomic_aggr", "BGP.aggregator: 10.0.0.7 AS4200000007", "6f 70 61 71 75 65",
+        )  # fmt: skip
+        await talk.until_bird_shows(*words[:3], about="route all 203.0.115.0/24")
+        shown = await talk.ask("show", "route", "all", "203.0.115.0/24")
+        assert [word for word in words if word not in shown] == [], shown
+        assert talk.complaints() == []
+
+
+async def test_a_bird_that_knows_two_octets_only_has_the_long_numbers_beside(tmp_path):
+    async with Talk(tmp_path, as4=False) as talk:
+        await talk.until(lambda: talk.is_up() and talk.has("192.0.2.0/24"))
+        assert not talk.neighbour.established.four_octet
+        sequence = Segment(SegmentKind.AS_SEQUENCE, (4_200_000_007, 7))
+        talk.originate("203.0.115.0/24", as_path=(sequence,))
+        # AS_PATH says 64502 23456 7, and AS4_PATH what that means.
+        await talk.until_bird_shows("BGP.as_path: 64502 4200000007 7", about="route all 203.0.115.0/24")
+        assert talk.complaints() == []
+
+
+async def test_the_smaller_hold_time_rules_and_we_take_leave_with_a_word(tmp_path):
+    async with Talk(tmp_path, asn=4_200_000_001) as talk:
+        await talk.until(lambda: talk.is_up() and talk.has("192.0.2.0/24"))
+        assert talk.neighbour.established.hold_ns == 3 * SECOND
+        heard = talk.router.speaker.ribs.heard["bird"][Prefix.parse("192.0.2.0/24")]
+        assert path_text(heard.attributes.as_path) == "4200000001"
+        assert "Hold timer" in await talk.until_bird_shows("/3", about="protocols all ours")
+        assert talk.complaints() == []
+        await talk.router.stop()
+        await talk.until_bird_shows("Received: Administrative shutdown", about="protocols all ours")
+        assert "203.0.113.0/24" not in await talk.ask("show", "route")
+
+
+async def test_a_thousand_routes_come_and_go_both_ways(tmp_path):
+    async with Talk(tmp_path) as talk:
+        await talk.until(talk.is_up)
+        ours = [f"11.{number >> 8}.{number & 255}.0/24" for number in range(1000)]
+        for prefix in ours:
+            talk.originate(prefix)
+        await talk.until_bird_shows("1001 imported", about="protocols all ours")
+        for prefix in ours:
+            talk.withdraw(prefix)
+        await talk.until_bird_shows("1 imported", about="protocols all ours")
+        routes = "".join(
+            f"  route 12.{number >> 8}.{number & 255}.0/24 blackhole;\n" for number in range(1000)
+        )
+        config = (tmp_path / "bird.conf").read_text()
+        (tmp_path / "bird.conf").write_text(config.replace("  route 192.0.2.0/24 blackhole;\n", routes))
+        assert "Reconfigured" in await talk.ask("configure")
+        heard = talk.router.speaker.ribs.heard["bird"]
+        await talk.until(lambda: len(heard) == 1001 and not talk.has("192.0.2.0/24"))
+        (tmp_path / "bird.conf").write_text(config)
+        await talk.ask("configure")
+        await talk.until(lambda: len(heard) == 2)
+        assert talk.complaints() == []
+
+
+async def test_a_session_survives_with_routes_coming_and_going(tmp_path):
+    """For as many seconds as JOURNEY_BIRD_SECONDS says; the build says 60, twenty times the hold time."""
+    seconds = float(os.environ.get("JOURNEY_BIRD_SECONDS", "4"))
+    async with Talk(tmp_path) as talk:
+        await talk.until(lambda: talk.is_up() and talk.has("198.51.100.0/24"))
+        ends_ns, there = talk.context.now_ns() + seconds * 1e9, False
+        while talk.context.now_ns() < ends_ns:
+            await asyncio.sleep(1)
+            there = not there
+            (talk.originate if there else talk.withdraw)("203.0.114.0/24")
+            await talk.ask("disable" if there else "enable", "static1")
+        await talk.ask("enable", "static1")
+        await talk.until(lambda: talk.has("198.51.100.0/24") and talk.has("192.0.2.0/24"))
+        assert ("203.0.114.0/24" in await talk.ask("show", "route")) == there
+        assert [kind for kind, _ in talk.context.events].count("bgp.established") == 1
+        assert [kind for kind, _ in talk.context.events].count("bgp.down") == 0
+        assert talk.complaints() == []
 
 
 async def test_it_lives_by_keepalives_and_answers_a_refresh(tmp_path):

@@ -1,4 +1,5 @@
-"""Wireshark's verdict on a request through a real world, as `journey capture` writes it down."""
+"""Wireshark's verdict on what passes in a real world, as `journey capture` writes it down: a request, names by UDP and
+TCP, pings, a route being looked for, and what a crashed laptop and a crashed router say when they come back."""
 
 import json
 import os
@@ -52,6 +53,13 @@ def captured(tmp_path_factory) -> Captured:
             try:
                 spool = path.with_name("x.pcapng.part")
                 until_captured(spool, b"")  # health checks are always on the way
+                journey("fault", "add", "element/transit-2", "crash")
+                journey("fault", "add", "element/laptop", "crash")
+                until_captured(spool, bytes.fromhex("63825363 350105".replace(" ", "")))  # a DHCP ACK
+                until_captured(spool, b"\xff" * 16 + b"\0\x37\2")  # a BGP UPDATE of 55 bytes
+                journey("ping", "resolver", "-c", "2")
+                journey("traceroute", "resolver")
+                journey("dig", "packet-journey.com", "@home-router", "+tcp")
                 told = json.loads(journey("trace", "--json"))
                 last = json.loads(journey("trace", "https://nowhere.example/", "--json", code=4))
                 until_captured(spool, last["journey"].encode())  # and with it all that was before
@@ -83,6 +91,35 @@ def test_the_request_is_seen_on_its_whole_way(captured):
 def test_no_packet_is_malformed(captured):
     assert len(tshark(captured.path)) > 100
     assert tshark(captured.path, "-Y", "_ws.malformed") == []
+
+
+SEEN = {
+    "a request for an address": "dhcp.option.dhcp == 3",
+    "its answer": "dhcp.option.dhcp == 5",
+    "a name asked for with EDNS": "udp && dns.flags.response == 0 && dns.resp.type == 41",
+    "an alias and addresses": "dns.flags.response == 1 && dns.cname && dns.a",
+    "a name that there is not": "dns.flags.rcode == 3 && dns.soa.mname",
+    "a name asked for by TCP": "tcp && dns.flags.response == 1 && dns.a",
+    "a BGP OPEN with its capabilities": "bgp.type == 1 && bgp.cap.4as",
+    "an UPDATE": "bgp.type == 2 && bgp.update.path_attribute.as_path_segment.as4",
+    "a KEEPALIVE": "bgp.type == 4",
+    "a ping": "icmp.type == 8",
+    "its answer, matched": "icmp.type == 0 && icmp.resp_to",
+    "a router that names itself": "icmp.type == 11",
+    "all options of a SYN": "tcp.flags.syn == 1 && tcp.options.mss && tcp.options.wscale && tcp.options.sack_perm"
+    " && tcp.options.timestamp.tsval",
+}
+
+
+def test_each_protocol_is_seen_and_understood(captured):
+    """One pass over the file counts what each filter finds."""
+    table = tshark(captured.path, "-q", "-z", ",".join(("io,stat,0", *SEEN.values())))
+    (row,) = (
+        line for line in table if "<>" in line and line.rstrip().endswith("|") and "Interval" not in line
+    )
+    frames = [int(cell) for cell in row.strip("| ").split("|")[1:]][::2]
+    assert len(frames) == len(SEEN)
+    assert [what for what, count in zip(SEEN, frames, strict=True) if not count] == []
 
 
 @pytest.mark.parametrize("protocol", ["ip", "udp", "tcp"])

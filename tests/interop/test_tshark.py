@@ -5,6 +5,7 @@ import json
 import ssl
 import subprocess
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import dns.rrset
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from actors.protocols.dns.framing import framed
 from actors.wire import arp, dhcp, ethernet, icmp, ipv4, tcp, udp
 from actors.wire import dns as dns_wire
 from actors.wire.addresses import ip_bytes, mac_bytes
@@ -114,15 +116,47 @@ def dhcp_frames() -> list[bytes]:
 
 
 def dns_frames() -> list[bytes]:
-    query = dns_wire.query(dns_wire.name("packet-journey.com"), dns_wire.Type.A, 7, recursion_desired=True)
-    answer = dns_wire.response(query, recursive=True)
-    answer.answer.append(
-        dns.rrset.from_text("packet-journey.com.", 60, "IN", "A", "198.51.100.10", "198.51.100.20")
-    )
-    return [
-        datagram(LAPTOP, 50000, ROUTER, 53, dns_wire.encode(query)),
-        datagram(ROUTER, 53, LAPTOP, 50000, dns_wire.encode(answer)),
-    ]
+    """By UDP: an answer, a referral with glue, a name that there is not, no EDNS, too new an EDNS; two by TCP."""
+    ids = count(7)
+
+    def asked() -> dns_wire.Message:
+        name = dns_wire.name("packet-journey.com")
+        return dns_wire.query(name, dns_wire.Type.A, next(ids), recursion_desired=True)
+
+    def answer(query: dns_wire.Message) -> dns_wire.Message:
+        response = dns_wire.response(query, recursive=True)
+        addresses = ("198.51.100.10", "198.51.100.20")
+        response.answer.append(dns.rrset.from_text("packet-journey.com.", 60, "IN", "A", *addresses))
+        return response
+
+    def referral(query: dns_wire.Message) -> dns_wire.Message:
+        response = dns_wire.response(query)
+        response.authority.append(dns.rrset.from_text("com.", 300, "IN", "NS", "a.gtld.example."))
+        response.additional.append(dns.rrset.from_text("a.gtld.example.", 300, "IN", "A", "192.0.2.3"))
+        return response
+
+    def nothing(query: dns_wire.Message) -> dns_wire.Message:
+        response = dns_wire.response(query, dns_wire.Rcode.NXDOMAIN, authoritative=True)
+        response.authority.append(dns.rrset.from_text("com.", 60, "IN", "SOA", "a. b. 1 2 3 4 60"))
+        return response
+
+    def too_new(query: dns_wire.Message) -> dns_wire.Message:
+        return dns_wire.response(query, dns_wire.Rcode.BADVERS)
+
+    told = [(query := asked(), reply(query)) for reply in (answer, referral, nothing, too_new)]
+    told.append((query := dns_wire.without_edns(asked()), answer(query)))
+    frames = []
+    for query, response in told:
+        frames.append(datagram(LAPTOP, 50000, ROUTER, 53, dns_wire.encode(query)))
+        frames.append(datagram(ROUTER, 53, LAPTOP, 50000, dns_wire.encode(response)))
+    queries = [asked(), asked()]
+    by_tcp = Connection(53)
+    by_tcp.say(True, b"".join(framed(dns_wire.encode(query)) for query in queries))
+    replies = b"".join(framed(dns_wire.encode(answer(query))) for query in queries)
+    by_tcp.say(False, replies[:90])
+    by_tcp.say(False, replies[90:])
+    by_tcp.close()
+    return frames + by_tcp.frames
 
 
 def icmp_frames() -> list[bytes]:
@@ -238,6 +272,17 @@ def test_every_frame_is_understood_as_what_it_is(capture_file):
 def test_nothing_is_malformed_and_nothing_is_worth_a_warning(capture_file):
     warning = 0x600000
     assert tshark(capture_file, "-Y", f"_ws.malformed || _ws.expert.severity >= {warning}") == []
+
+
+def test_dns_by_tcp_and_its_options_are_understood(capture_file):
+    def how_many(which: str) -> int:
+        return len(tshark(capture_file, "-Y", which))
+
+    assert how_many("tcp && dns.flags.response == 1") >= 1
+    assert how_many("dns.resp.type == 41 && dns.rr.udp_payload_size == 1232") >= 5
+    assert how_many("udp && dns.ns == a.gtld.example && dns.a == 192.0.2.3") == 1
+    assert how_many("dns.soa.mname && dns.flags.rcode == 3") == 1
+    assert how_many("dhcp.option.interface_mtu") >= 2
 
 
 @pytest.mark.parametrize("protocol", ["ip", "icmp", "udp", "tcp"])

@@ -101,6 +101,15 @@ def test_looks_at_closed_connections_do_not_pile_up():
     assert len(tracked._looks) <= 61
 
 
+def test_looks_at_connections_that_are_closed_before_their_time_do_not_pile_up_either():
+    tracker = ConnectionTracker(10, Timeouts())
+    for number in range(10_000):
+        connection = tracker.open("node", number.to_bytes(12) + b"\6", number)
+        tracker.close(connection)
+    assert len(tracker._looks) <= 1001
+    assert not tracker._owned
+
+
 def test_an_owner_has_room_for_so_many_and_no_more():
     tracked = tracker(limit=2)
     first = tracked.open("eni", key(ipv4.TCP, 1), 0)

@@ -176,3 +176,30 @@ def test_rules_read_as_one_would_say_them():
     assert str(Rule("udp", parse_ports("1-9"), EVERYBODY)) == "udp 1-9 0.0.0.0/0"
     assert str(Rule("tcp", ALL_PORTS, "alb")) == "tcp all ports alb"
     assert ports_text(range(5, 6)) == "5"
+
+
+def test_an_icmp_error_about_a_tracked_connection_is_a_response_and_no_other_is():
+    engine, flow = groups(), key(ALB, NODE, 80)
+    assert enter(engine, flow, "nodes").allowed
+
+    def complain(about: bytes) -> Verdict:
+        error = key(STRANGER, NODE, 0, ipv4.ICMP, 0)
+        return engine.check(
+            "eni-node",
+            ("nodes",),
+            ingress=True,
+            key=error,
+            flags=0,
+            now_ns=LATER,
+            message=(3, 4),
+            about=about,
+        )
+
+    verdict = complain(flow)
+    assert (verdict.allowed, verdict.rule, verdict.peer) == (
+        True,
+        "ICMP error about a tracked connection",
+        "203.0.113.9",
+    )
+    assert complain(turned(flow)).allowed
+    assert not complain(key(ALB, NODE, 81)).allowed

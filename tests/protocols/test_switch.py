@@ -38,6 +38,19 @@ def test_a_group_is_nobody_in_particular():
     assert switch.port_of(GROUP, 0) is None
 
 
+def test_a_full_table_is_not_looked_through_for_every_frame_of_a_flood(monkeypatch):
+    switch = Switch()
+    looks = []
+    stations = switch.stations
+    monkeypatch.setattr(switch, "stations", lambda now_ns: looks.append(now_ns) or stations(now_ns))
+    for number in range(5000):
+        switch.learn(b"\2" + number.to_bytes(5), "lan1", number)
+    assert len(looks) == 1
+    switch.forget("lan1")
+    switch.learn(b"\2\1\1\1\1\1", "lan2", 5000)
+    assert switch.port_of(b"\2\1\1\1\1\1", 5000) == "lan2"
+
+
 def test_a_flood_of_addresses_fills_it_until_they_age():
     switch = Switch()
     for number in range(MAX_STATIONS + 5):

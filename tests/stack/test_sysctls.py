@@ -10,12 +10,13 @@ from actors.protocols.tcp import DEFAULTS, TcpSettings
 from actors.runtime.virtual import VirtualNetwork
 from actors.stack.sysctls import Sysctls
 from actors.units import SECOND
+from orchestrator.config import default_world, load_world
 from tests.stack.hosts import Host
 
 NAMES = {each.name for each in fields(TcpSettings)}
 INTERNAL = {
     "initial_window_segments", "max_ssthresh_segments", "initial_rto_ns", "minimum_rto_ns", "maximum_rto_ns",
-    "delayed_ack_ns", "challenge_interval_ns",
+    "delayed_ack_ns", "challenge_interval_ns", "maximum_receive_buffer_bytes",
 }  # fmt: skip
 """What Linux has as constants, or as attributes of routes."""
 
@@ -63,6 +64,25 @@ def test_a_laptop_takes_them():
     net.run(nothing())
     settings = net.element("laptop").stack.tcp.settings
     assert (settings.keepalive, settings.keepalive_time_ns) == (True, 30 * SECOND)
+
+
+@pytest.mark.parametrize("name", ["home-router", "isp", "aws-edge"])
+def test_routers_take_them_for_their_own_connections(name: str):
+    element = load_world(default_world()).elements[name]
+    config = element.config.model_dump(mode="json", exclude_unset=True)
+    told = {"tcp_keepalive_time": "30s", "tcp_congestion_control": "reno"}
+    net = VirtualNetwork(seed=1)
+    config |= {"sysctls": told} | ({"aws_api": None} if name == "aws-edge" else {})
+    net.add(name, element.kind, config)
+    for port in element.config.port_names():
+        net.add_element(f"at-{port}", lambda context: Host(context, None, None))
+        net.link(f"link-{port}", (name, port), (f"at-{port}", "eth0"), delay="1ms")
+
+    async def nothing() -> None: ...
+
+    net.run(nothing())
+    settings = net.element(name).stack.tcp.settings
+    assert (settings.congestion_control, settings.keepalive_time_ns) == ("reno", 30 * SECOND)
 
 
 def test_a_pod_takes_over_those_of_its_node():

@@ -1,3 +1,6 @@
+from struct import pack
+
+import dns.rdata
 import dns.rrset
 import pytest
 from hypothesis import given
@@ -148,6 +151,27 @@ def test_who_turns_a_query_down_for_its_edns_may_like_it_without(edns, rcode, pl
     assert wire.knows_no_edns(query, response) == plain_helps
     assert wire.without_edns(query).edns < 0
     assert wire.answers(query, wire.response(wire.without_edns(query)))
+
+
+def strange(kinds: list[tuple[int, int]]) -> bytes:
+    """A query with empty records of these types and classes behind its question."""
+    data = wire.encode(wire.query(wire.name("a.com"), wire.Type.A, 7, recursion_desired=True, edns=False))
+    records = b"".join(b"\0" + pack(">HHIH", *kind, 0, 0) for kind in kinds)
+    return data[:10] + len(kinds).to_bytes(2) + data[12:] + records
+
+
+def test_what_strangers_call_types_of_records_is_not_remembered_and_no_module_is_looked_for(monkeypatch):
+    looked_for = []
+    load = dns.rdata.import_module
+    monkeypatch.setattr(dns.rdata, "import_module", lambda name: looked_for.append(name) or load(name))
+    kinds = [(rdtype, rdclass) for rdtype in range(40_000, 40_050) for rdclass in range(300, 400)]
+    wire.decode_query(strange(kinds))
+    for at in range(0, len(kinds), 5):
+        wire.decode_query(strange(kinds[at : at + 5]))
+    assert len(dns.rdata._rdata_classes) < 700
+    assert not any("TYPE40" in name for name in looked_for)
+    rrset = dns.rrset.from_text("a.com.", 60, "IN", "MX", "10 mail.a.com.")
+    assert rrset[0].preference == 10, "known types are known still"
 
 
 def test_types_of_records_are_spelled_as_the_registry_has_them():

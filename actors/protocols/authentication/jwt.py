@@ -65,7 +65,7 @@ def read_jwks(status: int, body: bytes) -> "dict[str, RSAPublicKey]":
             (str(key.get("kid", "")), RSAPublicNumbers(_number(key["e"]), _number(key["n"]))) for key in rsa
         ]
         read = {kid: each.public_key() for kid, each in numbers}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise Denied(
             562, Reason.JWKS_INVALID, f"the JWKS endpoint's answer is no key set: {error!r}"
         ) from None
@@ -101,7 +101,7 @@ class Token(NamedTuple):
         try:
             header, claims = (json.loads(_decoded(part)) for part in parts[:2])
             signature = _decoded(parts[2])
-        except ValueError:
+        except (ValueError, RecursionError):
             raise _malformed("the token is not base64url and JSON") from None
         if not isinstance(header, dict) or not isinstance(claims, dict):
             raise _malformed("the token's parts are not JSON objects")

@@ -210,7 +210,7 @@ def parse_cookies(fields: Iterable[bytes]) -> dict[str, str]:
 def _object(body: bytes, reason: Reason, where: str) -> Json:
     try:
         value = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise Denied(561, reason, f"the provider's {where} did not answer with a JSON object")

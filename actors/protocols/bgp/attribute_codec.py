@@ -137,7 +137,7 @@ def _assembled(
     bad = any(trouble.approach is Approach.WITHDRAW for trouble in troubles)
     missing = [kind for kind in _MANDATORY if kind not in values]
     if bad or missing:
-        if not bad and values:
+        if not bad:
             troubles.extend(Trouble(kind, Approach.WITHDRAW, "is missing") for kind in missing)
         return None
     aggregator, as_path = values.get(Kind.AGGREGATOR), values[Kind.AS_PATH]

@@ -2,7 +2,8 @@
 
 How this works. There is always one session that dials, and for each call that is answered another; whoever opens it,
 a connection is known as this neighbour's only by its address until an OPEN has come. The first to be Established ends
-the others. `outbox` paces announcements by the MRAI (section 9.2.1.1); withdrawals do not wait.
+the others. `outbox` paces announcements by the MRAI (section 9.2.1.1); withdrawals wait only for a neighbour that takes
+nothing at all.
 """
 
 from random import Random
@@ -213,10 +214,13 @@ class Outbox:
         self._random = random
         self._pending: dict[Prefix, None] = {}
         self._open_at = 0
+        self.held = False
+        """Whether the neighbour takes nothing at present; each prefix then waits once, however often it changes."""
 
     def clear(self) -> None:
         self._pending.clear()
         self._open_at = 0
+        self.held = False
 
     def put(self, prefix: Prefix) -> None:
         self._pending[prefix] = None
@@ -226,11 +230,11 @@ class Outbox:
         self._pending.pop(prefix, None)
 
     def deadline_ns(self) -> int | None:
-        return self._open_at if self._pending else None
+        return self._open_at if self._pending and not self.held else None
 
     def take(self, now_ns: int) -> list[Prefix]:
         """What may be announced now; the next comes after the interval."""
-        if not self._pending or now_ns < self._open_at:
+        if not self._pending or self.held or now_ns < self._open_at:
             return []
         taken = list(self._pending)
         self._pending.clear()

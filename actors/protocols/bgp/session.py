@@ -25,6 +25,9 @@ LARGE_HOLD_NS = 240 * SECOND
 FIRST_BACK_OFF_NS = 50 * MILLISECOND
 """How long the first retry waits; each failure after it doubles that, up to the connect retry time."""
 
+LEAST_SEND_HOLD_NS = 480 * SECOND
+"""RFC 9687 section 4: a peer that takes nothing is left after 8 minutes, or twice the hold time if that is longer."""
+
 STABLE_NS = 30 * SECOND
 """A connection that was up for so long does not count as a failure when it ends."""
 
@@ -77,6 +80,7 @@ class Session:
         self.hold_at: int | None = None
         self.keepalive_at: int | None = None
         self.start_at: int | None = None
+        self.send_hold_at: int | None = None
         self._host = host
         self._random = random
         self._stream = Stream()
@@ -126,6 +130,15 @@ class Session:
     def send(self, message: Message) -> None:
         self._host.send(self, encode(message, four_octet=self.four_octet))
 
+    @property
+    def is_deaf(self) -> bool:
+        """Whether the peer takes nothing at present: what is sent to it would only pile up here."""
+        return self.send_hold_at is not None
+
+    def set_deaf(self, deaf: bool, now_ns: int) -> None:
+        """The connection's buffer is full of what the peer does not take, or no longer is."""
+        self.send_hold_at = now_ns + max(2 * self.hold_ns, LEAST_SEND_HOLD_NS) if deaf else None
+
     def back_off(self, now_ns: int) -> None:
         """Dial again after a while; each failure doubles it, and a connection that held for long forgives them all."""
         if not self.dialled:
@@ -137,7 +150,7 @@ class Session:
         self.failures += 1
 
     def deadline_ns(self) -> int | None:
-        timers = (self.retry_at, self.hold_at, self.keepalive_at, self.start_at)
+        timers = (self.retry_at, self.hold_at, self.keepalive_at, self.start_at, self.send_hold_at)
         return min((timer for timer in timers if timer is not None), default=None)
 
     def on_deadline(self, now_ns: int) -> None:
@@ -147,6 +160,9 @@ class Session:
             if due_ns is not None and due_ns <= now_ns:
                 setattr(self, name, None)
                 self.handle(event, now_ns)
+        if self.send_hold_at is not None and self.send_hold_at <= now_ns:
+            error = BgpError(Code.SEND_HOLD_TIMER_EXPIRED, 0, "the peer takes nothing")
+            self.handle(Event.MESSAGE_ERROR, now_ns, error=error)
 
     # ---- messages ------------------------------------------------------------------------------------------
 
@@ -237,7 +253,7 @@ class Session:
         return round(whole_ns * self._random.uniform(0.75, 1))
 
     def _reset(self, before: State, now_ns: int) -> None:
-        self.retry_at = self.hold_at = self.keepalive_at = None
+        self.retry_at = self.hold_at = self.keepalive_at = self.send_hold_at = None
         self.hold_ns = 0
         self._stream = Stream()
         if before is State.ESTABLISHED:

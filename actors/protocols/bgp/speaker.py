@@ -41,6 +41,10 @@ class Surroundings(Protocol):
     def converged(self, what: Converged) -> None: ...
 
 
+_UNSAID = Attributes(Origin.INCOMPLETE, (), b"")
+"""Stands for what a neighbour was told and wants to hear again; like nothing that is ever told."""
+
+
 class Speaker:
     """One BGP router."""
 
@@ -95,6 +99,14 @@ class Speaker:
         """Bytes from a connection; any bytes whatever."""
         session.feed(data, now_ns)
         self.neighbours[name].settle(now_ns)
+
+    def set_deaf(self, name: str, session: Session, deaf: bool, now_ns: int) -> None:
+        """A connection's send buffer is full, or has room again. Meanwhile nothing is added to it but keepalives."""
+        neighbour = self.neighbours[name]
+        session.set_deaf(deaf, now_ns)
+        if session is neighbour.established:
+            neighbour.outbox.held = deaf
+            self._flush(neighbour, now_ns)
 
     def lost(self, name: str, session: Session, why: str, now_ns: int) -> None:
         """A connection has ended, or could not be made."""
@@ -174,7 +186,10 @@ class Speaker:
 
     def on_message(self, neighbour: Neighbour, message: Update | RouteRefresh, now_ns: int) -> None:
         if isinstance(message, RouteRefresh):
-            self.ribs.told[neighbour.name].clear()
+            told = self.ribs.told[neighbour.name]
+            told.update(
+                dict.fromkeys(told, _UNSAID)
+            )  # it still has them, so what goes meanwhile is withdrawn
             self._advertise(neighbour, list(self.ribs.chosen), now_ns)
             return
         if message.attributes is None:
@@ -276,6 +291,10 @@ class Speaker:
         if neighbour.established is None:
             return
         told, gone = self.ribs.told[neighbour.name], []
+        if neighbour.outbox.held:
+            for prefix in prefixes:
+                neighbour.outbox.put(prefix)
+            return
         for prefix in prefixes:
             attributes = self._export(neighbour, prefix)
             if attributes is None:
@@ -293,13 +312,16 @@ class Speaker:
         if neighbour.established is None:
             return
         groups: dict[Attributes, list[Prefix]] = {}
-        told = self.ribs.told[neighbour.name]
+        told, gone = self.ribs.told[neighbour.name], []
         for prefix in neighbour.outbox.take(now_ns):
             attributes = self._export(neighbour, prefix)
-            if attributes is not None:
+            if attributes is None:
+                if told.pop(prefix, None) is not None:
+                    gone.append(prefix)
+            elif attributes != told.get(prefix):
                 told[prefix] = attributes
                 groups.setdefault(attributes, []).append(prefix)
-        neighbour.tell([], groups)
+        neighbour.tell(gone, groups)
 
     def _export(self, neighbour: Neighbour, prefix: Prefix) -> Attributes | None:
         verdict = self.ribs.chosen.get(prefix)

@@ -45,7 +45,7 @@ def decode(text: str) -> Checkpoint:
     try:
         value = json.loads(text)
         version, allocations = value["version"], value["allocations"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise StateFileError(f"no checkpoint: {error!r}") from None
     if version != FORMAT:
         raise StateFileError(f"version {version!r} is not {FORMAT}")

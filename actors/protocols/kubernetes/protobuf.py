@@ -59,7 +59,9 @@ def decode(data: bytes) -> Object:
         if kind not in _messages():
             raise Undecodable(f'no kind "{kind}" is registered for version "{head.get(1, "")}" in protobuf')
         return {"kind": kind, "apiVersion": head.get(1, ""), **_message(kind, unknown.get(2, b""))}
-    except (IndexError, AttributeError, TypeError, UnicodeDecodeError, RecursionError) as error:
+    except Undecodable:
+        raise
+    except (IndexError, AttributeError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise Undecodable(f"proto: cannot parse the message: {error}") from None
 
 

@@ -125,7 +125,7 @@ class Annotations:
             return None
         try:
             return json.loads(value)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BuildError(f"failed to parse json annotation, {PREFIX}{suffix}: {value}: {error}") from None
 
     def suffixes(self, family: str) -> Iterator[str]:

@@ -88,7 +88,7 @@ def _listen_ports(member: Member, has_certificates: bool) -> list[tuple[str, int
     try:
         entries = json.loads(raw)
         pairs = [(protocol, port) for entry in entries for protocol, port in entry.items()]
-    except (ValueError, AttributeError, TypeError) as error:
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise BuildError(f"failed to parse listen-ports configuration: `{raw}`: {error}") from None
     if not pairs:
         raise BuildError(f"empty listen-ports configuration: `{raw}`")

@@ -7,7 +7,7 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
-from actors.protocols.tcp import loss, output
+from actors.protocols.tcp import loss, output, receive_buffer
 from actors.protocols.tcp.reassembly import NOTHING_HELD, Reassembly
 from actors.protocols.tcp.sequence import HALF, MASK, after, distance
 from actors.protocols.tcp.states import Event, RemoteProtocolError, State
@@ -149,6 +149,7 @@ def _syn_acknowledged(c: "Connection", segment: Segment, now_ns: int) -> None:
     segments = 1 if lost > 1 else c.settings.initial_window_segments
     c.congestion.begin(c.mss_bytes, segments * c.mss_bytes)
     c.keep_alive(c.settings.keepalive, now_ns)
+    receive_buffer.begin(c, now_ns)
     c.predict()
     if c.state is State.ESTABLISHED:
         c.host.on_established()
@@ -228,7 +229,7 @@ def _answer_unacceptable(c: "Connection", sequence: int, size: int, flags: int, 
         output.send_challenge(c, now_ns)
         return
     end = (sequence + size) & MASK
-    twice = size and 0 <= distance(c.rcv_nxt, end) <= c.settings.receive_buffer_bytes
+    twice = size and 0 <= distance(c.rcv_nxt, end) <= c.receive_buffer_bytes
     output.send_ack(c, now_ns, (sequence, end) if twice else None)
 
 

@@ -88,14 +88,15 @@ class Connection:
         "ack_at_ns", "ack_threshold_bytes", "advertised_mss_bytes", "attempts", "challenged_at_ns",
         "clock_offset", "congestion", "cwnd_limited", "duplicates", "early_at_ns", "end_unread",
         "fin_pending", "freed_bytes", "header_bytes", "heard_at_ns", "host", "irs", "iss",
-        "keepalive_at_ns", "keepalives", "left_bytes", "linger_at_ns", "maximum_snd_wnd", "mss_bytes",
-        "opened_at_ns", "orphaned", "out_of_order", "passive", "paused", "peer_fin", "persist_at_ns",
-        "persist_interval_ns", "plain_control", "ports", "predictable", "probe_end", "probes", "rcv_nxt",
-        "rcv_shift", "recover", "recovery", "reordering_steps", "retransmit_at_ns", "retransmits",
-        "room_below_bytes", "round_trip", "sacking", "scaling", "scoreboard", "send_buffer", "sent_at_ns",
-        "settings", "snd_nxt", "snd_shift", "snd_una", "snd_wl1", "snd_wl2", "snd_wnd", "stamped_ns",
-        "state", "syn_acknowledged", "timed_at_ns", "timed_sequence", "timestamps", "ts_recent",
-        "unacknowledged_bytes", "unread", "unread_bytes", "wake_at_ns", "window_field",
+        "keepalive_at_ns", "keepalives", "left_bytes", "linger_at_ns", "maximum_snd_wnd",
+        "measured_from_ns", "measured_to", "mss_bytes", "opened_at_ns", "orphaned", "out_of_order",
+        "passive", "paused", "peer_fin", "persist_at_ns", "persist_interval_ns", "plain_control", "ports",
+        "predictable", "probe_end", "probes", "rcv_nxt", "rcv_shift", "receive_buffer_bytes", "recover",
+        "recovery", "reordering_steps", "retransmit_at_ns", "retransmits", "room_below_bytes", "round_trip",
+        "sacking", "scaling", "scoreboard", "send_buffer", "sent_at_ns", "settings", "snd_nxt", "snd_shift",
+        "snd_una", "snd_wl1", "snd_wl2", "snd_wnd", "stamped_ns", "state", "syn_acknowledged",
+        "timed_at_ns", "timed_sequence", "timestamps", "ts_recent", "unacknowledged_bytes", "unread",
+        "unread_bytes", "wake_at_ns", "window_field",
     )  # fmt: skip
 
     def __init__(
@@ -133,7 +134,9 @@ class Connection:
         self.attempts = self.probes = self.keepalives = self.retransmits = 0
         # receiving
         self.irs = self.rcv_nxt = self.rcv_shift = self.unacknowledged_bytes = 0
-        self.window_field = min(settings.receive_buffer_bytes, 0xFFFF)
+        self.receive_buffer_bytes = settings.receive_buffer_bytes
+        self.measured_to = self.measured_from_ns = 0
+        self.window_field = min(self.receive_buffer_bytes, 0xFFFF)
         self.out_of_order = NOTHING_HELD
         self.peer_fin: int | None = None
         self.paused = self.end_unread = False
@@ -297,7 +300,7 @@ class Connection:
         self.update_window()
         self.predict()
         # RFC 9293 section 3.8.6.2.2: no silly little steps
-        if self.freed_bytes >= min(self.settings.receive_buffer_bytes // 2, self.ack_threshold_bytes):
+        if self.freed_bytes >= min(self.receive_buffer_bytes // 2, self.ack_threshold_bytes):
             self.freed_bytes = 0
             self.unacknowledged_bytes = self.ack_threshold_bytes
             self.flush(now_ns)
@@ -432,7 +435,7 @@ class Connection:
         self.window_field = min(self.receive_room_bytes() >> self.rcv_shift, 0xFFFF)
 
     def receive_room_bytes(self) -> int:
-        return self.settings.receive_buffer_bytes - self.unread_bytes
+        return self.receive_buffer_bytes - self.unread_bytes
 
     def has_in_flight(self, sequence: bytes) -> bool:
         """Whether a segment that begins with this sequence number (4 bytes) may be under way."""

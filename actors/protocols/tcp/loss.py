@@ -13,7 +13,7 @@ retransmission was caused by the original. Then the congestion window is what it
 from typing import TYPE_CHECKING
 
 from actors.protocols.tcp import output
-from actors.protocols.tcp.recovery import Cause, Recovery
+from actors.protocols.tcp.recovery import Cause, Proportional, Recovery
 from actors.protocols.tcp.scoreboard import DUPLICATE_THRESHOLD, NOTHING_SACKED, Scoreboard
 from actors.protocols.tcp.sequence import HALF, MASK, distance
 from actors.wire.tcp import FIN, SYN, Segment
@@ -31,11 +31,14 @@ def take(c: "Connection", segment: Segment, new: int, same_window: bool, now_ns:
     episode = c.recovery
     if not new and c.snd_nxt == c.snd_una:
         return
+    known = new - c.scoreboard.sacked_bytes
     if new and c.scoreboard.ranges:
         if episode is None:
             _notice_reordering(c)
         c.scoreboard.advance(new)
     news = _take_ranges(c, segment) if c.sacking else 0
+    if episode is not None and episode.reduction is not None:
+        episode.reduction.arrived(known + c.scoreboard.sacked_bytes)
     if new:
         _progress(c, segment, new, now_ns)
     elif news or (same_window and not segment.payload and not segment.flags & (SYN | FIN)):
@@ -212,6 +215,8 @@ def enter(c: "Connection", cause: Cause, lost_to: int, now_ns: int, previous: Re
     c.early_at_ns = output.NEVER
     c.probe_end = 0
     c.host.on_recovery(cause.value, in_flight, lost_to)
+    if cause is Cause.FAST and c.sacking:
+        c.recovery.reduction = Proportional(in_flight, c.congestion.window_bytes)
     if previous is not None:
         c.recovery.sent_to, c.recovery.marks = previous.sent_to, previous.marks
     c.recovery.send(c, now_ns, at_once=previous is None)

@@ -3,7 +3,8 @@
 from struct import Struct
 from typing import TYPE_CHECKING
 
-from actors.protocols.tcp.sequence import MASK
+from actors.protocols.tcp import receive_buffer
+from actors.protocols.tcp.sequence import HALF, MASK
 from actors.protocols.tcp.states import State
 from actors.units import MILLISECOND
 from actors.wire import tcp as wire
@@ -47,6 +48,8 @@ def transmit(
 def send_ack(c: "Connection", now_ns: int, duplicate: tuple[int, int] | None = None) -> None:
     """An acknowledgment, with what lies behind the gap, newest first (RFC 2018 section 4), and the sequence numbers
     that have come twice before all others (RFC 2883)."""
+    if (c.rcv_nxt - c.measured_to) & MASK < HALF:
+        receive_buffer.adjust(c, now_ns)
     blocks = c.out_of_order.blocks() if c.sacking and c.out_of_order else []
     if duplicate is not None and c.sacking:
         blocks = [duplicate, *blocks]

@@ -11,6 +11,11 @@ With SACK the ranges that the peer has are holes in that picture. `in_the_pipe` 
 under way, and as long as a segment more of it fits the congestion window, the next one is sent: what is lost first,
 then new data, then what may be lost. (RFC 6675's last resort, sending the very end again, is missing: `advance` knows.)
 
+A window that has just become smaller is less than what is under way, so the estimate alone would have the sender fall
+silent until enough has left the path, and then burst. `Proportional` (RFC 6937, as in Linux) lets it send, for what has
+arrived, as much as the new window is of the old one; and for what arrives once less is under way than may be, a segment
+more than that.
+
 Without SACK (RFC 6582) each duplicate acknowledgment says that one segment has left the path, and what is known to
 be lost is the first segment alone.
 """
@@ -34,10 +39,31 @@ class Cause(Enum):
     PATH_MTU = "path MTU"
 
 
+class Proportional:
+    """Proportional rate reduction, bound by slow start (RFC 6937 section 3): what has arrived is what counts."""
+
+    __slots__ = ("delivered", "fresh", "from_bytes", "sent", "to_bytes")
+
+    def __init__(self, from_bytes: int, to_bytes: int) -> None:
+        self.from_bytes, self.to_bytes = max(from_bytes, 1), to_bytes
+        self.delivered = self.sent = self.fresh = 0
+
+    def arrived(self, count: int) -> None:
+        """The peer has so many bytes more than it was known to have."""
+        self.delivered += count
+        self.fresh = count
+
+    def room(self, pipe: int, segment_bytes: int) -> int:
+        if pipe > self.to_bytes:
+            return -(-self.delivered * self.to_bytes // self.from_bytes) - self.sent
+        limit = max(self.delivered - self.sent, self.fresh) + segment_bytes
+        return min(self.to_bytes - pipe, limit)
+
+
 class Recovery:
     """An episode of repair; see the head of this file. `began_at` is our timestamp clock at its first segment."""
 
-    __slots__ = ("began_at", "cause", "lost_to", "marks", "point", "sent_to")
+    __slots__ = ("began_at", "cause", "lost_to", "marks", "point", "reduction", "sent_to")
 
     def __init__(self, cause: Cause, point: int, lost_to: int, began_at: int) -> None:
         self.cause = cause
@@ -45,6 +71,7 @@ class Recovery:
         self.lost_to = lost_to
         self.sent_to = 0
         self.began_at = began_at
+        self.reduction: Proportional | None = None
         self.marks: deque[tuple[int, int]] = deque()
         """(offset of a segment sent again, end of all that had been sent by then), oldest first."""
 
@@ -72,14 +99,23 @@ class Recovery:
 
     def send(self, c: "Connection", now_ns: int, at_once: bool = False) -> None:
         """Send what the congestion window has room for; `at_once`, one lost segment whatever the window says."""
+        reduction = self.reduction
         if at_once:
-            self._next(c, now_ns)
-        room = c.congestion.window_bytes - self.in_the_pipe(c)
+            size = self._next(c, now_ns)
+            if reduction is not None:
+                reduction.sent += size
+        pipe = self.in_the_pipe(c)
+        room = c.congestion.window_bytes - pipe
+        if reduction is not None:
+            room = reduction.room(pipe, c.mss_bytes)
+            reduction.fresh = 0
         while room >= c.mss_bytes:
             size = self._next(c, now_ns)
             if not size:
                 break
             room -= size
+            if reduction is not None:
+                reduction.sent += size
 
     def _next(self, c: "Connection", now_ns: int) -> int:
         """RFC 6675's NextSeg(): send the segment whose turn it is; returns its size, 0 when there is none."""

@@ -13,7 +13,11 @@ class TcpSettings:
     """How a host's TCP behaves. Times in ns, sizes in bytes."""
 
     receive_buffer_bytes: int = 131_072
-    """tcp_rmem[1]: what may wait for the application, and so the largest window offered."""
+    """tcp_rmem[1]: what may wait for the application at first, and so the window offered."""
+    maximum_receive_buffer_bytes: int = 6_291_456
+    """tcp_rmem[2]: what that may grow to."""
+    moderate_receive_buffer: bool = True
+    """tcp_moderate_rcvbuf: it grows as long as half of it arrives in a round trip."""
     window_scale: int | None = 7
     """None, as with tcp_window_scaling off: windows stay below 64 KiB."""
     congestion_control: CongestionControlName = "cubic"

@@ -64,10 +64,22 @@ def operator_set(r: Record) -> Told:
     return Told(f"set {r['target']} {r['key']}={r['after']}", f"was {r['before']}")
 
 
-@sentence("operator.fault")
-def operator_fault(r: Record) -> Told:
-    states = {True: "begins", False: "is over", None: "is done"}
-    return Told(f"fault of {r['target']} {states[r['active']]}")
+@sentence("fault.added")
+def fault_added(r: Record) -> Told:
+    lasts = f" for {r['for_s']:g} s" if "for_s" in r else ""
+    on = f"links {listed(r['links'])}" if r["links"] else ""
+    return Told(f"On purpose: {r['target']}: {r['what']}{lasts} ({r['fault']})", on)
+
+
+@sentence("fault.changed")
+def fault_changed(r: Record) -> Told:
+    said = listed([f"{key} {value}" for key, value in r["changed"].items()])
+    return Told(f"On purpose: {r['target']}: {said} ({r['fault']})", f"{r['what']}; before: {r['was']}")
+
+
+@sentence("fault.ended")
+def fault_ended(r: Record) -> Told:
+    return Told(f"Over: {r['target']}: {r['what']} ({r['fault']})", r["why"])
 
 
 @sentence("element.exit")

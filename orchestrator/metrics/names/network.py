@@ -16,11 +16,11 @@ NETWORK: tuple[Metric, ...] = (
     counter("journey_link_transmit_packets_total", "Frames put on a link.", "link", "direction"),
     counter(
         "journey_link_dropped_packets_total",
-        "Frames that a link did not take: queue_full, loss, mtu, cut, no_carrier.",
+        "Frames that a link did not take: queue_full, loss, corrupt, mtu, cut, no_carrier, partition.",
         "link", "reason",
     ),
     gauge("journey_link_queue_packets", "Frames that wait for a busy link, both directions together.", "link"),
-    gauge("journey_link_up", "Whether a link has somebody at both ends and is not cut.", "link", merge="min"),
+    gauge("journey_link_up", "Whether a link has a carrier and is not cut.", "link", merge="min"),
     gauge("journey_link_capacity_bytes_per_second", "A link's rate; links without one are not told.", "link",
           merge="max"),
     gauge("journey_link_propagation_seconds", "A link's delay.", "link", merge="max"),

@@ -130,6 +130,7 @@ function failedRequests(variant) {
 }
 function eventList(variant) {
   return [variant.events.length > 0 && el("ol", { class: "events" }, variant.events.map((event) => el("li", {}, `${seconds(event.at_s)}: ${event.what}`))),
+    (variant.convergence || []).length > 0 && el("ul", { class: "events" }, variant.convergence.map((each) => el("li", {}, each.told))),
     variant.world_events.length > 0 && el("details", {}, el("summary", {}, `${many(variant.world_events.length)} things that happened in the world`),
       el("ul", {}, variant.world_events.map((event) => el("li", {}, el("span", { class: "soft" }, `${event.at_s.toFixed(3)} s ${event.element} `), event.told))))];
 }

@@ -100,7 +100,8 @@ WRONG = [
     ("for: 2s", "for: 0", "15:13: load.stages[0].for: must be more than 0"),
     ("do: set,", "do: sett,", "17:18: timeline[0].do: must be 'set' or 'scale' or 'rollout.restart' or 'kill' "
      "or 'drain' or 'uncordon' or 'patch' or 'apply' or 'delete' or 'aws' or "
-     "'fault.add' or 'fault.clear' or 'load.set' or 'load.pause' or 'load.resume' or 'load.stop', not 'sett', "
+     "'fault.add' or 'fault.set' or 'fault.partition' or 'fault.clear' or "
+     "'load.set' or 'load.pause' or 'load.resume' or 'load.stop', not 'sett', "
      "did you mean 'set'?"),
     ("target: pod/nginx-0, to: {{latency: off}}", "target: pod/nginx-0, to: {{latency: soon}}",
      "17:58: timeline[0].to.latency: 'soon' is not a time; write it like 200ms, uniform(50ms,300ms), "
@@ -131,8 +132,31 @@ WRONG = [
     ("target: link/fibre, delay: 80ms, loss: 1%", "target: zone/eu-west-1c, cut: true",
      "21:37: timeline[4].target: there is no zone 'eu-west-1c', did you mean 'eu-west-1b'?"),
     ("delay: 80ms, loss: 1%, ", "", "21:37: timeline[4].target: what is to go wrong with link/fibre? Say delay, "
-     "jitter, loss, bandwidth, cut or crash"),
-    ("delay: 80ms, loss: 1%, ", "crash: true, ", "21:37: timeline[4].target: a link cannot crash; it can be cut"),
+     "jitter, distribution, loss, rate, reorder, duplicate, corrupt, cut, down or crash"),
+    ("delay: 80ms, loss: 1%, ", "crash: true, ", "21:56: timeline[4].crash: a link cannot crash; it can be cut, or "
+     "down"),
+    ("delay: 80ms, loss: 1%", "bandwidth: 2mbit", "21:49: timeline[4].bandwidth: unknown key, did you mean 'rate'?"),
+    ("loss: 1%", "cut: true", "21:56: timeline[4].delay: over a link that is cut nothing arrives: leave out delay"),
+    ("loss: 1%", "distribution: pareto", "21:76: timeline[4].distribution: distribution says how the jitter varies: "
+     "say jitter, too"),
+    ("loss: 1%", "jitter: 1ms, distribution: paretto", "21:89: timeline[4].distribution: must be 'uniform', 'normal', "
+     "'pareto' or 'paretonormal', not 'paretto', did you mean 'pareto'?"),
+    ("fault.add, target: link/fibre, delay: 80ms, loss: 1%, ", "fault.set, target: link/fibre, loss: 2%, ",
+     "21:37: timeline[4].target: there is no fault 'link/fibre': there are none at that time"),
+    ("name: slow}}", "name: slow}}\n  - {{at: 2500ms, do: fault.set, target: slwo, loss: 2%}}",
+     "22:41: timeline[5].target: there is no fault 'slwo', did you mean 'slow'?"),
+    ("name: slow}}", "name: slow}}\n  - {{at: 3s, do: fault.set, target: slow, loss: 2%}}",
+     "22:37: timeline[5].target: slow is over by then"),
+    ("name: slow}}", "name: slow}}\n  - {{at: 2s, do: fault.set, target: slow, cut: true}}",
+     "22:37: timeline[5].target: over a link that is cut nothing arrives: leave out delay, loss"),
+    ("fault.add, target: link/fibre, delay: 80ms, loss: 1%, ", "fault.partition, between: [isp, link/fibre], ",
+     "21:44: timeline[4].between: link/fibre is no side of a partition; a link can be cut"),
+    ("name: slow}}", "name: slow}}\n  - {{at: 2s, do: fault.set, target: slow, bandwidth: 1mbit}}",
+     "22:43: timeline[5].bandwidth: unknown key, did you mean 'rate'?"),
+    ("fault.add, target: link/fibre, delay: 80ms, loss: 1%, ", "fault.partition, between: [isp, transit-9], ",
+     "21:44: timeline[4].between: there is no element 'transit-9', did you mean 'transit-3'?"),
+    ("fault.add, target: link/fibre, delay: 80ms, loss: 1%, ", "fault.partition, between: [isp, [laptop, isp]], ",
+     "21:44: timeline[4].between: element/isp is on both sides: nobody is kept from himself"),
     ("loss: 1%", "loss: 1", "21:68: timeline[4].loss: 1 is not a share; write it like 1%"),
     ("loss: 1%", "los: 1%", "21:62: timeline[4].los: unknown key, did you mean 'loss'?"),
     ("node/node-1", "node/node-9", "22:33: timeline[5].target: there is no node 'node-9', did you mean 'node-2'?"),

@@ -195,6 +195,28 @@ thresholds:
     ]
 
 
+def test_faults_are_changed_and_sides_parted_on_the_timeline(directory):
+    text = """\
+timeline:
+  - {at: 1s, do: fault.add, target: link/fibre, delay: 80ms, jitter: 5ms, distribution: normal, for: 1s, name: slow}
+  - {at: 1500ms, do: fault.set, target: slow, delay: 0, loss: 5%, rate: 10mbit, for: 3s}
+  - {at: 2s, do: fault.partition, between: [isp, "transit-1,transit-2"], for: 2s, name: parted}
+  - {at: 3s, do: fault.clear, target: slow}
+thresholds: [{metric: convergence, where: {fault: parted, when: ends, router: isp}, is: max < 10s}]
+load: {warm_up: 1s, timeout: 1s, stages: [{for: 6s, rate: 20/s}]}
+"""
+    variant = only(played(directory, text))
+    parted = "partition/isp..transit-1,transit-2"
+    told = [(event["what"], event.get("until_s")) for event in variant["events"]]
+    assert told == [
+        ("link/fibre: delay 80ms, jitter 5ms, distribution normal", 3.0),
+        ("link/fibre changed: jitter 5ms, distribution normal, loss 5%, rate 10mbit", None),
+        (f"{parted}: nothing passes", 4.0),
+        ("faults end: link/fibre", None),
+    ]
+    assert variant["load"]["errors"]["timeout"] > 0 and variant["verdict"] == "fail", "no session was lost"
+
+
 def test_a_zone_that_crashes_comes_back_and_assertions_see_it(directory):
     text = """\
 timeline: [{at: 1s, do: fault.add, target: zone/eu-west-1a, crash: true, for: 3s}]

@@ -109,6 +109,7 @@ def test_the_token_stands_behind_bearer_in_any_case():
         (301, b"", 562),
         (200, b"<html>", 562),
         (200, b"[]", 562),
+        (200, b"[" * 100_000, 562),  # deeper than a JSON reader goes
         (200, b'{"keys": [{"kty": "RSA", "n": "!", "e": "AQAB"}]}', 562),
         (200, json.dumps({"keys": [jwk()] * 11}).encode(), 500),
         (200, json.dumps({"keys": [jwk()], "x": "y" * 150 * 1024}).encode(), 500),
@@ -127,6 +128,13 @@ def test_a_key_set_that_will_not_do(status: int, body: bytes, refused_with: int)
 def test_no_text_gets_past_or_breaks_it(text: str):
     with pytest.raises(Denied):
         check(text)
+
+
+def test_a_token_that_is_deeper_than_a_json_reader_goes_is_malformed():
+    deep = encoded(b"[" * 100_000)
+    with pytest.raises(Denied) as caught:
+        Token.read(f"{deep}.{deep}.c2ln")
+    assert caught.value.reason is Reason.JWT_REQUEST_FORMAT_INVALID
 
 
 @given(st.binary(max_size=200))

@@ -125,6 +125,7 @@ def test_tokens_that_will_not_do(status: int, body: bytes, refused_with: int, re
         (503, b"", 561, Reason.USER_INFO_FAILED),
         (200, b"[]", 561, Reason.INVALID_USER_INFO),
         (200, b"{}", 561, Reason.INVALID_USER_INFO),
+        (200, b"[" * 9_000, 561, Reason.INVALID_USER_INFO),  # deeper than a JSON reader goes
         (200, json.dumps({"sub": "u", "x": "y" * 11 * 1024}).encode(), 500, Reason.USER_INFO_TOO_LARGE),
     ],
 )

@@ -188,6 +188,12 @@ def test_bad_attributes_cost_no_session(described, approach, why):
     assert (told is None) == (approach is Approach.WITHDRAW)
 
 
+def test_routes_with_none_but_ignored_attributes_are_withdrawn_for_a_reason():
+    told, troubles = decode_attributes(bytes.fromhex("80630101"), four_octet=True)
+    assert told is None
+    assert str(troubles[0]) == "ORIGIN: is missing"
+
+
 def test_a_well_known_attribute_that_is_none_does():
     with pytest.raises(BgpError) as raised:
         decode_attributes(bytes.fromhex(GOOD + "40630101"), four_octet=True)

@@ -97,7 +97,7 @@ TestStoreMachine = StoreMachine.TestCase
 TestStoreMachine.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
 
 
-@given(st.text() | st.sampled_from(["{}", "[]", '{"version":"x","allocations":[]}']))
+@given(st.text() | st.sampled_from(["{}", "[]", '{"version":"x","allocations":[]}', "[" * 100_000]))
 def test_what_is_no_state_file_is_refused(text: str):
     with pytest.raises(StateFileError):
         state_file.decode(text)

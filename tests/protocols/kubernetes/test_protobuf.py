@@ -28,6 +28,10 @@ def sent(version: str, kind: str, message: bytes) -> bytes:
     return MAGIC + tag(1, head) + tag(2, message)
 
 
+def service(metadata: bytes) -> bytes:
+    return sent("v1", "Service", tag(1, metadata))
+
+
 def test_a_review_as_kubectl_sends_it():
     attributes = {"namespace": "default", "verb": "create", "resource": "pods"}
     assert decode(CAN_I) == {
@@ -83,6 +87,9 @@ def test_fields_that_json_has_in_the_outer_object():
         ),
         (sent("v1", "ConfigMap", b"\x0a\x7f"), "unexpected EOF"),
         (MAGIC + b"\xff" * 12, "integer overflow"),
+        (service(tag(8, b"\x08" + b"\xff" * 8 + b"\x7f")), "too large"),  # a Time beyond the year 9999
+        (service(b"\x8a\x01\x0a\x3a\x08\x0a\x06{false"), "Expecting property name"),  # managedFields
+        (service(b"\x8a\x01\x0e\x3a\x0c\x0a\x0a" + b"[" * 10), "Expecting value"),
     ],
 )
 def test_what_is_none(data: bytes, words: str):

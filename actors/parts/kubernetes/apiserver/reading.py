@@ -94,5 +94,5 @@ def _page(request: Request) -> _Place | None:
         said = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
         namespace, _, name = said["start"].partition("/")
         return _Place(int(said["rv"]), (namespace, name))
-    except (binascii.Error, ValueError, KeyError, TypeError, AttributeError):
+    except (binascii.Error, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise bad_request("continue key is not valid: incorrect encoded start key") from None
