@@ -196,8 +196,9 @@ class Service:
         return await self._view().request(element)
 
     async def top_state(self) -> dict[str, Any]:
-        """Targets, load and events, for `journey top`."""
-        return await self._view().state()
+        """Targets, load, faults and events, for `journey top`."""
+        faults = [] if self._faults is None else self._faults.plain()
+        return {**await self._view().state(), "faults": faults}
 
     def _view(self) -> "TopView":
         if self._top is None:

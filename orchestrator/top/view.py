@@ -84,7 +84,7 @@ class TopView:
         return {"status": journey.status, "hops": journey.hops, "phases": journey.phases}
 
     async def state(self) -> Plain:
-        """Everything else: `world`, `targets`, `load` (None if none runs), `faults` are not here, and `events`."""
+        """Everything else but faults: `world`, `targets`, `load` (None if none runs) and `events`."""
         nodes = [name for name, kind in kinds_of(self._world).items() if kind == "alb"]
         told = await asyncio.gather(*(self._targets(node) for node in nodes))
         targets: dict[str, Plain] = {}

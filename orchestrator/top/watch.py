@@ -101,8 +101,7 @@ class Watch:
 
     def _look_at_state(self) -> None:
         state = self._session.request("top_state")
-        self.world, self.events = state["world"], state["events"]
-        self.faults = self._session.request("fault_list")
+        self.world, self.events, self.faults = state["world"], state["events"], state["faults"]
         self._take_load(state["load"])
         served = (self.load or {}).get("per_pod", {})
         latencies = (self.load or {}).get("per_pod_ms", {})

@@ -126,7 +126,7 @@ def test_an_app_that_hangs_is_started_again_by_its_liveness_probe(bed: Bed):
 def simulated(seed: int) -> dict[str, Any]:
     world = load_world(ROOT / "configs" / "own-app.yaml")
     url = "https://packet-journey.com/items/bread"
-    return simulate(world.model_copy(update={"url": url}), seed=seed, duration_s=2.0)
+    return simulate(world.model_copy(update={"url": url}), seed=seed, duration_s=0.5)
 
 
 def test_the_example_world_answers_and_equal_seeds_give_equal_journals():

@@ -78,12 +78,13 @@ def cut_short(command: str, folder: Path) -> str:
 
 def play(page: str, folder: Path, guests: tuple[str, ...] = ()) -> None:
     """Type what a page tells; `guests` are pages that take a world for granted: they are typed before it goes down."""
+    beside: subprocess.Popen[bytes] | None = None
     for command, comment in console(page):
         if command == "journey down":
             for guest in guests:
                 play(guest, folder)
         if command.startswith("journey load set"):
-            subprocess.Popen(BESIDE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            beside = subprocess.Popen(BESIDE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         short = re.sub(r"-o \S+\.pcapng", f"-o {folder / 'request.pcapng'}", command)
         short = cut_short(short, folder)
         deadline = time.monotonic() + (
@@ -92,6 +93,8 @@ def play(page: str, folder: Path, guests: tuple[str, ...] = ()) -> None:
         while (wrong := untrue(*typed(short), comment)) and time.monotonic() < deadline:
             time.sleep(0.2)
         assert wrong is None, f"{page}: {command} {wrong}"
+        if beside is not None and command == "journey load stop":
+            beside.wait(timeout=30)
 
 
 def untrue(code: int, said: str, comment: str) -> str | None:

@@ -75,10 +75,13 @@ class FakeLine:
         ]
         targets[1]["states"]["alb-1b"] = "initial"
         events = [{"ago_s": 3.21, "element": "isp", "what": "BGP converged"}]
-        return {"world": "fake", "targets": targets, "load": self.load, "events": events}
-
-    def _fault_list(self) -> list[Plain]:
-        return self.faults
+        return {
+            "world": "fake",
+            "targets": targets,
+            "load": self.load,
+            "events": events,
+            "faults": list(self.faults),
+        }
 
     def _fault_add(self, target: str, words: list[str]) -> Plain:
         fault = {"id": f"fault-{len(self.faults) + 1}", "target": target, "what": " ".join(words)}
