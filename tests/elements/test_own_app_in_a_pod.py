@@ -97,6 +97,27 @@ def test_what_cannot_be_imported_is_a_crash_loop_that_says_why(bed: Bed):
     assert "stderr F there is no module shopp: neither in " in log_of(bed)
 
 
+@pytest.mark.parametrize(("policy", "shown"), [("FallbackToLogsOnError", True), ("File", False)])
+def test_what_fails_as_it_starts_is_described_where_that_is_wanted(bed: Bed, policy: str, shown: bool):
+    assert bed.directory is not None
+    code = "def app():\n    raise OSError('the shop has burnt down')\n"
+    (bed.directory / "apps" / "burnt_app.py").write_text(code)
+
+    async def story(bed: Bed) -> None:
+        image = "asyncio://burnt_app:app"
+        await bed.create(container=container(image=image, terminationMessagePolicy=policy))
+
+        async def ended() -> bool:
+            return bool((await bed.status()).get("containerStatuses", [{}])[0].get("lastState"))
+
+        await bed.until(ended)
+        last = (await bed.status())["containerStatuses"][0]["lastState"]["terminated"]
+        assert (last["reason"], last["exitCode"]) == ("Error", 1)
+        assert ("OSError: the shop has burnt down" in last.get("message", "")) == shown
+
+    bed.play(story)
+
+
 @pytest.mark.parametrize("image", ["asyncio://shop", "asyncio://shop:app:1.0", "asyncio://shop.py"])
 def test_a_reference_that_is_none_is_an_invalid_image_name(bed: Bed, image: str):
     async def story(bed: Bed) -> None:
