@@ -1,12 +1,15 @@
 """An application of one's own in a pod: `image: asyncio://module:app`, on the virtual clock."""
 
 import signal
+import ssl
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from actors.protocols.kubelet.images import parse
+from orchestrator.pki import make_authority
 from tests.elements.alb_bed import GET
 from tests.elements.test_nginx_pod import POD, Bed, request
 
@@ -348,6 +351,28 @@ def test_it_calls_others_by_the_names_that_its_pod_has(tmp_path):
     assert stream.endswith(told.split()[-1]) or " 0." in stream
     assert "elsewhere cannot be resolved: there is no DNS in the cluster" in unknown
     assert f"other:99 at {POD}" in refused and "refused" in refused
+
+
+def test_it_trusts_the_emulators_authority(tmp_path):
+    bed = AppBed(tmp_path, CALLER)
+    make_authority(tmp_path, ["packet-journey.com"])
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "certs" / "packet-journey.com.pem")
+
+    async def hello(request: web.BaseRequest) -> web.Response:
+        return web.Response(text=f"over {request.scheme}")
+
+    async def story() -> Any:
+        await bed.node.stack.create_server(web.Server(hello), 443, ssl=context)
+        hosts = {"packet-journey.com": "10.0.10.10", "www.packet-journey.com": "10.0.10.10"}
+        await bed.start_app(hosts=hosts)
+        await bed.sleep(0.1)
+        good = (await bed.get("/?url=https://packet-journey.com/"))[1]
+        return good, (await bed.get("/?url=https://www.packet-journey.com/"))[1]
+
+    good, bad = bed.run(story(), nginx=False)
+    assert good == "200 over https"
+    assert "certificate is not valid for 'www.packet-journey.com'" in bad
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ LONG = (
 
 
 PAGES = {
-    "README.md": ("docs/load.md", "docs/bgp.md", "docs/kubernetes.md"),
+    "README.md": ("docs/top.md", "docs/load.md", "docs/bgp.md", "docs/kubernetes.md"),
     "docs/tutorial.md": (),
     "docs/own-app.md": (),
 }
