@@ -48,6 +48,10 @@ class FileName(Reference):
     """A file, as a path relative to the world file; the loader hands it on as an absolute one."""
 
 
+class FolderName(FileName):
+    """The same for a folder."""
+
+
 class CertificateName(Reference):
     """A domain for which this element shows a certificate: `certs/<domain>.pem` is made for it."""
 

@@ -28,6 +28,7 @@ from orchestrator.commands import (
     scenarios,
     settings,
     shell,
+    top,
 )
 from orchestrator.commands import (
     world as worlds,
@@ -114,6 +115,7 @@ for verb in (
     digging.dig,
     shell.shell,
     inspection.inspect,
+    top.top,
     settings.get,
     cluster.scale,
     nodes.drain,

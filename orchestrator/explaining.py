@@ -24,8 +24,11 @@ TOLD = (
     "alb.response",
     "nginx.accept",
     "nginx.answer",
+    "app.request",
+    "app.answer",
     "nginx.no_answer",
     "journey.failed",
+    "app.no_answer",
 )
 
 
