@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from actors.element import CallFailed, Context, Element, ElementConfig, ElementName
+from actors.element import CallFailed, Context, Element, ElementConfig, ElementName, FolderName
 from actors.parts.config_fields import fault, unknown
 from actors.parts.kube_proxy import USER, KubeProxy
 from actors.parts.kubelet.config import DEFAULT_IMAGES, ImageConfig, Images
@@ -53,6 +53,11 @@ class Config(ElementConfig):
     images: Images = Field(
         default={name: ImageConfig.model_validate(each) for name, each in DEFAULT_IMAGES.items()},
         description="the images that there are, by repository (nginx for nginx:1.27)",
+    )
+    apps: FolderName | None = Field(
+        default=None,
+        description="the folder that apps of one's own (image: asyncio://module:app) are imported from, before the "
+        "working directory and PYTHONPATH",
     )
     max_pods: int | None = Field(
         default=None,
@@ -111,6 +116,7 @@ class EksNode(Tools, Element):
             EventRecorder(context, client, "kubelet", context.name),
             cni=config.cni,
             images=config.images,
+            apps=config.apps,
             sysctls=config.sysctls.model_dump(mode="json", exclude_defaults=True),
             status_every_s=config.node_status_update_frequency / SECOND,
             lease_s=config.node_lease_duration_seconds,
@@ -119,6 +125,7 @@ class EksNode(Tools, Element):
         self.kube_proxy = KubeProxy(
             context, KubeClient(context, config.kube_api, USER), context.name, self.kernel.write_services
         )
+        self.kubelet.services.cluster_services = self.kube_proxy.services
 
     def _instance(self) -> Instance:
         config = self.config

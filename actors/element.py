@@ -48,6 +48,10 @@ class FileName(Reference):
     """A file, as a path relative to the world file; the loader hands it on as an absolute one."""
 
 
+class FolderName(FileName):
+    """The same for a folder."""
+
+
 class CertificateName(Reference):
     """A domain for which this element shows a certificate: `certs/<domain>.pem` is made for it."""
 
@@ -233,6 +237,27 @@ class Context(ABC):
         The address is published under `name` (`journey ps`). With a certificate (a domain, `certs/<domain>.pem`) it is
         HTTPS. Port 0 is any free one. Raises OSError if the port is taken. On the virtual clock, where nobody could
         come, nothing is served and None is returned."""
+
+    async def serve_tcp(
+        self, name: str, make_protocol: Callable[[], asyncio.Protocol], *, port: int = 0, tries: int = 1
+    ) -> str | None:
+        """Take TCP connections of real programs on this machine, over loopback; returns `127.0.0.1:PORT`.
+
+        Each gets a protocol from `make_protocol`, on a real socket: what the element does with it is between that
+        program and the emulated world. `port` is taken, or the next of so many `tries` that is free (0: any free one),
+        and published under `name`. Raises OSError if there is none. On the virtual clock, where nobody could come,
+        nothing listens and None is returned."""
+        return None
+
+    def reset(self, transport: asyncio.Transport) -> None:
+        """Break off a connection of a real program so that it sees a reset (RST), and no orderly end."""
+        transport.abort()
+
+    async def serve_unix(self, name: str, make_protocol: Callable[[], asyncio.Protocol]) -> Path | None:
+        """The same over a Unix socket, `<name>.sock` in the run directory: for programs of this world's user alone.
+
+        Returns its path, or None on the virtual clock."""
+        return None
 
     def recording(self) -> bool:
         """Whether a journey is being recorded here and now: guard for records that are dear to compose."""

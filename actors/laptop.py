@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 from yarl import URL
@@ -34,6 +35,10 @@ from actors.stack.sysctls import Sysctls
 from actors.units import MILLISECOND, SECOND, Duration
 from actors.wire import dns
 from actors.wire.addresses import ip_text
+
+if TYPE_CHECKING:
+    from actors.parts.clients.guests import Guests
+    from actors.parts.clients.lobby import Lobby
 
 PORT = "wifi"
 LEASE_PATIENCE_S = 15.0
@@ -112,6 +117,9 @@ class Laptop(DnsTools, Element):
         context.metrics.on_collect(self._count_connections)
         self._online = asyncio.Event()
         self._load: LoadRun | None = None
+        self.lobby: Lobby | None = None
+        self._guests: Guests | None = None
+        self._shell_door: Path | None = None
 
     async def start(self) -> None:
         self.browser.warm_up()
@@ -120,11 +128,16 @@ class Laptop(DnsTools, Element):
     async def stop(self) -> None:
         if self._load is not None:
             self._load.stop()
+        if self.lobby is not None:
+            self.lobby.close()
         await self.browser.close()
         self.dhcp.release()  # as systemd-networkd does (SendRelease); who is killed does not
 
     def on_frame(self, port: str, frame: bytes) -> None:
-        self.stack.on_frame(port, frame)
+        if self._guests is None:
+            self.stack.on_frame(port, frame)
+        else:
+            self._guests.on_frame(port, frame)
 
     def on_link(self, port: str, up: bool) -> None:
         self.stack.on_link(port, up)
@@ -138,6 +151,8 @@ class Laptop(DnsTools, Element):
         else:
             self._online.set()
             self.stub.servers = lease.dns_servers
+            if self._guests is not None:
+                self._guests.on_address()
 
     async def _answer_here(self, query: dns.Message, client: bytes) -> dns.Message:
         """What the operating system's resolver says to a program on this computer, as systemd-resolved does."""
@@ -157,7 +172,7 @@ class Laptop(DnsTools, Element):
         target = _url(url)
         token = JOURNEY.set(journey)
         try:
-            online = await self._wait_for_network()
+            online = await self.online()
             self.context.record("journey.start", url=url, method=method)
             self._told.offered.value += 1
             fetched = await self._fetch(method, target, keep) if online else _NETWORK_DOWN
@@ -167,8 +182,8 @@ class Laptop(DnsTools, Element):
             JOURNEY.reset(token)
         return fetched._asdict()
 
-    async def _wait_for_network(self) -> bool:
-        """A click in the first moments after boot counts from when there is a network."""
+    async def online(self) -> bool:
+        """Whether there is a network. A click in the first moments after boot counts from when there is a network."""
         try:
             async with asyncio.timeout(LEASE_PATIENCE_S):
                 await self._online.wait()
@@ -177,10 +192,11 @@ class Laptop(DnsTools, Element):
         return True
 
     async def _fetch(self, method: str, url: URL, keep: bool) -> Fetched:
-        self._record_lease()
+        self.record_lease()
         return await self.browser.fetch(method, url, keep=keep)
 
-    def _record_lease(self) -> None:
+    def record_lease(self) -> None:
+        """Tell the journey by which lease it goes out."""
         lease = self.dhcp.engine.lease
         assert lease is not None
         self.context.record(
@@ -206,6 +222,39 @@ class Laptop(DnsTools, Element):
             phases=fetched.phases,
             body_bytes=fetched.body_bytes,
         )
+
+    async def call_open_doors(
+        self,
+        url: str | None,
+        page: str,
+        ingress: tuple[int, int] | None = None,
+        proxy: tuple[int, int] | None = None,
+    ) -> dict[str, str]:
+        """Let real programs on this machine walk in: `ingress` and `proxy` are the port and how many to try from it.
+
+        Returns where they are. `url` is whom the ingress asks for unless it is told, `page` what a journey's id is put
+        behind to be looked at."""
+        from actors.parts.clients.doors import open_doors  # which few laptops need
+
+        if self.lobby is not None:
+            raise CallFailed(f"{self.context.name} has opened its doors already; {self.lobby.ports()}")
+        self.lobby, where = await open_doors(
+            self, self._resolve, self._told, url=url, page=page, ingress=ingress, proxy=proxy
+        )
+        return where
+
+    async def call_open_shell(self) -> dict[str, Any]:
+        """Have shells join as hosts behind this laptop: the `socket` that they come to (see `parts.clients.tunnel`)."""
+        from actors.parts.clients.guests import Guests
+        from actors.parts.clients.tunnel import Tunnel
+
+        if self._guests is None:
+            if not await self.online():
+                raise CallFailed(_NETWORK_DOWN.error)
+            guests = self._guests = Guests(self.context, self.stack, PORT)
+            make = partial(Tunnel, guests, lambda: self.stub.servers)
+            self._shell_door = await self.context.serve_unix(f"{self.context.name}.shell", make)
+        return {"socket": None if self._shell_door is None else str(self._shell_door)}
 
     # ---- load ----------------------------------------------------------------------------------------------
 
@@ -258,7 +307,7 @@ class Laptop(DnsTools, Element):
             tls = self.browser.tls_h2 if plan.http == HTTP_2 else self.browser.tls
         elif plan.http == HTTP_2:
             raise CallFailed(f"HTTP/2 is agreed on in TLS: {target} has none, ask for https")
-        if not await self._wait_for_network():
+        if not await self.online():
             raise CallFailed(_NETWORK_DOWN.error)
         return Site(self.stack, self._resolve, tls, target)
 

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 from actors.element import CallFailed, Context, Element, ElementConfig, ElementName
 from actors.parts.pod.container import Container, StartError
 from actors.parts.pod.container_log import ContainerLog
-from actors.parts.pod.image import ContainerImage
+from actors.parts.pod.image import AppPlace, ContainerImage
 from actors.parts.pod.modes import BadMode, Modes
 from actors.parts.tools import Tools
 from actors.protocols.kubelet.commands import START_ERROR
@@ -65,8 +65,8 @@ class NginxPod(Tools, Element):
 
     async def stop(self) -> None:
         for container in self.containers.values():
-            if container.nginx is not None:
-                container.nginx.end()
+            if container.server is not None:
+                container.server.end()
             container.log.flush()
 
     # ---- the sandbox ---------------------------------------------------------------------------------------
@@ -91,8 +91,8 @@ class NginxPod(Tools, Element):
         except BadMode as error:
             raise CallFailed(f"{self.context.name}: {error}") from None
         for container in self.containers.values():
-            if container.nginx is not None:
-                await container.nginx.follow_modes()
+            if container.server is not None:
+                await container.server.follow_modes()
         if changed:
             self.context.event("pod.mode", pod=self.config.pod, changed=changed)
         return {"modes": self.modes.all(), "changed": changed}
@@ -108,21 +108,23 @@ class NginxPod(Tools, Element):
         args: list[str],
         env: dict[str, str],
         log_path: str,
+        app: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Start a container: `{"started": true}`, or `{"exit_code": 128, "error": ...}` if its program cannot start.
 
-        `image` is a `ContainerImage`, `log_path` lies in the run directory."""
+        `image` is a `ContainerImage`, `app` the `AppPlace` of one with an application in it, `log_path` lies in the
+        run directory."""
         before = self.containers.get(name)
         if before is not None and before.exit_code is None:
             raise CallFailed(f"{self.context.name}: container {name} runs already")
         try:
-            checked = ContainerImage.model_validate(image)
+            checked, place = ContainerImage.model_validate(image), AppPlace.model_validate(app or {})
         except ValidationError as error:
             raise CallFailed(f"{self.context.name}: image: {error}") from None
         env = {"HOSTNAME": self.config.pod.partition("/")[2], **env}
         log = ContainerLog(self.context, log_path)
         container = Container(
-            self.context, self.stack, name, container_id, checked, env, log, self.modes, self._exited
+            self.context, self.stack, name, container_id, checked, env, log, self.modes, self._exited, place
         )
         try:
             container.start(checked.argv(command, args))
@@ -180,7 +182,7 @@ class NginxPod(Tools, Element):
                 name: {
                     "id": container.id,
                     "exit_code": container.exit_code,
-                    **({} if container.nginx is None else container.nginx.inspect()),
+                    **({} if container.server is None else container.server.inspect()),
                 }
                 for name, container in self.containers.items()
             },

@@ -1,14 +1,18 @@
 """Writes what the docs have from the code: `config.md` from the models that read world files, `metrics.md` from the
-table of metrics, and the JSON Schemas of a run's `summary.json` and of scenario files: `make docs`. Tests say when they
-are stale.
+table of metrics, `cli.md` from the commands, `scenario-files.md` and the JSON Schemas of a run's `summary.json` and of
+scenario files from their models: `make docs`. Tests say when they are stale.
 """
 
+import inspect
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import typer
+
+from orchestrator.cli import app
 from orchestrator.config.schema import scenario_schema, world_schema
 from orchestrator.metrics.handbook import metrics_page
 from orchestrator.reports.schema import summary_schema
@@ -16,6 +20,8 @@ from orchestrator.reports.schema import summary_schema
 TARGET = Path(__file__).parent / "config.md"
 METRICS_TARGET = Path(__file__).parent / "metrics.md"
 SUMMARY_TARGET = Path(__file__).parent / "summary.schema.json"
+CLI_TARGET = Path(__file__).parent / "cli.md"
+SCENARIO_FILES_TARGET = Path(__file__).parent / "scenario-files.md"
 SCENARIO_TARGET = Path(__file__).parent / "scenario.schema.json"
 
 _HEAD = """\
@@ -43,6 +49,26 @@ links or in none, no address belongs to two elements, no subnets overlap (unless
 aggregate that its owner divides), and elements and files that a config refers to exist.
 """
 
+_CLI_HEAD = """\
+# The command line
+
+<!-- Made from the code by `make docs`; change the docstrings and options there. -->
+
+`journey --help` and `journey COMMAND --help` say the same. What prints data has `--json`. A command that needs a world
+uses the running one, else it starts its own and stops it afterwards. Exit codes: 0 ok, 1 internal error, 2 usage or
+config, 3 environment, 4 threshold failed, 5 run invalid, 130 interrupted.
+"""
+
+_SCENARIO_HEAD = """\
+# Scenario files
+
+<!-- Made from the code by `make docs`; change the descriptions there. -->
+
+Every key of a scenario file; [scenarios](scenarios.md) tells what they are good for and has examples. `journey validate
+FILE` checks one, `journey schema scenario` prints the JSON Schema for an editor ([here](scenario.schema.json)).
+"""
+
+_TYPERS = ("help", "install_completion", "show_completion")
 _QUANTITIES = {"20ms": "duration", "300mbit": "rate", "1%": "share"}
 
 
@@ -61,6 +87,77 @@ def config_page() -> str:
     for kind in definitions["element"]["properties"]["kind"]["enum"]:
         parts += [f"### `{kind}`", definitions[kind]["description"], _table(definitions[kind], definitions)]
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def scenario_page() -> str:
+    """The keys of scenario files, as Markdown."""
+    schema = scenario_schema()
+    return f"{_SCENARIO_HEAD}\n{_table(schema, schema.get('$defs', {}))}\n"
+
+
+def cli_page() -> str:
+    """Every command with its arguments, options and examples, as Markdown."""
+    root: Any = typer.main.get_command(app)
+    parts = [_CLI_HEAD, "## For every command", _parameters(root)]
+    for name, command in sorted(_commands(root, "journey")):
+        what, _, examples = _plain_help(command).partition("Examples\n")
+        parts += [f"## {name}", what.strip()]
+        if getattr(command, "params", None):
+            parts.append(_parameters(command))
+        lines, after = _examples(examples)
+        parts += [f"```sh\n{lines}\n```"] if lines else []
+        parts += [after] if after else []
+    return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
+
+
+def _commands(group: Any, path: str) -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if not command.hidden:
+            yield f"{path} {name}", command
+            if hasattr(command, "commands"):
+                yield from _commands(command, f"{path} {name}")
+
+
+def _plain_help(command: Any) -> str:
+    """Its docstring without rich's marks."""
+    return re.sub(r"\[/?(?:bold|dim|italic)\]", "", inspect.cleandoc(command.help or ""))
+
+
+def _examples(text: str) -> tuple[str, str]:
+    """The command lines of the examples, and what is said after them."""
+    lines = text.strip("\n").splitlines()
+    typed = [line.strip() for line in lines if line.startswith("  ")]
+    return "\n".join(typed), "\n".join(line for line in lines if not line.startswith("  ")).strip()
+
+
+def _parameters(command: Any) -> str:
+    rows = ["| argument or option | default | what it is |", "|---|---|---|"]
+    for each in command.params:
+        if each.name not in _TYPERS and not getattr(each, "hidden", False):
+            default = "required" if each.required else _default_of(each)
+            what = _cell(_marks(getattr(each, "help", None) or ""))
+            rows.append(f"| {_spelt(each)} | {default} | {what} |")
+    return "\n".join(rows) if len(rows) > 2 else ""
+
+
+def _spelt(parameter: Any) -> str:
+    """`--rate RATE`, `--wait`, `URL`."""
+    value = (parameter.metavar or parameter.name or "").strip("[]").replace("|", " or ")
+    if parameter.param_type_name != "option":
+        return f"`{value if parameter.metavar else value.upper()}`"
+    names = ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
+    flag = getattr(parameter, "is_flag", False)
+    return names if flag else f"{names} `{value if parameter.metavar else value.upper()}`"
+
+
+def _default_of(parameter: Any) -> str:
+    if parameter.default in (None, False, (), [], "") or callable(parameter.default):
+        return ""
+    return f"`{parameter.default}`"
+
+
+def _marks(text: str) -> str:
+    return re.sub(r"\[/?(?:bold|dim|italic)\]", "", text)
 
 
 def summary_text() -> str:
@@ -180,5 +277,7 @@ def _cell(text: str) -> str:
 if __name__ == "__main__":
     TARGET.write_text(config_page(), encoding="utf-8")
     METRICS_TARGET.write_text(metrics_page(), encoding="utf-8")
+    CLI_TARGET.write_text(cli_page(), encoding="utf-8")
+    SCENARIO_FILES_TARGET.write_text(scenario_page(), encoding="utf-8")
     SUMMARY_TARGET.write_text(summary_text(), encoding="utf-8")
     SCENARIO_TARGET.write_text(scenario_text(), encoding="utf-8")

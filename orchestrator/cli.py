@@ -28,6 +28,8 @@ from orchestrator.commands import (
     runs,
     scenarios,
     settings,
+    shell,
+    top,
 )
 from orchestrator.commands import (
     world as worlds,
@@ -112,7 +114,9 @@ for verb in (
     probing.ping,
     probing.traceroute,
     digging.dig,
+    shell.shell,
     inspection.inspect,
+    top.top,
     settings.get,
     cluster.scale,
     nodes.drain,

@@ -58,6 +58,7 @@ def examine() -> list[Check]:
         _open_files(),
         _cores(),
         _timer(),
+        _shell(),
         *_programs(),
     ]
 
@@ -218,6 +219,22 @@ def _wait_ms(selector: selectors.BaseSelector, seconds: float) -> float:
     start = time.perf_counter()
     selector.select(seconds)
     return (time.perf_counter() - start) * 1000
+
+
+def _shell() -> Check:
+    """Whether `journey shell` works here: it is tried, in a process that does nothing else."""
+    if sys.platform != "linux":
+        return Check(
+            "shell", "warn", "no network namespaces", "`journey shell` needs Linux; the proxy works here too"
+        )
+    from orchestrator.shell.trial import trial
+
+    why = trial()
+    if why is not None:
+        return Check(
+            "shell", "warn", why, "only `journey shell` needs it; the ingress and the proxy do without"
+        )
+    return Check("shell", "ok", "user and network namespaces, and a TUN device in them")
 
 
 def _programs() -> Iterator[Check]:

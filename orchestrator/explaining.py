@@ -24,7 +24,11 @@ TOLD = (
     "alb.response",
     "nginx.accept",
     "nginx.answer",
+    "app.request",
+    "app.answer",
     "nginx.no_answer",
+    "journey.failed",
+    "app.no_answer",
 )
 
 
@@ -98,7 +102,7 @@ def _explained(identity: str, records: list[Record], failure: dict[str, Any] | N
         "request_id": f"1-{identity[:8]}-{identity[8:]}",
         "status": status,
         "cause": cause,
-        "sentence": _failed(failure) if failure else _chosen(by_kind, response),
+        "sentence": _failed(failure) if failure else _chosen(by_kind, response) or _before(records),
         "records": [{**each, "told": " ".join(filter(None, _words(each)))} for each in told],
         "failure": failure,
     }
@@ -111,7 +115,7 @@ def _failed(failure: dict[str, Any]) -> str:
 
 
 def _chosen(records: dict[str, Record], response: Record | dict[str, Any]) -> str:
-    """Why this target, or why the load balancer answered by itself."""
+    """Why this target, or why the load balancer answered by itself; nothing for what has not come so far."""
     target, rule = records.get("alb.target"), records.get("alb.rule")
     if response.get("source") == "elb" and response.get("sentence"):
         return f"{response['element']} answered {response['status']}: {response['sentence']}"
@@ -124,6 +128,20 @@ def _chosen(records: dict[str, Record], response: Record | dict[str, Any]) -> st
         )
     if rule is not None:
         return f"rule {rule['priority']} answered it without any target ({rule['action']})"
+    return ""
+
+
+def _before(records: list[Record]) -> str:
+    """What became of a request that no load balancer has decided about."""
+    kinds = {each["kind"]: each for each in records}
+    failed, start, end = (kinds.get(f"journey.{what}", {}) for what in ("failed", "start", "end"))
+    if failed:
+        return f"{failed['element']} got no answer: {failed['error']}"
+    if start.get("method") == "CONNECT":
+        ended = f"; {end['body_bytes']:,} bytes came back" if end else ", which is still open"
+        return (
+            f"{start['element']} opened a tunnel to {start['url']}{ended}: what is in it, only its ends know"
+        )
     return "it has not come as far as a load balancer's rules"
 
 

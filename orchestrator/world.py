@@ -28,6 +28,7 @@ from orchestrator.settling import settle, who_settles
 
 if TYPE_CHECKING:
     from orchestrator.tools.doors import Doors
+    from orchestrator.tools.laptop_doors import LaptopDoors
 
 log = logging.getLogger("orchestrator")
 
@@ -78,6 +79,7 @@ class World:
         self._taps = Taps(self._registry)
         self._end: asyncio.Task[None] | None = None
         self._doors: Doors | None = None
+        self._laptop_doors: LaptopDoors | None = None
 
     async def __aenter__(self) -> "World":
         await self.start()
@@ -181,6 +183,8 @@ class World:
         self._supervisor.stop()
         if self._doors is not None:
             await self._doors.close()
+        if self._laptop_doors is not None:
+            await self._laptop_doors.close()
         await self.numbers.stop()
         await self._host.close()
         self._registry.close()
@@ -206,6 +210,22 @@ class World:
         for element, place in where.items():
             self.addresses.setdefault("dns", place)
             self.addresses[f"dns.{element}"] = place
+
+    async def serve_clients(
+        self, ingress: str | None = None, proxy: str | None = None, *, page: str | None = None
+    ) -> None:
+        """Let real programs walk in as the first laptop, at `HOST:PORT`; None is the usual port or the next free one.
+
+        `page` is where a journey's id is looked at, if that is not the usual place: a URL that the id is put behind.
+        The addresses are published as `ingress` and `proxy`; see `tools.laptop_doors`. Raises `PortTaken`."""
+        from orchestrator.tools.laptop_doors import INGRESS, PAGE, PROXY, LaptopDoors, wanted
+
+        laptop = next((name for name, spec in self.config.elements.items() if spec.kind == "laptop"), None)
+        places = wanted(INGRESS, ingress), wanted(PROXY, proxy)
+        if laptop is None or places == (None, None):
+            return
+        self._laptop_doors = LaptopDoors(self.call, self.until_up, laptop, self.config.url, page or PAGE)
+        self.addresses.update(await self._laptop_doors.open(*places))
 
     async def wait(self) -> None:
         """Until the world has ended."""
@@ -236,10 +256,10 @@ class World:
         """The `namespace/name` of the pod that an element is. Raises `CallFailed` or KeyError if it is none."""
         return str(self._registry.members.find(element).welcome["config"]["pod"])
 
-    async def until_up(self, element: str) -> None:
-        """Wait until this element is up, again if need be. Raises `CallFailed` for an unknown one."""
+    async def until_up(self, element: str, up: bool = True) -> None:
+        """Wait until this element is up, again if need be, or is not. Raises `CallFailed` for an unknown one."""
         member = self._registry.members.find(element)
-        while member.state != "up":
+        while (member.state == "up") != up:
             member.changed.clear()
             await member.changed.wait()
 

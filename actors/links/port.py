@@ -11,6 +11,12 @@ Tap = Callable[[str, str, int, bytes, str | None], None]
 
 ETHERNET_HEADER = 14
 
+MOST_TOLD = 2000
+"""Frames of one journey that are told of at one end of a link: a story of 3 MB. What follows goes its way untold, lest
+a long download fill the journal and slow down what it tells of."""
+MOST_JOURNEYS = 1000
+"""Whose frames are counted at a time."""
+
 
 Way = Callable[[int, str | None, bytes], None]
 """Takes `(arrival in ns, journey, frame)` to the other end; raises `Lost` when nobody is there to take it."""
@@ -45,7 +51,7 @@ class LinkPort:
     """The sending half of a link's end. Counters are plain numbers that the runtime collects."""
 
     __slots__ = (
-        "_longest", "_now_ns", "_special", "_tap", "_up", "_way", "_witness", "drops", "element",
+        "_longest", "_now_ns", "_special", "_tap", "_told", "_up", "_way", "_witness", "drops", "element",
         "impairments", "inhabited", "link", "mtu", "name", "octets", "packets", "peer", "peer_port", "spent_ns",
     )  # fmt: skip
 
@@ -74,6 +80,7 @@ class LinkPort:
         self._now_ns = witness.now_ns
         self._longest = mtu + ETHERNET_HEADER
         self._way = carrier.way(self)
+        self._told: dict[str, int] = {}
 
     @property
     def config(self) -> LinkConfig:
@@ -130,7 +137,7 @@ class LinkPort:
 
     def _send_watched(self, depart_ns: int, frame: bytes) -> None:
         """As `send`, for a frame that somebody looks at, or that cannot go."""
-        journey = JOURNEY.get()
+        journey = self._journey_told()
         queued_ns = self.impairments.queued_ns(depart_ns)
         try:
             if not self.up:
@@ -152,6 +159,19 @@ class LinkPort:
         self.octets += len(frame)
         if journey is not None:
             self._witness.saw_frame(self, depart_ns, arrive_ns, queued_ns, frame)
+
+    def _journey_told(self) -> str | None:
+        """The journey that this frame is told of; None once so many of its frames have gone by here."""
+        journey = JOURNEY.get()
+        if journey is None:
+            return None
+        count = self._told.get(journey, 0) + 1
+        if count > MOST_TOLD:
+            return None
+        if count == 1 and len(self._told) >= MOST_JOURNEYS:
+            self._told.clear()
+        self._told[journey] = count
+        return journey
 
     def _send_again(self, depart_ns: int, frame: bytes) -> None:
         """Perhaps a copy, on its own way right behind. It has no part in the story of the first."""

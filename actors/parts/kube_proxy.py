@@ -1,6 +1,6 @@
 """kube-proxy on a node: follows Services and EndpointSlices, and writes what they mean into the kernel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, ValuesView
 
 from actors.element import Context
 from actors.parts.kubernetes.client import KubeClient, Object
@@ -35,6 +35,10 @@ class KubeProxy:
     def start(self) -> None:
         self._services.start()
         self._slices.start()
+
+    def services(self) -> ValuesView[Object] | None:
+        """The Services that there are; None before they have been read for the first time."""
+        return self._services.all() if self._services.synced else None
 
     def _services_changed(self, before: Object | None, now: Object | None) -> None:
         self._changed(before, now)

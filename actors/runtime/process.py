@@ -27,7 +27,7 @@ from actors.links.port import LinkPort
 from actors.links.zeromq import DrainedSocket, ZeroMQCarrier
 from actors.runtime.costs import Costs
 from actors.runtime.host import Host
-from actors.runtime.management import LOOPBACK, ManagementListeners
+from actors.runtime.management import LOOPBACK, ManagementListeners, reset
 from actors.units import MILLISECOND, SECOND
 from actors.wire.envelope import decode_batch
 from actors.wire.malformed import Malformed
@@ -312,11 +312,32 @@ class ProcessHost(Host):
     async def serve(
         self, name: str, app: "Application", *, certificate: str | None = None, port: int = 0
     ) -> str | None:
-        if self._listeners is None:
-            self._listeners = ManagementListeners(self.directory, self._doors.address)
-        address = await self._listeners.listen(app, certificate, port or self._doors.ports.get(name, 0))
+        address = await self._management_listeners().listen(
+            app, certificate, port or self._doors.ports.get(name, 0)
+        )
         self._management.publish(name, f"http{'' if certificate is None else 's'}://{address}")
         return address
+
+    async def serve_tcp(
+        self, name: str, make_protocol: Callable[[], asyncio.Protocol], *, port: int = 0, tries: int = 1
+    ) -> str | None:
+        port = port or self._doors.ports.get(name, 0)
+        address = await self._management_listeners().listen_raw(make_protocol, port, tries)
+        self._management.publish(name, address)
+        return address
+
+    def reset(self, transport: asyncio.Transport) -> None:
+        reset(transport)
+
+    async def serve_unix(self, name: str, make_protocol: Callable[[], asyncio.Protocol]) -> Path | None:
+        path = self.directory / f"{name}.sock"
+        await self._management_listeners().listen_unix(path, make_protocol)
+        return path
+
+    def _management_listeners(self) -> ManagementListeners:
+        if self._listeners is None:
+            self._listeners = ManagementListeners(self.directory, self._doors.address)
+        return self._listeners
 
     def write(self, record: dict[str, Any]) -> None:
         self._management.write(record)

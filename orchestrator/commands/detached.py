@@ -19,7 +19,7 @@ LOG = "up.log"
 def start_detached(file: Path | None, places: dict[str, str | None]) -> int:
     """Start the world, tell its first journey and leave it running; gives the exit code. Raises `Failure`.
 
-    `places` are where it listens, by the options of `journey up`."""
+    `places` are the options of `journey up` that say where to listen."""
     process, ready = _launch(file, {f"--{name}": place for name, place in places.items()})
     from orchestrator.journal.journey import Journey
     from orchestrator.journal.story import tell_story

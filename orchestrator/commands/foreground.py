@@ -35,15 +35,12 @@ class Foreground:
         *,
         tour: bool,
         ready_fd: int | None,
-        metrics: str | None,
-        dns: str | None,
-        page: str | None,
+        places: dict[str, str | None],
     ) -> None:
-        """`metrics` is where Prometheus may come, `dns` where dig may, and `page` where browsers may: `HOST:PORT`,
-        "off", or None for the usual port or the next free."""
+        """`places` says where Prometheus may come (`metrics`), dig (`dns`), curl (`http`), who wants a `proxy`, and
+        browsers (`page`): `HOST:PORT`, "off", or None for the usual port or the next free."""
         self._config, self._host = config, host
-        self._metrics, self._page = metrics, page
-        self._dns = dns
+        self._places = places
         self._tour = tour
         self._ready_fd = ready_fd
         self._stays = not tour or sys.stdout.isatty()
@@ -74,9 +71,9 @@ class Foreground:
             service = Service(world)
             server = service.server()
             await server.start()
-            await self._export(world)
             try:
                 async with self._door(world, service):
+                    await self._export(world)
                     await self._live(world, service)
             finally:
                 await server.close()
@@ -91,13 +88,16 @@ class Foreground:
             await self._wait(world, service)
 
     def _door(self, world: World, service: Service) -> AbstractAsyncContextManager[Any]:
-        return nullcontext() if self._page == OFF else Door(world, service, self._page)
+        page = self._places["page"]
+        return nullcontext() if page == OFF else Door(world, service, page)
 
     async def _export(self, world: World) -> None:
-        if self._metrics != OFF:
-            await world.export(self._metrics)
-        if self._dns != OFF:
-            await world.serve_dns(self._dns)
+        places = self._places
+        if places["metrics"] != OFF:
+            await world.export(places["metrics"])
+        if places["dns"] != OFF:
+            await world.serve_dns(places["dns"])
+        await world.serve_clients(places["http"], places["proxy"], page=_followed(world))
 
     def _tell_ready(self, world: World) -> None:
         assert self._ready_fd is not None
@@ -144,3 +144,9 @@ class Foreground:
                 end.cancel()
         if world.ended.is_set():
             raise Failure(world.why or "the world has ended", ENVIRONMENT)
+
+
+def _followed(world: World) -> str | None:
+    """Where a journey's id is looked at: the live page, if this world has one."""
+    page = world.addresses.get("page")
+    return None if page is None else f"{page}#journey="

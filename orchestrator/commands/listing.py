@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
+DOORS = ("ingress", "proxy")
 STATE_STYLES = {"up": "green", "late": "yellow"}
 
 
@@ -24,8 +25,9 @@ def show_elements(console: "Console", listed: dict[str, Any]) -> None:
         )  # fmt: skip
     console.print(table)
     for name, address in listed["addresses"].items():
-        if not name.startswith("dns"):
+        if not name.startswith("dns") and name not in DOORS:
             console.print(f"{name}: {address}")
+    show_clients(console, listed)
     for line in dns_lines(listed["addresses"]):
         console.print(line)
     console.print(f"[dim]run directory {listed['directory']}[/]")
@@ -42,3 +44,25 @@ def dns_lines(addresses: dict[str, str]) -> list[str]:
         if name.startswith("dns.")
     )
     return [f"dns: dig @{host.strip('[]')} -p {port} NAME; ports: {', '.join(others)}"]
+
+
+def show_clients(console: "Console", listed: dict[str, Any]) -> None:
+    """Where real programs may walk in, on lines that are pasted whole."""
+    for line in client_lines(listed):
+        console.print(line, soft_wrap=True, markup=False)
+
+
+def client_lines(listed: dict[str, Any]) -> list[str]:
+    """Where real programs may walk in as the laptop, each with a line to paste."""
+    addresses, lines = listed["addresses"], []
+    if "ingress" in addresses:
+        lines.append(f"ingress: curl -i http://{addresses['ingress']}/")
+    if "proxy" in addresses:
+        lines.append(f"proxy: {proxy_command(listed)}")
+    return lines
+
+
+def proxy_command(listed: dict[str, Any]) -> str:
+    """curl through the proxy, trusting the world's CA."""
+    ca, url = f"{listed['directory']}/ca.pem", listed.get("url") or "URL"
+    return f"curl --proxy socks5h://{listed['addresses']['proxy']} --cacert {ca} {url}"

@@ -98,6 +98,28 @@ Page = Annotated[
         help="Where the live page is; `off` for nowhere. [127.0.0.1:7463, or the next port that is free]",
     ),
 ]
+Http = Annotated[
+    str | None,
+    typer.Option(
+        "--http",
+        metavar="HOST:PORT",
+        envvar="JOURNEY_HTTP",
+        callback=_place,
+        help="Where curl and browsers may ask as the laptop; `off` for nowhere. "
+        "[127.0.0.1:8080, or the next port that is free]",
+    ),
+]
+Proxy = Annotated[
+    str | None,
+    typer.Option(
+        "--proxy",
+        metavar="HOST:PORT",
+        envvar="JOURNEY_PROXY",
+        callback=_place,
+        help="Where SOCKS5 and HTTP proxy clients get the laptop's Internet; `off` for nowhere. "
+        "[127.0.0.1:1080, or the next port that is free]",
+    ),
+]
 
 
 class Session(Protocol):

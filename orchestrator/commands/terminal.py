@@ -59,12 +59,28 @@ def tell_what_to_try(listed: dict[str, Any]) -> None:
     console.print("\n[bold]Things to try[/], in another terminal")
     things = [
         *THINGS_TO_TRY,
+        *_as_a_client(listed),
         *_by_dig(listed["addresses"], listed.get("url")),
         *_on_a_cluster(listed["elements"]),
     ]
     width = max(len(command) for command, _ in things)
     for command, what in things:
         console.print(f"  {command:<{width}}  [dim]{what}[/]")
+    if "proxy" in listed["addresses"]:
+        from orchestrator.commands.listing import proxy_command
+
+        console.print(
+            "\n[bold]Your own TLS, as far as the load balancer[/]; a browser may take this proxy too"
+        )
+        console.print(f"  {proxy_command(listed)}", soft_wrap=True, markup=False)
+
+
+def _as_a_client(listed: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if "ingress" in listed["addresses"]:
+        yield f"curl -i http://{listed['addresses']['ingress']}/", "your own request, by the laptop"
+    laptop = next((each["name"] for each in listed["elements"] if each["kind"] == "laptop"), None)
+    if laptop is not None and sys.platform == "linux":
+        yield f"journey shell {laptop}", "a shell whose only network is the emulated one"
 
 
 def _by_dig(addresses: dict[str, str], url: str | None) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,17 @@ import typer
 
 from orchestrator.commands.failure import environment, usage
 from orchestrator.commands.listing import show_elements
-from orchestrator.commands.options import Dns, File, Json, Metrics, Page, read_config, running_world
+from orchestrator.commands.options import (
+    Dns,
+    File,
+    Http,
+    Json,
+    Metrics,
+    Page,
+    Proxy,
+    read_config,
+    running_world,
+)
 from orchestrator.commands.terminal import out, print_json, say
 
 if TYPE_CHECKING:
@@ -35,6 +45,8 @@ def up(
     metrics: Metrics = None,
     dns: Dns = None,
     page: Page = None,
+    http: Http = None,
+    proxy: Proxy = None,
     ready_fd: ReadyFd = None,
 ) -> None:
     """Start a world, tell its first journey, and keep it until Ctrl-C or `journey down`.
@@ -49,7 +61,7 @@ def up(
     """
     if (client := running_world()) is not None:
         environment(f"a world is running already, {where_of(client)}")
-    places = {"metrics": metrics, "dns": dns, "page": page}
+    places = {"metrics": metrics, "dns": dns, "http": http, "proxy": proxy, "page": page}
     if detach:
         from orchestrator.commands.detached import start_detached
 
@@ -76,7 +88,7 @@ def _in_foreground(file: Path | None, tour: bool, ready_fd: int | None, places: 
         if host is not None:
             host.abandon()
         raise
-    return Foreground(config, host, tour=tour, ready_fd=ready_fd, **places).run()
+    return Foreground(config, host, tour=tour, ready_fd=ready_fd, places=places).run()
 
 
 def down() -> None:

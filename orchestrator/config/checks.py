@@ -5,12 +5,12 @@ some elements or links were already found wrong, and then stay silent about what
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import NamedTuple
 
-from actors.element import CertificateName, ElementName, FileName, Reference
+from actors.element import CertificateName, ElementName, FileName, FolderName, Reference
 from actors.links.impairments import LinkConfig
 from orchestrator.config.errors import Path, nearest, suggestion
 from orchestrator.config.models import ElementSpec
@@ -131,21 +131,23 @@ def _dangling(draft: Draft, reference: Reference) -> str | None:
             return f"there is no element {str(reference)!r}" + suggestion(
                 reference, draft.declared, otherwise="there are"
             )
+        case FolderName():
+            return _missing(draft.directory, reference, "folder", FilePath.is_dir)
         case FileName():
-            return _missing_file(draft.directory, reference)
+            return _missing(draft.directory, reference, "file", FilePath.is_file)
         case CertificateName() if not _DOMAIN.fullmatch(reference):
             return f"{str(reference)!r} is not a domain name such as packet-journey.com"
     return None
 
 
-def _missing_file(directory: FilePath, name: str) -> str | None:
+def _missing(directory: FilePath, name: str, kind: str, is_one: Callable[[FilePath], bool]) -> str | None:
     try:
-        if (directory / name).is_file():
+        if is_one(directory / name):
             return None
         folder = (directory / name).parent
-        beside = [str(path.relative_to(directory)) for path in folder.iterdir() if path.is_file()]
+        beside = [str(path.relative_to(directory)) for path in folder.iterdir() if is_one(path)]
     except (OSError, ValueError):
         beside = []
-    return f"there is no file {name!r} beside the world file" + suggestion(
+    return f"there is no {kind} {name!r} beside the world file" + suggestion(
         name, beside, otherwise="there are"
     )

@@ -16,6 +16,7 @@ from orchestrator.world import World
 
 if TYPE_CHECKING:
     from orchestrator.faults.book import FaultBook
+    from orchestrator.top.view import TopView
 
 
 class Service:
@@ -28,6 +29,7 @@ class Service:
         self._world = world
         world.on_operator = self._operated
         self._faults: FaultBook | None = None
+        self._top: TopView | None = None
         self.answers: dict[str, Answer] = {
             "hello": self.hello,
             "ps": self.ps,
@@ -46,6 +48,9 @@ class Service:
             "loads": self.loads.running,
             "load_change": self.loads.load_change,
             "explain": self.explain,
+            "top_hops": self.top_hops,
+            "top_request": self.top_request,
+            "top_state": self.top_state,
             "errors": self.errors,
             "down": self.request_down,
         }
@@ -181,6 +186,26 @@ class Service:
         from orchestrator.explaining import explain_request
 
         return await explain_request(self._world, request_id)
+
+    async def top_hops(self, **arguments: Any) -> dict[str, Any]:
+        """One echo to each hop, for `journey top`."""
+        return await self._view().hops(**arguments)
+
+    async def top_request(self, element: str | None = None) -> dict[str, Any]:
+        """One request, for `journey top`."""
+        return await self._view().request(element)
+
+    async def top_state(self) -> dict[str, Any]:
+        """Targets, load, faults and events, for `journey top`."""
+        faults = [] if self._faults is None else self._faults.plain()
+        return {**await self._view().state(), "faults": faults}
+
+    def _view(self) -> "TopView":
+        if self._top is None:
+            from orchestrator.top.view import TopView
+
+            self._top = TopView(self._world, self.loads)
+        return self._top
 
     async def errors(self, limit: int) -> list[dict[str, Any]]:
         """The last requests that failed."""

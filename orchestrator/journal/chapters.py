@@ -148,6 +148,6 @@ def _next(record: Record, origin: str) -> Topic:
             return Topic.TLS
         case "alb.target":
             return Topic.POD
-        case "nginx.answer" | "alb.response" | "journey.end" | "journey.failed":
+        case "nginx.answer" | "app.answer" | "alb.response" | "journey.end" | "journey.failed":
             return Topic.BACK
     return Topic.LEASE

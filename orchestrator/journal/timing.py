@@ -20,7 +20,8 @@ PROPAGATION, QUEUEING, PROCESSING, SERVICE, WAITING, RESENDING, LAG = (
 )  # fmt: skip
 WAYS = (PROPAGATION, QUEUEING, PROCESSING, SERVICE, WAITING, RESENDING, LAG)
 TELLING = (
-    "nginx.answer", "tcp.retransmit", "link.receive", "journey.start", "journey.failed", "tcp.reset", "alb.response",
+    "nginx.answer", "app.answer", "tcp.retransmit", "link.receive", "journey.start", "journey.failed", "tcp.reset",
+    "alb.response",
 )  # fmt: skip
 """Kinds of records that say what the time inside of an element was spent on."""
 
@@ -146,6 +147,9 @@ def _told(record: Record, since_ns: int, gap_ns: int) -> list[tuple[str, int]]:
             waited_ms = record.get("latency_ms", 0.0)  # as for an upstream
             told = ((SERVICE, record["service_ms"]), (QUEUEING, record["queued_ms"]), (WAITING, waited_ms))
             return [(what, round(ms * 1e6)) for what, ms in told]
+        case "app.answer":  # since it was last heard of: of the request, or of an answer that it waited for
+            waited_ns = min(round(record.get("latency_ms", 0.0) * 1e6), gap_ns)
+            return [(SERVICE, gap_ns - waited_ns), (WAITING, waited_ns)]
         case "journey.start":  # another try
             return [(WAITING, gap_ns)] if record["t_ns"] > since_ns else []
         case "tcp.reset":  # who gave up had waited until then

@@ -35,6 +35,10 @@ class LoadBook:
         """How many loads there are."""
         return len(self._teams)
 
+    def latest(self) -> dict[str, Any] | None:
+        """What was last heard of the load that runs; nothing is asked for it."""
+        return self._teams[-1].latest if self._teams else None
+
     async def load_change(
         self, do: str, rate: float | None = None, users: int | None = None
     ) -> dict[str, Any]:

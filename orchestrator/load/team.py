@@ -23,6 +23,8 @@ class LoadTeam:
         self._shape = shape
         self.clients = [LoadClient(world, name, url, part) for name, part in shares(shape, laptops).items()]
         self._changes: list[dict[str, Any]] = []
+        self.latest: Status | None = None
+        """What was told last, for those who only look on."""
 
     @property
     def duration_s(self) -> float:
@@ -44,7 +46,8 @@ class LoadTeam:
         Latencies as histograms (`hdr`, `service_hdr`) are told at the end, and before that if `histograms` are wanted.
         """
         await _all(client.look() for client in self.clients)
-        return self._together(histograms or not any(client.running for client in self.clients))
+        self.latest = self._together(histograms or not any(client.running for client in self.clients))
+        return self.latest
 
     async def change(self, change: Change, *, note: bool = True) -> dict[str, Any]:
         """Pause, resume or stop it, or set its rate or its users: `what` was done, and its `status`; it stays so

@@ -169,6 +169,7 @@ def _notes(journey: Journey, lanes: list[str]) -> list[Plain]:
             "told": tell(record).what,
         }
         for record in journey.records
-        if record["kind"] in ("alb.target", "alb.response", "nginx.answer", "journey.end", "journey.failed")
+        if record["kind"]
+        in ("alb.target", "alb.response", "nginx.answer", "app.answer", "journey.end", "journey.failed")
         and record["element"] in lanes
     ]

@@ -145,6 +145,15 @@ def _servers(journey: Journey) -> Iterator[tuple[str, str, int, int, Plain]]:
             took_ns = round((record["service_ms"] + record["queued_ms"]) * 1e6)
             fields = {"http.response.status_code": record["status"]}
             yield record["element"], "nginx", record["t_ns"] - took_ns, record["t_ns"], fields
+        elif record["kind"] == "app.answer":
+            fields = {"http.response.status_code": record["status"]}
+            yield (
+                record["element"],
+                "app",
+                record["t_ns"] - round(record["took_ms"] * 1e6),
+                record["t_ns"],
+                fields,
+            )
 
 
 def _http(journey: Journey) -> Plain:

@@ -1,6 +1,7 @@
 """Killed at any call to AWS, the load balancer controller ends where it would have come to anyway."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 from actors.parts.load_balancer_controller.aws import CALLER
 from tests.elements.controller_bed import World, ingress
 
+EVERY = 1 if os.environ.get("JOURNEY_SOAK") else 4
+"""At which calls: `make soak` takes each."""
 BOTH = '[{"HTTP": 80}, {"HTTPS": 443}]'
 
 
@@ -88,5 +91,5 @@ def end(number: int, *stories: Callable[[World], Any], after: bool = False) -> t
 def test_killed_at_any_call_it_ends_in_the_same_state(stories: Any, after: bool):
     wanted, calls = end(-1, *stories)
     assert calls > 10
-    for number in range(int(after), calls, 2):
+    for number in range(EVERY // 2 if after else 0, calls, EVERY):
         assert end(number, *stories, after=after)[0] == wanted, f"killed at call {number}"

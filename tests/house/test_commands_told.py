@@ -14,7 +14,7 @@ from tests.house.rooms import ROOT
 VERBS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 README = (ROOT / "README.md").read_text()
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-QUICK = ("validate", "schema", "simulate")
+QUICK = ("validate", "schema")
 
 
 def typed(text: str) -> list[str]:
@@ -24,6 +24,10 @@ def typed(text: str) -> list[str]:
         for line in text.splitlines()
         if line.strip().startswith("journey ")
     ]
+
+
+def is_quick(line: str) -> bool:
+    return line.split()[1] in QUICK
 
 
 def in_blocks(page: str) -> list[str]:
@@ -45,15 +49,30 @@ def test_it_parses(line: str):
     VERBS[verb].make_context(verb, arguments).close()
 
 
-@pytest.mark.parametrize("line", [line for line in in_blocks(README) if line.split()[1] in QUICK])
+@pytest.mark.parametrize(
+    "line",
+    [
+        line
+        for page in PAGES
+        if page.name != "cli.md"
+        for line in in_blocks(page.read_text())
+        if is_quick(line)
+    ],
+)
 def test_it_runs(line: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(ROOT)
     done = CliRunner().invoke(app, shlex.split(line)[1:])
     assert done.exit_code == 0, done.output
 
 
-def test_readme_has_every_verb_and_no_other():
-    assert set(re.findall(r"`journey ([a-z]+)`", README)) == VERBS.keys()
+def test_every_verb_has_its_chapter_and_pages_name_no_other():
+    assert (
+        set(re.findall(r"^## journey ([a-z]+)$", (ROOT / "docs/cli.md").read_text(), re.MULTILINE))
+        == VERBS.keys()
+    )
+    for page in PAGES:
+        named = set(re.findall(r"`journey ([a-z]+)[ `]", page.read_text()))
+        assert named <= VERBS.keys(), page.name
 
 
 def test_there_is_something_to_check():

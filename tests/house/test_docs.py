@@ -36,6 +36,14 @@ def test_the_page_on_metrics_is_fresh():
     assert (ROOT / "docs" / "metrics.md").read_text() == metrics_page(), "run `make docs`"
 
 
+def test_the_page_on_the_command_line_is_fresh():
+    assert (ROOT / "docs" / "cli.md").read_text() == generator().cli_page(), "run `make docs`"
+
+
+def test_the_page_on_scenario_files_is_fresh():
+    assert (ROOT / "docs" / "scenario-files.md").read_text() == generator().scenario_page(), "run `make docs`"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path):
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):

@@ -1,56 +1,81 @@
-"""The doors that elements open to real programs."""
+"""What an element serves real programs: ports that give way or do not, Unix sockets, and connections that are reset."""
 
-import ssl
+import asyncio
+import errno
+import socket
 from pathlib import Path
 
-import aiohttp
 import pytest
-from aiohttp import web
 
-from actors.runtime.management import ManagementListeners
-from orchestrator.pki import make_authority
-
-SERVICE = "kubernetes.default.svc"
+from actors.runtime.management import ManagementListeners, reset
 
 
-def hello() -> web.Application:
-    async def answer(request: web.Request) -> web.Response:
-        return web.Response(text="hello")
+class Greeter(asyncio.Protocol):
+    """Says hello, and breaks off when it is answered."""
 
-    app = web.Application()
-    app.router.add_get("/", answer)
-    return app
+    def connection_made(self, transport):
+        self.transport = transport
+        transport.write(b"hello")
 
-
-async def fetch(url: str, tls: ssl.SSLContext | None = None) -> str:
-    async with aiohttp.ClientSession() as session, session.get(url, ssl=tls or True) as response:
-        return await response.text()
+    def data_received(self, data):
+        self.transport.write(bytes(100))
+        reset(self.transport)
 
 
-async def test_a_port_is_the_same_after_a_restart(tmp_path: Path):
-    listeners = ManagementListeners(tmp_path)
-    address = await listeners.listen(hello(), None, 0)
-    assert address.startswith("127.0.0.1:") and await fetch(f"http://{address}/") == "hello"
-    await listeners.close()
-    assert await listeners.listen(hello(), None, int(address.partition(":")[2])) == address
-    assert await fetch(f"http://{address}/") == "hello"
-    await listeners.close()
+def with_listeners(story, path: Path):
+    async def whole():
+        listeners = ManagementListeners(path)
+        try:
+            async with asyncio.timeout(10):
+                return await story(listeners)
+        finally:
+            await listeners.close()
+
+    return asyncio.run(whole())
 
 
-async def test_a_port_that_somebody_has_is_refused(tmp_path: Path):
-    listeners = ManagementListeners(tmp_path)
-    address = await listeners.listen(hello(), None, 0)
-    with pytest.raises(OSError, match="address already in use"):
-        await listeners.listen(hello(), None, int(address.partition(":")[2]))
-    await listeners.close()
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
 
 
-async def test_https_shows_the_certificate_of_the_run_directory(tmp_path: Path):
-    make_authority(tmp_path, [SERVICE])
-    listeners = ManagementListeners(tmp_path)
-    address = await listeners.listen(hello(), SERVICE, 0)
-    trusting = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
-    assert await fetch(f"https://{address}/", trusting) == "hello"
-    with pytest.raises(aiohttp.ClientConnectorCertificateError):
-        await fetch(f"https://{address}/")
-    await listeners.close()
+def test_a_port_that_is_taken_gives_way_to_the_next_or_is_an_error(tmp_path):
+    port = free_port()
+
+    async def story(listeners):
+        first = await listeners.listen_raw(Greeter, port)
+        second = await listeners.listen_raw(Greeter, port, 20)
+        with pytest.raises(OSError) as raised:
+            await listeners.listen_raw(Greeter, port)
+        return first, second, raised.value.errno
+
+    first, second, number = with_listeners(story, tmp_path)
+    assert first == f"127.0.0.1:{port}" and second != first and number == errno.EADDRINUSE
+
+
+def test_a_connection_that_is_reset_is_seen_as_such(tmp_path):
+    async def story(listeners):
+        host, _, port = (await listeners.listen_raw(Greeter, 0)).partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        assert await reader.readexactly(5) == b"hello"
+        writer.write(b"go")
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+        writer.close()
+
+    with_listeners(story, tmp_path)
+
+
+def test_a_unix_socket_is_its_users_alone_and_replaces_one_that_was_left(tmp_path):
+    path = tmp_path / "laptop.shell.sock"
+
+    async def story(listeners):
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(str(path))
+        await listeners.listen_unix(path, Greeter)
+        reader, writer = await asyncio.open_unix_connection(str(path))
+        told = await reader.readexactly(5)
+        writer.close()
+        return told, path.stat().st_mode & 0o777
+
+    assert with_listeners(story, tmp_path) == (b"hello", 0o600)

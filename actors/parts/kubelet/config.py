@@ -27,7 +27,7 @@ class ImageConfig(ContainerImage):
 
     def for_pod(self) -> dict[str, Any]:
         """As the pod's process takes it: a `ContainerImage`."""
-        names = {"program", *(NginxSettings.model_fields if self.program == "nginx" else ())}
+        names = {"program", "app", *(NginxSettings.model_fields if self.program == "nginx" else ())}
         return self.model_dump(mode="json", include=names)
 
 

@@ -24,14 +24,18 @@ class Pull(NamedTuple):
 class Images:
     """The images that this node has, and those that it could pull."""
 
-    def __init__(self, context: Context, catalogue: dict[str, ImageConfig]) -> None:
+    def __init__(self, context: Context, catalogue: dict[str, ImageConfig], apps: str | None = None) -> None:
+        """`apps` is the folder that apps are imported from, if there is one."""
         self.backoff = Backoff()
+        self.apps = apps
         self._context = context
         self._catalogue = catalogue
         self._present: dict[str, Reference] = {}
 
     def find(self, reference: Reference) -> ImageConfig | None:
-        """What the registry has by this name."""
+        """What the registry has by this name; an app is no matter of registries."""
+        if reference.app is not None:
+            return ImageConfig(program="app", app=reference.app, present=True)
         return self._catalogue.get(reference.short) or self._catalogue.get(reference.repository)
 
     def is_present(self, reference: Reference) -> bool:

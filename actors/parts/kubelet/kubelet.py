@@ -32,12 +32,13 @@ class Kubelet:
         *,
         cni: str,
         images: dict[str, ImageConfig],
+        apps: str | None,
         sysctls: dict[str, Any],
         status_every_s: float,
         lease_s: int,
     ) -> None:
         runtime = Runtime(context, kernel, cni, sysctls)
-        self.services = Services(context, kernel, runtime, Images(context, images), client, events)
+        self.services = Services(context, kernel, runtime, Images(context, images, apps), client, events)
         self.workers: dict[str, PodWorker] = {}
         self._instance = instance
         self._room = allocatable(instance)

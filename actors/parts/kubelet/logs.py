@@ -11,6 +11,9 @@ from actors.protocols.kubelet.containers import Container, Waiting
 from actors.protocols.kubelet.pod import PodMachine
 from actors.units import SECOND
 
+MOST_LINES, MOST_CHARACTERS = 80, 2048
+"""Of a log as a termination message, as the kubelet has it."""
+
 if TYPE_CHECKING:
     from actors.parts.kubelet.pod_worker import PodWorker
 
@@ -52,6 +55,15 @@ async def read(
         limit_bytes=limit_bytes,
         timestamps=timestamps,
     )
+
+
+def last_words(services: Services, machine: PodMachine, container: Container) -> str:
+    """The end of its log, for a container whose `terminationMessagePolicy` is FallbackToLogsOnError."""
+    path = services.context.directory / log_path(machine, container.name, container.restarts)
+    if not path.is_file():
+        return ""
+    texts = [entry.text for entry in cri_log.entries(path.read_text())[-MOST_LINES:]]
+    return "\n".join(texts)[-MOST_CHARACTERS:]
 
 
 def remove(services: Services, machine: PodMachine) -> None:

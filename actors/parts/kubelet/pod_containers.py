@@ -5,6 +5,7 @@ import signal
 from collections.abc import Coroutine
 from typing import Any
 
+from actors.parts.kubelet import logs
 from actors.parts.kubelet.killing import Killer
 from actors.parts.kubelet.pod_case import PodCase
 from actors.parts.kubelet.prober import Prober
@@ -49,7 +50,10 @@ class PodContainers:
         if container.running is None or container.running.id != container_id:
             self._early_ends[container_id] = exit_code
             return
-        container.exit(exit_code, self._case.services.now_ns())
+        told = ""
+        if exit_code and container.spec.get("terminationMessagePolicy") == "FallbackToLogsOnError":
+            told = logs.last_words(self._case.services, self._case.machine, container)
+        container.exit(exit_code, self._case.services.now_ns(), message=told)
         self._has_ended(container)
 
     def killed_with(self, running: list[Container]) -> None:

@@ -1,6 +1,7 @@
 """What all workers of one kubelet share."""
 
 import asyncio
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from actors.element import Context
@@ -30,6 +31,8 @@ class Services:
     restarts: Backoff = field(default_factory=Backoff)
     network_ready: asyncio.Event = field(default_factory=asyncio.Event)
     host_ip: str = ""
+    cluster_services: Callable[[], Iterable[Object] | None] = tuple
+    """The Services that there are, for the environment of containers; None while they have not been read."""
 
     def now_ns(self) -> int:
         return self.context.now_ns()

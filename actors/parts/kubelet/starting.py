@@ -10,13 +10,15 @@ from actors.parts.kubelet.services import Services
 from actors.protocols.kubelet import images as references
 from actors.protocols.kubelet.commands import START_ERROR
 from actors.protocols.kubelet.containers import Container, Object, Waiting
-from actors.protocols.kubelet.environment import environment, expanded
+from actors.protocols.kubelet.environment import app_place, environment, expanded, service_links
 from actors.protocols.kubelet.images import Reference
 from actors.protocols.kubelet.pod import PodMachine, Sandbox
 from actors.protocols.kubelet.texts import go_duration
 from actors.units import SECOND
 
 NEVER_NS = 1 << 62
+SERVICES_S = 0.01
+"""How soon it is looked again whether Services have been read."""
 SHOWN_NS = SECOND
 """How long a failed pull is told as such before it becomes a back-off."""
 
@@ -139,7 +141,7 @@ class Starter:
         services, machine = self._services, self._machine
         container_id = services.runtime.new_id(machine.uid, container.name)
         restart = container.restarts + 1 if container.begun else container.restarts
-        variables = environment(pod, container.spec, services.host_ip, sandbox.address.partition("/")[0])
+        variables = await self._variables(pod, container, sandbox)
         machine.starts(container, services.now_ns())
         services.pod_event(pod, "Normal", "Created", f"Created container: {container.name}", container)
         began_ns = services.now_ns()
@@ -148,6 +150,7 @@ class Starter:
             name=container.name,
             container_id=container_id,
             image=image.for_pod(),
+            app=app_place(pod, container.spec, services.images.apps) if image.app is not None else None,
             command=[expanded(each, variables) for each in container.spec.get("command", ())],
             args=[expanded(each, variables) for each in container.spec.get("args", ())],
             env=variables,
@@ -161,6 +164,15 @@ class Starter:
         else:
             self._started(pod, container, container_id, began_ns)
         self._changed()
+
+    async def _variables(self, pod: Object, container: Container, sandbox: Sandbox) -> dict[str, str]:
+        """The container's environment, which tells of Services once they have been read."""
+        services, known = self._services, self._services.cluster_services()
+        while known is None:
+            await services.context.sleep(SERVICES_S)
+            known = services.cluster_services()
+        own = environment(pod, container.spec, services.host_ip, sandbox.address.partition("/")[0])
+        return {**service_links(pod, known), **own}
 
     def _started(self, pod: Object, container: Container, container_id: str, began_ns: int) -> None:
         container.start(container_id, began_ns)

@@ -25,7 +25,8 @@ MAX_INFLIGHT = "max_inflight"
 
 
 class ClientMetrics:
-    """The metrics of one laptop's load. Which scenario it is part of is added by those who know of scenarios."""
+    """The metrics of one laptop's load, and of the real programs that walk in there. Which scenario a load is part of
+    is added by those who know of scenarios."""
 
     def __init__(self, context: Context) -> None:
         metrics = context.metrics
@@ -47,6 +48,10 @@ class ClientMetrics:
         self._connections = {
             state: metrics.gauge("journey_client_connections", state=state) for state in STATES
         }
+        self.visitors = metrics.gauge("journey_client_visitors")
+        self.turned_away = metrics.counter("journey_client_visitors_turned_away_total")
+        self.tunnels = metrics.counter("journey_client_tunnels_total")
+        self.shells = metrics.gauge("journey_client_shells")
         self._latency = metrics.histogram("journey_client_request_duration_seconds")
         self._service = metrics.histogram("journey_client_service_duration_seconds")
 

@@ -7,16 +7,21 @@ and SIGTERM, while a `sleep` or a shell lives on until SIGKILL. A shell that has
 import asyncio
 import signal
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actors.element import Context
 from actors.parts.pod.container_log import ContainerLog
-from actors.parts.pod.image import ContainerImage
+from actors.parts.pod.image import AppPlace, ContainerImage
 from actors.parts.pod.modes import Modes
 from actors.parts.pod.nginx_server import NginxServer
 from actors.protocols.kubelet import commands
 from actors.protocols.kubelet.commands import Command, Echo, Exit, Nginx, Script, SignalNginx, Sleep
+from actors.protocols.kubelet.images import APP_SCHEME
 from actors.stack import Stack
+
+if TYPE_CHECKING:
+    from actors.parts.pod.app_server import AppServer
+    from actors.parts.pod.inside import Inside
 
 KILLED = 128 + signal.SIGKILL
 LONGEST_SLEEP_S = 3600.0
@@ -42,26 +47,62 @@ class Container:
         log: ContainerLog,
         modes: Modes,
         exited: Callable[["Container", int], None],
+        place: AppPlace,
     ) -> None:
         self.name = name
         self.id = container_id
         self.exit_code: int | None = None
         self.nginx: NginxServer | None = None
+        self.app: AppServer | None = None
         self.log = log
         self._context, self._stack, self._image = context, stack, image
         self._environment, self._modes, self._exited = environment, modes, exited
+        self._place = place
         self._init_is_nginx = False
+        self._inside: Inside | None = None
         self._tasks: dict[asyncio.Task[Any], None] = {}
 
     # ---- life ----------------------------------------------------------------------------------------------
 
     def start(self, argv: tuple[str, ...]) -> None:
         """Start the program. Raises `StartError`."""
+        if argv[0].startswith(APP_SCHEME) and self._image.app is not None:
+            self._start_app(self._image.app, argv)
+            return
         try:
             command = commands.parse(argv, self._environment, has_nginx=self._has_nginx)
         except commands.CommandNotFound as error:
             raise StartError(commands.start_error(error.name)) from None
         self._spawn(self._run(command), "container")
+
+    def _start_app(self, reference: str, argv: tuple[str, ...]) -> None:
+        """Load an application's code, and have it serve. Raises `StartError`."""
+        # with aiohttp's server, which few pods want
+        from actors.parts.pod.app_code import NoApp, Surroundings, load
+        from actors.parts.pod.app_server import AppServer
+        from actors.parts.pod.inside import Inside
+        from actors.parts.pod.names import PodNames
+
+        names = PodNames(self._context, self._stack, self._place.hosts, self._place.nameservers)
+        environment = self._environment
+        inside = Inside(self._context, self._stack, names, self.log, environment, list(argv[1:]))
+        try:
+            found = inside.run(load, reference, self._place.folder, Surroundings(environment, argv))
+        except NoApp as error:
+            inside.say("stderr", f"{error.details or error}\n")
+            inside.end()
+            self.log.flush()
+            raise StartError(f"failed to start app {reference}: {error}") from None
+        self._inside, self.app = inside, AppServer(inside, found, self._place, self._modes)
+        inside.run(self._spawn, self._run_app(self.app), "app in")
+
+    async def _run_app(self, app: "AppServer") -> None:
+        self._end(await app.run())
+
+    @property
+    def server(self) -> "NginxServer | AppServer | None":
+        """What serves in it, if it serves."""
+        return self.app or self.nginx
 
     async def _run(self, command: Command) -> None:
         self._end(await self._execute(command, self.log.stdout, self.log.stderr, is_init=True))
@@ -72,6 +113,8 @@ class Container:
             return
         if number == signal.SIGKILL:
             self._end(KILLED)
+        elif self.app is not None:
+            self.app.signal(number)
         elif self._init_is_nginx and self.nginx is not None:
             self.nginx.signal(number)
 
@@ -79,8 +122,10 @@ class Container:
         if self.exit_code is not None:
             return
         self.exit_code = code
-        if self.nginx is not None:
-            self.nginx.end()
+        if self.server is not None:
+            self.server.end()
+        if self._inside is not None:
+            self._inside.end()
         for task in list(self._tasks):
             if task is not asyncio.current_task():
                 task.cancel()

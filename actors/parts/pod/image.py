@@ -1,4 +1,4 @@
-"""What is in an image, as far as a pod's process needs to know: its program, and nginx's directives."""
+"""What is in an image, as far as a pod's process needs to know: its program, nginx's directives, or where an app is."""
 
 from typing import Annotated, Literal, Self
 
@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from actors.parts.config_fields import Part, fault
 from actors.parts.distributions import Constant, Distribution
 from actors.parts.pod.nginx_files import MOST_BYTES
+from actors.protocols.kubelet.images import APP, APP_SCHEME
 from actors.units import SECOND, Duration, Size
 
 
@@ -54,21 +55,47 @@ class NginxSettings(Part):
 
 
 class ContainerImage(NginxSettings):
-    """An image: nginx beside the few programs of `protocols/kubelet/commands.py`, or these alone."""
+    """An image: nginx or an app beside the few programs of `protocols/kubelet/commands.py`, or these alone."""
 
-    program: Literal["nginx", "command"] = Field(
-        default="nginx", description="nginx, or command: an image that has a shell and a few commands only"
+    program: Literal["nginx", "app", "command"] = Field(
+        default="nginx",
+        description="nginx, app (an application of your own), or command: a shell and a few commands only",
+    )
+    app: str | None = Field(
+        default=None,
+        pattern=f"^{APP}$",
+        description="with program app: the aiohttp application, as module:attribute",
     )
 
     @model_validator(mode="after")
     def _directives_have_an_nginx(self) -> Self:
+        if (self.app is None) == (self.program == "app"):
+            what = "goes with program app" if self.app else "says which app it is, as module:attribute"
+            raise fault(("app",), f"app {what}", self.app)
         if self.program != "nginx":
             for name in sorted(self.model_fields_set & NginxSettings.model_fields.keys()):
-                raise fault((name,), "an image with program command has no nginx", getattr(self, name))
+                raise fault(
+                    (name,), f"an image with program {self.program} has no nginx", getattr(self, name)
+                )
         return self
 
     def argv(self, command: list[str], args: list[str]) -> tuple[str, ...]:
-        """What is run: `command` replaces the image's entry point, `args` its arguments."""
+        """What is run: `command` replaces the image's entry point, `args` its arguments (an app's own)."""
+        if self.app is not None and not command:
+            return (f"{APP_SCHEME}{self.app}", *args)
         if command or args:
             return (*command, *args)
         return ("nginx", "-g", "daemon off;") if self.program == "nginx" else ("sh",)
+
+
+class AppPlace(Part):
+    """Where an app is, and what its pod's manifest says that its surroundings are."""
+
+    folder: str | None = None
+    """Where its module is looked for first; then in the working directory and on PYTHONPATH."""
+    ports: tuple[Annotated[int, Field(ge=1, le=65_535)], ...] = (8080,)
+    """Its containerPorts."""
+    hosts: dict[str, str] = {}
+    """`hostAliases`: addresses by name."""
+    nameservers: tuple[str, ...] = ()
+    """`dnsConfig.nameservers`."""

@@ -86,6 +86,9 @@ class ResponseReader:
             if self._fed > MAX_RESPONSE_HEAD:
                 raise ResponseHeadTooLong("the head is longer than 32 KB")
 
+    def on_interim(self, response: Response) -> None:
+        """An interim response (1xx) has come, or one that nobody expects. For those who pass the former on."""
+
     def end(self) -> bool:
         """The peer has closed. Whether that completes the response."""
         response = self.response
@@ -123,6 +126,7 @@ class ResponseReader:
             self._complete(response)
             return
         if response.status < 200 or not self._expecting:
+            self.on_interim(response)
             return
         if response.head_bytes > MAX_RESPONSE_HEAD:
             raise ResponseHeadTooLong("the head is longer than 32 KB")

@@ -86,13 +86,13 @@ class Container:
         self.started = self.ready = self.wants_restart = False
         self._end(Exited(container_id, exit_code, "StartError", message, None, now_ns))
 
-    def exit(self, exit_code: int, now_ns: int, reason: str = "") -> None:
-        """Its program has ended."""
+    def exit(self, exit_code: int, now_ns: int, reason: str = "", message: str = "") -> None:
+        """Its program has ended; `message` is its last words, where they are wanted."""
         running = self.running
         if running is None:
             return
         reason = reason or ("Completed" if exit_code == 0 else "Error")
-        self._end(Exited(running.id, exit_code, reason, "", running.started_ns, now_ns))
+        self._end(Exited(running.id, exit_code, reason, message, running.started_ns, now_ns))
         self.started = self.ready = False
 
     def _end(self, exited: Exited) -> None:

@@ -1,4 +1,5 @@
-"""References to images: `nginx:1.27` is `docker.io/library/nginx:1.27`. Sans-IO."""
+"""References to images: `nginx:1.27` is `docker.io/library/nginx:1.27`; `asyncio://shop:app` is Python code on this
+machine, an application that a pod runs in its own process. Sans-IO."""
 
 import hashlib
 import re
@@ -10,6 +11,12 @@ _REFERENCE = re.compile(
 )
 
 
+APP_SCHEME = "asyncio://"
+_NAME = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
+APP = rf"{_NAME}:{_NAME}"
+"""An app as Python's servers are told of it: `package.module:attribute`."""
+
+
 class Reference(NamedTuple):
     """A parsed reference."""
 
@@ -17,6 +24,11 @@ class Reference(NamedTuple):
     """In full: `docker.io/library/nginx`."""
     tag: str
     digest: str
+
+    @property
+    def app(self) -> str | None:
+        """`module:attribute`, if that is what it names."""
+        return self.repository.removeprefix(APP_SCHEME) if self.repository.startswith(APP_SCHEME) else None
 
     @property
     def short(self) -> str:
@@ -43,6 +55,11 @@ class Reference(NamedTuple):
 
 def parse(text: str) -> Reference:
     """Raises ValueError for what is no reference."""
+    if text.startswith(APP_SCHEME):
+        if re.fullmatch(APP, text.removeprefix(APP_SCHEME)) is None:
+            what = f"{APP_SCHEME} is followed by module:attribute, such as {APP_SCHEME}shop:app"
+            raise ValueError(f'couldn\'t parse image name "{text}": {what}')
+        return Reference(text, "", "")
     match = _REFERENCE.fullmatch(text)
     if match is None:
         raise ValueError(f'couldn\'t parse image name "{text}": invalid reference format')

@@ -116,11 +116,29 @@ def nginx_answer(r: Record) -> Told:
     )
 
 
-@sentence("nginx.no_answer")
+@sentence("app.request")
+def app_request(r: Record) -> Told:
+    return Told(f"The app has the request: {r['method']} {r['path']}")
+
+
+@sentence("app.call")
+def app_call(r: Record) -> Told:
+    return Told(f"The app opens a connection of its own to {r['host']}:{r['port']}")
+
+
+@sentence("app.answer")
+def app_answer(r: Record) -> Told:
+    waited = f", of which {milliseconds(r['latency_ms'])} are latency, as set" if r.get("latency_ms") else ""
+    return Told(
+        f"The app answers {r['status']}", f"{milliseconds(r['took_ms'])} after it had the request{waited}"
+    )
+
+
+@sentence("nginx.no_answer", "app.no_answer")
 def nginx_no_answer(r: Record) -> Told:
     what = {
         "stall": "takes the request and never answers",
         "close": "closes the connection in place of an answer",
         "reset": "resets the connection in place of an answer",
     }[r["mode"]]
-    return Told(f"nginx {what}", f"as set: {r['mode']}")
+    return Told(f"{'The app' if r['kind'] == 'app.no_answer' else 'nginx'} {what}", f"as set: {r['mode']}")

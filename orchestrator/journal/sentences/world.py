@@ -6,11 +6,13 @@ from orchestrator.journal.wording import listed, milliseconds, plain, plural
 
 @sentence("journey.start")
 def journey_start(r: Record) -> Told:
-    return Told(f"The click: GET {r['url']}")
+    return Told(f"The click: {r.get('method', 'GET')} {r['url']}")
 
 
 @sentence("journey.end")
 def journey_end(r: Record) -> Told:
+    if "status" not in r:
+        return Told("The tunnel is closed", f"{plural(r['body_bytes'], 'byte')} came back")
     body = f", {plural(r['body_bytes'], 'byte')} of body" if "body_bytes" in r else ""  # a load counts none
     return Told(f"The last byte is here: status {r['status']}{body}")
 

@@ -47,6 +47,10 @@ CLIENTS: tuple[Metric, ...] = (
     ),
     gauge("journey_client_inflight_requests", "Requests that have been sent and wait for an answer.", added=_CLIENT),
     gauge("journey_client_connections", "Connections of the load: idle, active or opening.", "state", added=_CLIENT),
+    gauge("journey_client_visitors", "Connections of real programs to a laptop's ingress and proxy."),
+    counter("journey_client_visitors_turned_away_total", "Real programs for which there was no room."),
+    counter("journey_client_tunnels_total", "Tunnels of real programs through a laptop's proxy."),
+    gauge("journey_client_shells", "Hosts behind a laptop: shells of `journey shell`."),
     gauge("journey_nat_sessions", "Sessions in a home router's translation table.", "router"),
     gauge("journey_nat_session_limit", "Sessions that fit into a home router's translation table.", "router"),
     counter(

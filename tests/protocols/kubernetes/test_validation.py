@@ -574,10 +574,19 @@ def test_what_else_cannot_be_decoded() -> None:
 def test_warnings() -> None:
     assert warnings_for("Deployment", deployment()) == []
     value = deployment()
-    value["spec"]["template"]["spec"] |= {"dnsConfig": {"options": []}, "hostNetwork": True}
+    value["spec"]["template"]["spec"] |= {
+        "dnsConfig": {"searches": ["a"]},
+        "hostNetwork": True,
+        "hostname": "a",
+    }
     told = warnings_for("Deployment", value)
-    assert told == [f"spec.template.spec.{name}: this emulator does not act on it: {NOT_EMULATED[name]}" for name in
-                    ("dnsConfig", "hostNetwork")]  # fmt: skip
+    assert told == [
+        f"spec.template.spec.{name}: this emulator does not act on it: {NOT_EMULATED[name]}"
+        for name in ("hostNetwork", "hostname")
+    ] + [
+        "spec.template.spec.dnsConfig.searches: this emulator does not act on it: "
+        "names are asked for as they stand, of the nameservers"
+    ]
     value = deployment()
     value["spec"]["template"]["spec"] |= {
         "affinity": {"nodeAffinity": {"x": []}, "podAntiAffinity": {"x": []}}

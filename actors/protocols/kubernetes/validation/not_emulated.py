@@ -9,9 +9,7 @@ from typing import Any
 Object = dict[str, Any]
 
 NOT_EMULATED = {
-    "dnsConfig": "pods resolve no names",
     "ephemeralContainers": "they are not started",
-    "hostAliases": "pods have no /etc/hosts",
     "hostIPC": "pods share nothing with their node; the kubelet refuses the pod",
     "hostNetwork": "every pod has a network of its own; the kubelet refuses the pod",
     "hostPID": "pods share nothing with their node; the kubelet refuses the pod",
@@ -65,6 +63,11 @@ def _pod_spec(spec: Object, field: str) -> Iterator[str]:
     for name, why in NOT_EMULATED.items():
         if spec.get(name):
             yield _warning(f"{field}.{name}", why)
+    for name in ("options", "searches"):
+        if (spec.get("dnsConfig") or {}).get(name):
+            yield _warning(
+                f"{field}.dnsConfig.{name}", "names are asked for as they stand, of the nameservers"
+            )
     for name in ("podAffinity", "podAntiAffinity"):
         if (spec.get("affinity") or {}).get(name):
             yield _warning(f"{field}.affinity.{name}", "the scheduler knows node affinity only")

@@ -1,0 +1,112 @@
+"""Heads on their way through the ingress: the request's towards the site, the answer's towards the program."""
+
+from typing import NamedTuple
+
+from actors.parts.browser import Stopwatch
+from actors.parts.clients.sites import Site
+from actors.protocols.http1 import Request, Response
+
+_PASSED_ON = {
+    b"x-forwarded-for": b"X-Forwarded-For",
+    b"x-forwarded-port": b"X-Forwarded-Port",
+    b"x-forwarded-proto": b"X-Forwarded-Proto",
+    b"expect": b"Expect",
+}
+_NOT_OURS_TO_TELL = b"proxy-authorization:"
+"""It is for this proxy (RFC 9110 section 11.7.2), and no business of the site's."""
+
+
+class Pace(NamedTuple):
+    """What of a request's time is known when its answer begins, in model nanoseconds."""
+
+    dns_ns: int
+    connect_ns: int
+    tls_ns: int
+    network_ns: int
+    """One round trip to who answers, as TCP has measured it."""
+    server_ns: int
+    """What the load balancer and its target took for the rest."""
+
+    @classmethod
+    def of(cls, watch: Stopwatch, round_trip_ms: float) -> "Pace":
+        spent = watch.spent_ns
+        waited = spent["first_byte"]
+        network = min(round(round_trip_ms * 1e6), waited)
+        return cls(spent["dns"], spent["tcp"], spent["tls"], network, waited - network)
+
+    @property
+    def field(self) -> bytes:
+        """Server-Timing (W3C Server Timing, section 3), in model ms, up to the head of the answer."""
+        total = sum(self)
+        return (
+            b'Server-Timing: dns;dur=%.3f, connect;dur=%.3f, tls;dur=%.3f, network;desc="a round trip";dur=%.3f, '
+            b'alb;desc="ALB and target";dur=%.3f, total;dur=%.3f\r\n'
+            % tuple(ns / 1e6 for ns in (*self, total))
+        )
+
+
+def request_head(request: Request, site: Site, target: bytes, trace: bytes | None) -> bytes:
+    """The request as the laptop sends it: the same, but for what concerned the connection that it came by."""
+    fields = request.fields
+    if request.chunked:
+        framing = b"Transfer-Encoding: chunked\r\n"
+    elif b"content-length" in fields:
+        framing = b"Content-Length: %b\r\n" % fields[b"content-length"]
+    elif request.websocket:
+        framing = b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
+    else:
+        framing = b""
+    for lower, name in _PASSED_ON.items():
+        if lower in fields:
+            framing += b"%b: %b\r\n" % (name, fields[lower])
+    lines = [line for line in request.lines if not line.lower().startswith(_NOT_OURS_TO_TELL)]
+    return b"%b %b HTTP/1.1\r\nHost: %b\r\n%b%b\r\n" % (
+        request.method,
+        target,
+        site.authority.encode(),
+        b"".join(lines),
+        framing if trace is None else b"X-Amzn-Trace-Id: %b\r\n%b" % (trace, framing),
+    )
+
+
+def link_field(page: str, journey: str) -> bytes:
+    """Where the journey is described (RFC 8288, with the registered relation `describedby`)."""
+    return b'Link: <%b%b>; rel="describedby"\r\n' % (page.encode(), journey.encode())
+
+
+def response_head(response: Response, *, chunked: bool, connection: bytes, ours: bytes) -> bytes:
+    """The answer's head as the program gets it; `ours` is what we say beside."""
+    fields, framing = response.fields, b""
+    if chunked or (response.chunked and response.complete):
+        framing = b"Transfer-Encoding: chunked\r\n"
+    elif b"content-length" in fields:
+        framing = b"Content-Length: %b\r\n" % fields[b"content-length"]
+    return b"HTTP/1.1 %d %b\r\n%b%b%b%b\r\n" % (
+        response.status,
+        response.reason,
+        b"".join(response.lines),
+        framing,
+        connection,
+        ours,
+    )
+
+
+def interim_head(response: Response) -> bytes:
+    """A 1xx response, passed on as it came (RFC 9110 section 15.2)."""
+    upgrade = b""
+    if response.status == 101:
+        upgrade = b"Upgrade: %b\r\nConnection: Upgrade\r\n" % response.fields.get(b"upgrade", b"websocket")
+    lines = b"".join(response.lines)
+    return b"HTTP/1.1 %d %b\r\n%b%b\r\n" % (response.status, response.reason, lines, upgrade)
+
+
+def refusal(status: int, reason: str, words: str, *, keep: bool, head_only: bool, ours: bytes = b"") -> bytes:
+    """An answer of the ingress itself, in plain words."""
+    body = words.encode()
+    connection = b"" if keep else b"Connection: close\r\n"
+    head = (
+        b"HTTP/1.1 %d %b\r\nServer: packet-journey\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        b"Cache-Control: no-store\r\nContent-Length: %d\r\n%b%b\r\n"
+        % (status, reason.encode(), len(body), connection, ours)
+    )
+    return head if head_only else head + body
