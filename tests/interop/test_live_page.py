@@ -38,9 +38,9 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    places = ["--page", "127.0.0.1:0", "--metrics", "off", "--dns", "off"]
+    off = [word for door in ("metrics", "dns", "http", "proxy") for word in (f"--{door}", "off")]
     try:
-        journey("up", "--detach", *places)
+        journey("up", "--detach", "--page", "127.0.0.1:0", *off)
         yield journey("open", "--no-browser")
         assert "Traceback" not in (home / "up.log").read_text()
     finally:
