@@ -59,7 +59,7 @@ def add_server(net: VirtualNetwork, name: str, address: str, gateway: str, **rol
 async def look_up(net: VirtualNetwork, name: str, number: int) -> Any:
     """What the browser finds out about a name, as part of a journey of that number."""
     laptop = net.element("laptop")
-    await laptop._wait_for_network()
+    await laptop.online()
     token = JOURNEY.set(f"{number:032x}")
     try:
         return await laptop.browser.names.resolve(dns.name(name), dns.Type.A)
@@ -138,7 +138,7 @@ def test_a_name_that_does_not_exist_is_remembered_for_the_soa_s_minimum(net):
 def test_a_long_answer_comes_through_a_home_router_by_tcp(net):
     async def story() -> Any:
         laptop = net.element("laptop")
-        await laptop._wait_for_network()
+        await laptop.online()
         return await laptop.call_dig("long.site", "TXT")
 
     (step,) = net.run(story())

@@ -11,6 +11,9 @@ _H2_CLIENT, _H2_SERVER = (f"protocols.http2.{end}Engine.receive_data" for end in
 _REWRITTEN = "protocols.nat.engine.Nat.outbound"
 
 ELSEWHERE = {
+    "parts.clients.proxy.ProxyGuest.data_received": "protocols.socks5.SocksServer.feed",
+    "parts.clients.upstream.Upstream.data_received": _HTTP1,
+    "parts.clients.visitor.Visitor.data_received": "protocols.http1.requests.RequestReader.feed",
     "parts.bgp.Connection.data_received": "protocols.bgp.speaker.Speaker.receive",
     "parts.dhcp_service.DhcpService.datagram_received": "protocols.dhcp.server.DhcpServer.handle",
     "parts.dhcp_udp.DhcpInterface.datagram_received": "protocols.dhcp.client.DhcpClient.handle",
@@ -41,6 +44,8 @@ ELSEWHERE = {
 """What hands its bytes on, and to which parser (or is only called by it)."""
 
 NONE_AT_ALL = {
+    "parts.clients.relay.End.data_received": "content, which is passed on",
+    "parts.clients.tunnel.Tunnel.data_received": "content, which is passed on",
     "parts.load_balancer.h2_stream.H2Stream.data_received": "content that the engine has taken apart",
     "protocols.bgp.neighbour.Neighbour.send": "sends",
     "protocols.bgp.neighbour.Owner.transmit": "sends",

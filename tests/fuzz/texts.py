@@ -1,4 +1,4 @@
-"""The parsers of texts that strangers write: quantities, selectors, image names, scripts; and of a load's answers."""
+"""Parsers of texts that strangers write: quantities, selectors, image names, scripts; of a load's answers; of SOCKS."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +9,7 @@ from actors.protocols.authentication import oidc
 from actors.protocols.authentication.faults import Denied
 from actors.protocols.kubelet import commands, images
 from actors.protocols.kubernetes import quantity, selectors
+from actors.protocols.socks5 import SocksServer
 from tests.fuzz.parser import Parser, of_text, samples
 from tests.fuzz.web import RESPONSES
 
@@ -33,7 +34,26 @@ def line(data: bytes) -> None:
     connection.data_received(data)
 
 
+def socks(data: bytes) -> None:
+    """A greeting and a request, which come in pieces."""
+    server = SocksServer()
+    for start in range(0, len(data), 7):
+        _, outcome = server.feed(data[start : start + 7])
+        if outcome is not None:
+            return
+
+
 PARSERS = (
+    Parser(
+        "protocols.socks5.SocksServer.feed",
+        socks,
+        samples(
+            b"\x05\x01\x00\x05\x01\x00\x03\x12packet-journey.com\x01\xbb",
+            b"\x05\x02\x00\x02\x05\x01\x00\x01\xc0\x00\x02\x02\x00\x35",
+            b"\x05\x01\x00\x05\x03\x00\x04" + bytes(18),
+        ),
+        (),
+    ),
     Parser("parts.load.line.Line.data_received", line, samples(*RESPONSES), ()),
     Parser(
         "protocols.authentication.oidc.read_tokens",
