@@ -1,19 +1,11 @@
 """What holds for all tests."""
 
-import os
-
 import pytest
 from hypothesis import HealthCheck, settings
 
 # Timing never decides a test: a slow machine is no fault of the code.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are processors: tests with real processes wait for most of their time."""
-    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(autouse=True)
