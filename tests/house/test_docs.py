@@ -75,14 +75,20 @@ def kinds_written() -> set[str]:
         *(ROOT / "orchestrator/faults").glob("*.py"),
     ]
     sources = [path for path in sources if "kubernetes" not in path.parts]  # paths of fields look like kinds
-    texts = {
-        node.value
-        for path in sources
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
+    nodes = [node for path in sources for node in ast.walk(ast.parse(path.read_text()))]
+    texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     first_words = "|".join({kind.partition(".")[0] for kind in journal_rows()})
-    return {text for text in texts if re.fullmatch(rf"({first_words})\.[a-z_]+", text)}
+    told = {kind for node in nodes if isinstance(node, ast.Call) for kind in _first_told(node)}
+    return told | {text for text in texts if re.fullmatch(rf"({first_words})\.[a-z_]+", text)}
+
+
+def _first_told(call: ast.Call) -> set[str]:
+    """The kind that a call of `event` or `record` begins with, whatever its first word is."""
+    if not isinstance(call.func, ast.Attribute) or call.func.attr not in ("event", "record") or not call.args:
+        return set()
+    first = call.args[0]
+    is_kind = isinstance(first, ast.Constant) and re.fullmatch(r"[a-z0-9_]+\.[a-z_]+", str(first.value))
+    return {str(first.value)} if is_kind else set()
 
 
 def journal_rows() -> dict[str, set[str]]:

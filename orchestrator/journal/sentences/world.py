@@ -91,6 +91,16 @@ def fault_ended(r: Record) -> Told:
     return Told(f"Over: {r['target']}: {r['what']} ({r['fault']})", r["why"])
 
 
+@sentence("shell.opened")
+def shell_opened(r: Record) -> Told:
+    return Told(f"A shell of this machine has come in: {r['address']} is behind this laptop")
+
+
+@sentence("shell.closed")
+def shell_closed(r: Record) -> Told:
+    return Told(f"The shell of this machine has left: {r['address']} is nobody's again")
+
+
 @sentence("element.exit")
 def element_exit(r: Record) -> Told:
     return Told(f"The process {r['how']}")
