@@ -121,5 +121,6 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize("page", PAGES)
 def test_the_page_is_true(page: str, tmp_path: Path):
     if not any(command.startswith("journey up") for command, _ in console(page)):
-        assert typed("journey up --detach")[0] == 0  # it takes a world for granted, and counts its faults from 1
+        # the page takes a world for granted, and counts its faults from 1
+        assert typed("journey up --detach")[0] == 0
     play(page, tmp_path, PAGES[page])
