@@ -32,6 +32,21 @@ The runtime sets it around `on_frame` for a marked frame, and tasks started ther
 is set carry the mark on."""
 
 
+class Journey:
+    """Work inside belongs to this journey, whoever's turn it is outside."""
+
+    __slots__ = ("_journey", "_token")
+
+    def __init__(self, journey: str | None) -> None:
+        self._journey = journey
+
+    def __enter__(self) -> None:
+        self._token = JOURNEY.set(self._journey)
+
+    def __exit__(self, *_: object) -> None:
+        JOURNEY.reset(self._token)
+
+
 class Reference(str):
     """Text in a config that names something outside it; the loader of worlds checks that it is there."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from actors.element import JOURNEY, Context, Port
+from actors.element import JOURNEY, Context, Journey, Port
 from actors.protocols import arp as neighbours
 from actors.protocols.arp import NeighbourCache
 from actors.wire import arp, ethernet
@@ -149,18 +149,3 @@ class Interface:
         for pieces, journey, _ in waiting:
             with Journey(journey):
                 self._undeliverable(pieces[0])
-
-
-class Journey:
-    """Work inside belongs to this journey, whoever's turn it is outside."""
-
-    __slots__ = ("_journey", "_token")
-
-    def __init__(self, journey: str | None) -> None:
-        self._journey = journey
-
-    def __enter__(self) -> None:
-        self._token = JOURNEY.set(self._journey)
-
-    def __exit__(self, *_: object) -> None:
-        JOURNEY.reset(self._token)

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from actors.element import JOURNEY
 from actors.parts.browser import Stopwatch
 from actors.parts.clients.dialing import NoConnection
 from actors.parts.clients.head import Pace, link_field, request_head
@@ -112,19 +111,4 @@ class Exchange:
             self.record("journey.failed", error=words, phase=watch.phase)
 
 
-class Mark:
-    """What is done inside is of this exchange's journey."""
-
-    __slots__ = ("_journey", "_token")
-
-    def __init__(self, journey: str | None) -> None:
-        self._journey = journey
-
-    def __enter__(self) -> None:
-        self._token = JOURNEY.set(self._journey)
-
-    def __exit__(self, *_: object) -> None:
-        JOURNEY.reset(self._token)
-
-
-__all__ = ["Exchange", "Mark", "NoConnection"]
+__all__ = ["Exchange", "NoConnection"]

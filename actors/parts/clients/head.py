@@ -48,14 +48,7 @@ class Pace(NamedTuple):
 def request_head(request: Request, site: Site, target: bytes, trace: bytes | None) -> bytes:
     """The request as the laptop sends it: the same, but for what concerned the connection that it came by."""
     fields = request.fields
-    if request.chunked:
-        framing = b"Transfer-Encoding: chunked\r\n"
-    elif b"content-length" in fields:
-        framing = b"Content-Length: %b\r\n" % fields[b"content-length"]
-    elif request.websocket:
-        framing = b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
-    else:
-        framing = b""
+    framing = request.framing
     for lower, name in _PASSED_ON.items():
         if lower in fields:
             framing += b"%b: %b\r\n" % (name, fields[lower])

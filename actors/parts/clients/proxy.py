@@ -5,11 +5,12 @@ Names are resolved by the laptop, in the emulated world only; nobody gets from h
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from typing import Any
 
+from actors.element import Journey
 from actors.parts.browser import Stopwatch
 from actors.parts.clients.dialing import NoConnection
-from actors.parts.clients.exchange import Mark
 from actors.parts.clients.head import link_field, refusal
 from actors.parts.clients.lobby import Lobby
 from actors.parts.clients.relay import End
@@ -125,7 +126,7 @@ def _connect_target(head: bytes) -> Wanted:
     return Wanted(host, int(port))
 
 
-class Tunnel(End):
+class Tunnel(End, ABC):
     """The program's end of a tunnel. What it is told at the beginning depends on how it asked."""
 
     def __init__(self, lobby: Lobby, wanted: Wanted) -> None:
@@ -147,7 +148,7 @@ class Tunnel(End):
 
     def begin(self) -> None:
         """Open the other end."""
-        with Mark(self.journey):
+        with Journey(self.journey):
             self._task = self._lobby.context.spawn(self._open(), "proxy connect")
 
     async def _open(self) -> None:
@@ -189,13 +190,13 @@ class Tunnel(End):
             body_bytes=self.other.bytes_in,
         )
 
+    @abstractmethod
     def granted(self, out: asyncio.Transport) -> None:
         """Tell the program that the connection is there."""
-        raise NotImplementedError
 
+    @abstractmethod
     def refused(self, error: NoConnection) -> None:
         """Tell the program why it is not."""
-        raise NotImplementedError
 
 
 class SocksTunnel(Tunnel):

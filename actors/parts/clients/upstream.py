@@ -3,7 +3,8 @@
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from actors.parts.clients.exchange import Exchange, Mark
+from actors.element import Journey
+from actors.parts.clients.exchange import Exchange
 from actors.parts.clients.sites import Site
 from actors.protocols.http1 import BadResponse, Response, ResponseReader
 
@@ -44,14 +45,14 @@ class Upstream(asyncio.Protocol):
         request = exchange.request
         self._reader.expect(request.method, request.websocket)
         exchange.sent = True
-        with Mark(exchange.journey):
+        with Journey(exchange.journey):
             self.transport.write(exchange.head() + exchange.take_body())
 
     def send_body(self, exchange: Exchange) -> None:
         """Send what more has come."""
         data = exchange.take_body()
         if data and self.alive:
-            with Mark(exchange.journey):
+            with Journey(exchange.journey):
                 self.transport.write(data)
 
     def relay(self, data: bytes) -> None:

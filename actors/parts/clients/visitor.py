@@ -9,8 +9,9 @@ away the emulated request is broken off with it.
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from actors.element import Journey
 from actors.parts.clients.dialing import NoConnection
-from actors.parts.clients.exchange import Exchange, Mark
+from actors.parts.clients.exchange import Exchange
 from actors.parts.clients.head import interim_head, refusal, response_head
 from actors.parts.clients.sites import Site, named_by, site_of
 from actors.parts.clients.upstream import Upstream
@@ -151,7 +152,7 @@ class Visitor(asyncio.Protocol):
         if self._upstream is not None:
             self._upstream.close()
         self._upstream = None
-        with Mark(exchange.journey):
+        with Journey(exchange.journey):
             self._opening = self._lobby.context.spawn(self._connect(exchange), "ingress connect")
 
     async def _connect(self, exchange: Exchange) -> None:

@@ -22,14 +22,7 @@ def head_for_target(exchange: "Exchange") -> bytes:
         host = b"\r\nHost: ".join((fields.get(b"host", node.dns_name), *request.hosts))
     else:
         host = host_field(exchange.outgoing, client.listener.port)
-    if request.chunked:
-        framing = b"Transfer-Encoding: chunked\r\n"
-    elif b"content-length" in fields:
-        framing = b"Content-Length: %b\r\n" % fields[b"content-length"]
-    elif request.websocket:
-        framing = b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
-    else:
-        framing = b""
+    framing = request.framing
     lines = request.lines
     if request.invalid:
         dropping = attributes.drop_invalid_header_fields

@@ -63,6 +63,15 @@ class Request:
         self.hosts: tuple[bytes, ...] = ()
         self.websocket = False
 
+    @property
+    def framing(self) -> bytes:
+        """The fields that say what follows the head, for who passes it on: a body by chunks or length, a WebSocket."""
+        if self.chunked:
+            return b"Transfer-Encoding: chunked\r\n"
+        if b"content-length" in self.fields:
+            return b"Content-Length: %b\r\n" % self.fields[b"content-length"]
+        return b"Upgrade: websocket\r\nConnection: Upgrade\r\n" if self.websocket else b""
+
 
 class RequestReader:
     """Reads the requests of one connection. `mid_head` is true while a head has begun and is not complete."""
