@@ -177,7 +177,7 @@ def is_closed() -> None:
     stranger = (
         "docker", "run", "--rm", "--network", f"{PROJECT}_journey", "packet-journey:local",
     )  # fmt: skip
-    control = ("--control", "tcp://orchestrator:7463")
+    control = ("--control", "tcp://control:7460")
     no_keys = subprocess.run([*stranger, "-m", "actors", "laptop", *control], capture_output=True, text=True)
     assert no_keys.returncode == 2 and "CURVE keys" in no_keys.stderr, no_keys
     public = run("docker", "exec", laptop, "cat", "/etc/journey/keys/orchestrator.key").strip()
@@ -192,9 +192,9 @@ context = zmq.Context()
 line = context.socket(zmq.DEALER)
 line.curve_publickey, line.curve_secretkey = zmq.curve_keypair()
 line.curve_serverkey = sys.argv[1].encode()
-line.connect("tcp://orchestrator:7463")
+line.connect("tcp://control:7460")
 plain = context.socket(zmq.DEALER)
-plain.connect("tcp://orchestrator:7463")
+plain.connect("tcp://control:7460")
 for each in (line, plain):
     each.send(msgpack.packb([{"t": "hello", "name": "laptop", "pid": 1}]))
 print("answered" if line.poll(1500) or plain.poll(1500) else "no answer")
