@@ -27,12 +27,13 @@ class JournalStore:
         max_journeys: int = 1000,
         max_unfolded: int = 64,
         max_records_per_journey: int = 20_000,
+        max_records: int = 1_000_000,
         max_events: int = 10_000,
         max_file_bytes: int = 1 << 30,
     ) -> None:
         """`max_unfolded`: so many of the journeys are as quick at hand as can be, the others a millisecond later, in a
-        twentieth of the room. `max_file_bytes`: of journeys; the live page has some recorded for as long as somebody
-        looks on."""
+        twentieth of the room. `max_records`: of all journeys; a million are 40 MB. `max_file_bytes`: of journeys; the
+        live page has some recorded for as long as somebody looks on."""
         self.left_out = 0
         """Records of overlong journeys that are in the file only."""
         self.unwritten = 0
@@ -45,7 +46,8 @@ class JournalStore:
         self._max_unfolded = max_unfolded
         self._events: deque[Record] = deque(maxlen=max_events)
         self._max_journeys = max_journeys
-        self._max_records = max_records_per_journey
+        self._max_records_each, self._max_records = max_records_per_journey, max_records
+        self._records = 0
         self._arrivals = count()
         self._file = None
         if directory is not None:
@@ -83,20 +85,26 @@ class JournalStore:
         if remembered is None:
             remembered = self._journeys[journey] = Remembered()
             self._begun(journey)
-        if remembered.count < self._max_records:
+        if remembered.count < self._max_records_each:
             remembered.add(record)
+            self._records += 1
         else:
             self.left_out += 1
+        while self._records > self._max_records and len(self._journeys) > 1:
+            self._forget_one()
 
     def _begun(self, journey: str) -> None:
         """There is one more: of those before it, one is put away, and one forgotten."""
         if len(self._journeys) > self._max_journeys:
-            del self._journeys[next(iter(self._journeys))]
+            self._forget_one()
         self._unfolded.append(journey)
         if len(self._unfolded) > self._max_unfolded:
             before = self._journeys.get(self._unfolded.popleft())
             if before is not None:
                 before.fold()
+
+    def _forget_one(self) -> None:
+        self._records -= self._journeys.pop(next(iter(self._journeys))).count
 
     def journeys(self) -> list[str]:
         """The journeys that are remembered, oldest first."""

@@ -1,0 +1,124 @@
+"""What a world in containers publishes to real programs: the live page, the ingress, the proxy and the DNS servers.
+
+Each check raises AssertionError, or what the program or the connection says, until it holds.
+"""
+
+import json
+import os
+import re
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+PORTS = {"PAGE_PORT": "7463", "INGRESS_PORT": "8080", "PROXY_PORT": "1080", "DNS_PORTS": "5300-5305"}
+PAGE, INGRESS, PROXY = (
+    f"127.0.0.1:{os.environ.get(name, PORTS[name])}" for name in ("PAGE_PORT", "INGRESS_PORT", "PROXY_PORT")
+)
+DNS = os.environ.get("DNS_PORTS", PORTS["DNS_PORTS"]).partition("-")[0]
+SITE = "https://packet-journey.com/"
+TIMEOUT_S = 15.0
+
+
+def asked(path: str, body: dict[str, Any] | None = None, **headers: str) -> tuple[int, str, dict[str, str]]:
+    """The page's status, text and header fields, of whatever it answers."""
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"http://{PAGE}/{path}", data, fields)
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+            return answer.status, answer.read().decode(), dict(answer.headers)
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(), dict(error.headers)
+
+
+def do(token: str, **command: Any) -> dict[str, Any]:
+    """What a button of the page does, and says of it."""
+    status, text, _ = asked(
+        "api/do", command, Content_Type="application/json", X_Journey_Token=token, Origin=f"http://{PAGE}"
+    )
+    return {"status": status, **json.loads(text)}
+
+
+@contextmanager
+def looking_on() -> Iterator[Iterator[dict[str, Any]]]:
+    """What a browser is told, frame by frame."""
+    with urllib.request.urlopen(f"http://{PAGE}/events", timeout=TIMEOUT_S) as stream:
+        assert stream.headers["Content-Type"] == "text/event-stream"
+        yield (json.loads(line.removeprefix(b"data: ")) for line in stream if line.startswith(b"data: "))
+
+
+def page() -> str:
+    """It answers this machine's browsers and no other site; gives the token that commands carry."""
+    status, text, headers = asked("")
+    assert status == 200 and headers["Content-Security-Policy"].startswith("default-src 'self';")
+    assert asked("", Host="evil.example")[0] == 421
+    assert asked("", Origin="http://evil.example")[0] == 403
+    found = re.search(r'name="journey-token" content="([\w-]+)"', text)
+    assert found is not None
+    assert 'content="journey --world compose"' in text
+    return found[1]
+
+
+def page_commands(token: str) -> None:
+    """A command with the token changes the world, and whoever looks on sees it; without it nothing changes."""
+    json_ = {"Content_Type": "application/json"}
+    assert asked("api/do", {"do": "algorithm", "name": "round_robin"}, **json_)[0] == 403
+    with looking_on() as frames:
+        first = next(frames)
+        assert first["first"] and len(first["map"]["elements"]) > 20
+        done = do(token, do="algorithm", name="round_robin")
+        assert done["status"] == 200 and done["command"].startswith(
+            "journey --world compose set alb.algorithm"
+        )
+        algorithms = (set(each["state"]["algorithms"].values()) for each in frames if "state" in each)
+        assert next(each for each in algorithms if "round_robin" in each) == {"round_robin"}
+        journey = do(token, do="trace")["journey"]
+        told = (request for each in frames for request in each.get("requests", ()))
+        assert next(each for each in told if each["id"] == journey)["status"] == 200
+    assert do(token, do="algorithm", name="least_outstanding_requests")["status"] == 200
+    refused = do(token, do="scale", deployment="nginx", replicas=6)
+    assert refused["status"] == 400 and "--scale nginx-pod=6" in refused["error"]
+
+
+def ingress() -> None:
+    """A request by the laptop, whose Link leads to itself on the page."""
+    with urllib.request.urlopen(f"http://{INGRESS}/", timeout=TIMEOUT_S) as answer:
+        assert answer.status == 200 and "total;dur=" in answer.headers["Server-Timing"]
+        link = re.fullmatch(
+            r'<http://(\S+)/#journey=([0-9a-f]{32})>; rel="describedby"', answer.headers["Link"]
+        )
+    assert link is not None and link[1] == PAGE
+    status, text, _ = asked(f"api/journey/{link[2]}")
+    assert status == 200 and json.loads(text)["status"] == 200 and json.loads(text)["hops"][0] == "laptop"
+
+
+def proxy(directory: Path) -> None:
+    """The client's own TLS ends at the load balancer; it trusts the CA that the page gives away, and only then."""
+    authority = directory / "ca.pem"
+    authority.write_text(asked("ca.pem")[1])
+    curl = ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", f"{TIMEOUT_S:g}", SITE]
+    for kind in ("socks5h", "http"):
+        trusting = [*curl, "--proxy", f"{kind}://{PROXY}", "--cacert", str(authority)]
+        done = subprocess.run(trusting, capture_output=True, text=True)
+        assert done.stdout == "200", done
+    done = subprocess.run([*curl, "--proxy", f"socks5h://{PROXY}"], capture_output=True, text=True)
+    assert done.returncode == 60, "curl's word for a certificate that it does not trust"
+
+
+def dns() -> None:
+    for how in ("+notcp", "+tcp"):
+        dig = ["dig", "@127.0.0.1", "-p", DNS, "+short", "+tries=1", how, "packet-journey.com"]
+        done = subprocess.run(dig, capture_output=True, text=True)
+        assert re.search(r"^198\.51\.100\.\d+$", done.stdout, re.MULTILINE), done
+
+
+def refuses_pods(container: str) -> None:
+    """An application of somebody's own in a pod must not get at the buttons."""
+    port = PAGE.rpartition(":")[2]
+    look = f"import urllib.request as u; u.urlopen('http://orchestrator:{port}/', timeout=5)"
+    done = subprocess.run(["docker", "exec", container, "python", "-c", look], capture_output=True, text=True)
+    assert "Connection refused" in done.stderr, done
