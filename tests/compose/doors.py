@@ -6,6 +6,7 @@ Each check raises AssertionError, or what the program or the connection says, un
 import json
 import os
 import re
+import shutil
 import subprocess
 import urllib.error
 import urllib.request
@@ -13,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from playwright import sync_api
 
 PORTS = {"PAGE_PORT": "7463", "INGRESS_PORT": "8080", "PROXY_PORT": "1080", "DNS_PORTS": "5300-5305"}
 PAGE, INGRESS, PROXY = (
@@ -82,6 +85,30 @@ def page_commands(token: str) -> None:
     assert do(token, do="algorithm", name="least_outstanding_requests")["status"] == 200
     refused = do(token, do="scale", deployment="nginx", replicas=6)
     assert refused["status"] == 400 and "--scale nginx-pod=6" in refused["error"]
+
+
+def browser() -> None:
+    """Chromium finds nothing to complain of, requests move, and scaling is left to the engine."""
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    troubles: list[str] = []
+    asked_of: set[str] = set()
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
+        tab = chromium.new_page(viewport={"width": 1280, "height": 1400})
+        tab.on("console", lambda message: troubles.append(message.text))
+        tab.on("pageerror", lambda error: troubles.append(str(error)))
+        tab.on("request", lambda each: asked_of.add(each.url.split("/")[2]))
+        tab.goto(f"http://{PAGE}/")
+        tab.evaluate("import('/static/main.js').then((main) => { window.main = main; })")
+        tab.wait_for_function("() => window.main?.clock.requests.length > 8 && main.dotsNow() > 0")
+        tab.locator("#pods").fill("7")
+        assert "up --detach --scale nginx-pod=7" in tab.locator("#scale-elsewhere").inner_text()
+        assert tab.get_by_role("button", name="Scale", exact=True).is_disabled()
+        tab.get_by_role("button", name="One request, told").click()
+        tab.wait_for_selector("#follow .story")
+        assert "journey --world compose trace" in tab.locator("#follow").inner_text()
+        chromium.close()
+    assert not troubles and asked_of == {PAGE}, troubles
 
 
 def ingress() -> None:

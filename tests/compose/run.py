@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The stack of docker-compose.yml, brought up for real: load, scaling, crashes, strangers, metrics, and nothing left.
+"""The stack of docker-compose.yml, brought up for real: doors, load, scaling, crashes, strangers, and nothing left.
 
     python tests/compose/run.py [--keep]
 
 Needs a Docker engine, compose (the plugin, or docker-compose 1.29) and the images of the compose file. Where images
 have other names, PYTHON_IMAGE, PROMETHEUS_IMAGE and GRAFANA_IMAGE say them; Grafana is not started. `journey` is run
-with this interpreter. Prints what each step took, and ends with 0 if all of it holds.
+with this interpreter; curl, dig and Chromium walk in. Prints what each step took, and ends with 0 if all of it holds.
 """
 
 import argparse
@@ -247,6 +247,7 @@ def looked_at() -> None:
             requests += len(frame.get("requests", ()))
             if time.monotonic() > until_s:
                 break
+    doors.browser()
     figures["requests told to the page"] = f"{requests / LOOK_S:.1f}/s"
     figures["memory of the orchestrator meanwhile"] = f"{mebibytes(*containers('orchestrator')):,.0f} MiB"
     assert doors.do(token, do="load_stop")["status"] == 200
