@@ -8,22 +8,28 @@ import os
 import re
 import shutil
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from playwright import sync_api
 
 PORTS = {"PAGE_PORT": "7463", "INGRESS_PORT": "8080", "PROXY_PORT": "1080", "DNS_PORTS": "5300-5305"}
-PAGE, INGRESS, PROXY = (
-    f"127.0.0.1:{os.environ.get(name, PORTS[name])}" for name in ("PAGE_PORT", "INGRESS_PORT", "PROXY_PORT")
-)
-DNS = os.environ.get("DNS_PORTS", PORTS["DNS_PORTS"]).partition("-")[0]
+MOVED = {usual.split("-")[0]: os.environ.get(name, usual).split("-")[0] for name, usual in PORTS.items()}
+"""Where each port is, by its usual number; of DNS the first."""
+PAGE, INGRESS, PROXY = (f"127.0.0.1:{MOVED[usual]}" for usual in ("7463", "8080", "1080"))
 SITE = "https://packet-journey.com/"
-TIMEOUT_S = 15.0
+TIMEOUT_S, PATIENCE_S = 15.0, 60.0
+
+
+def typed(line: str) -> str:
+    """A command of the docs, for the ports as they are here."""
+    return re.sub(r"\b(7463|8080|1080|5300)\b", lambda found: MOVED[found[1]], line)
 
 
 def asked(path: str, body: dict[str, Any] | None = None, **headers: str) -> tuple[int, str, dict[str, str]]:
@@ -48,10 +54,12 @@ def do(token: str, **command: Any) -> dict[str, Any]:
 
 @contextmanager
 def looking_on() -> Iterator[Iterator[dict[str, Any]]]:
-    """What a browser is told, frame by frame."""
+    """What a browser is told, frame by frame; not for ever, if what is waited for does not come."""
     with urllib.request.urlopen(f"http://{PAGE}/events", timeout=TIMEOUT_S) as stream:
         assert stream.headers["Content-Type"] == "text/event-stream"
-        yield (json.loads(line.removeprefix(b"data: ")) for line in stream if line.startswith(b"data: "))
+        end = time.monotonic() + PATIENCE_S
+        lines = takewhile(lambda _: time.monotonic() < end, stream)
+        yield (json.loads(line.removeprefix(b"data: ")) for line in lines if line.startswith(b"data: "))
 
 
 def page() -> str:
@@ -138,7 +146,7 @@ def proxy(directory: Path) -> None:
 
 def dns() -> None:
     for how in ("+notcp", "+tcp"):
-        dig = ["dig", "@127.0.0.1", "-p", DNS, "+short", "+tries=1", how, "packet-journey.com"]
+        dig = ["dig", "@127.0.0.1", "-p", MOVED["5300"], "+short", "+tries=1", how, "packet-journey.com"]
         done = subprocess.run(dig, capture_output=True, text=True)
         assert re.search(r"^198\.51\.100\.\d+$", done.stdout, re.MULTILINE), done
 

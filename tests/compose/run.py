@@ -224,7 +224,7 @@ def lets_in() -> None:
     listed = json.loads(journey("ps", "--json"))
     assert listed["addresses"]["page"] == f"http://{doors.PAGE}/"
     assert listed["addresses"]["ingress"] == doors.INGRESS and Path(listed["ca"]).read_text()
-    for line in told():
+    for line in map(doors.typed, told()):
         subprocess.run(line, shell=True, check=True, cwd=home, env=ENVIRONMENT, capture_output=True)
 
 
