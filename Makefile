@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 TEST_PROCESSES ?= auto
+# Compiled files are kept, whatever the environment says: each process of a world and of a test would compile anew.
+unexport PYTHONDONTWRITEBYTECODE
 FIND_PYTHON := for python in $(PYTHON) python3.11 python3.12 python3.13 python3.14 python3 python; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && exit; done; \
 	echo "packet-journey needs Python 3.11 or newer; say where: make PYTHON=/path/to/python3.11" >&2; exit 1
