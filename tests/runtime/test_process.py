@@ -166,7 +166,7 @@ async def test_junk_is_counted_and_kills_nothing(tmp_path: Path):
         r.a.ports["eth0"].send(b"still alive")
         await r.until_seen(r.b, 1)
         async with asyncio.timeout(10):
-            while r.b.malformed < len(junk):
+            while r.b.inbox.malformed < len(junk):
                 await asyncio.sleep(0.001)
         assert [frame for frame, _, _ in r.b.element.seen] == [b"still alive"]
 
