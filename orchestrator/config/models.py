@@ -48,6 +48,12 @@ def _check_url(url: str) -> str:
     return url
 
 
+def _not_here(extends: str | None) -> str | None:
+    if extends is not None:
+        raise PydanticCustomError("extends", "only a world file itself can say what it extends")
+    return extends
+
+
 Name = Annotated[str, AfterValidator(_check_name)]
 Url = Annotated[str, AfterValidator(_check_url)]
 
@@ -112,6 +118,10 @@ class World(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: Literal[1] = Field(description="version of this format")
+    extends: Annotated[str | None, AfterValidator(_not_here)] = Field(
+        default=None,
+        description="another world file, or `default`, that this one is laid over; then only what differs is said",
+    )
     name: Name = Field(default="world", description="what this world is called")
     seed: int = Field(default=1, ge=0, description="all dice of the world are thrown from this number")
     url: Url | None = Field(
