@@ -66,16 +66,16 @@ def _refuse(named: Entry, path: Path, what: str) -> None:
 
 def overlaid(base: Entry, over: Entry, path: ConfigPath = ()) -> Entry:
     """One tree laid over another."""
-    if not _merges(base, over, path):
+    if not isinstance(over.value, dict):
         return over
-    children, keys = dict(base.children), dict(base.keys)
+    nothing = over.with_children({}, {})
+    under = base if _merges(base, over, path) else nothing
+    children, keys = dict(under.children), {**under.keys, **over.keys}
     for key, child in over.children.items():
         if child.value is None:
             children.pop(key, None)
-            continue
-        below = base.children.get(key, child.with_children({}, {}))
-        children[key] = overlaid(below, child, (*path, key))
-        keys[key] = over.keys[key]
+        else:
+            children[key] = overlaid(under.children.get(key, nothing), child, (*path, key))
     return over.with_children(keys, children)
 
 

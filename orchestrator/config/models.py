@@ -1,11 +1,19 @@
 """The world file as pydantic models; each element's own `Config` comes from its kind."""
 
 import re
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from actors.element import CertificateName, ElementConfig, Reference, UnknownKind, load_kind
@@ -130,6 +138,23 @@ class World(BaseModel):
     )
     elements: dict[Name, ElementSpec] = Field(min_length=1, description="network elements by name")
     links: dict[Name, LinkConfig] = Field(default={}, description="links by name")
+
+    _links: dict[str, Any] = PrivateAttr(default={})
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_links(cls, value: Any, build: Callable[[Any], Self]) -> Self:
+        """Links as they are written: with units, as a file has them."""
+        world = build(value)
+        if isinstance(value, dict):
+            world._links = value.get("links", {})
+        return world
+
+    def plain(self) -> dict[str, Any]:
+        """What a file would say that is this world, whole, wherever that file lies."""
+        elements = {name: {"kind": spec.kind, **spec.raw} for name, spec in self.elements.items()}
+        top = self.model_dump(exclude={"elements", "links", "extends"}, exclude_none=True)
+        return {**top, "elements": elements, "links": self._links}
 
     @model_validator(mode="after")
     def _check_laptop(self) -> "World":

@@ -98,4 +98,5 @@ def _variant(
     else:
         result = live.play(world, seed, story, scenario=scenario.name, variant=name, metrics=metrics)
     result.resolved = resolved(loaded, name, seed)
+    result.world = world.plain()
     return result
