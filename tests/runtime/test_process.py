@@ -196,7 +196,8 @@ async def test_a_cable_that_goes_takes_what_is_held_of_it_and_nothing_else(tmp_p
         r.b.inbox.plug("other", "eth0")
         now = time.monotonic_ns()
         late = [pack((link, now + 200_000_000, None, link.encode())) for link in ("other", "wire")]
-        r.junk().send(encode_batch([*late, pack(("wire", now, None, b"first"))]))
+        socket = r.junk()
+        socket.send(encode_batch([*late, pack(("wire", now, None, b"first"))]))
         await r.until_seen(r.b, 1)
         r.b.inbox.unplug("other")
         seen = await r.until_seen(r.b, 2)
