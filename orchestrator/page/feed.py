@@ -124,7 +124,7 @@ class Feed:
         return {
             **numbers,
             "targets": self._told_targets(numbers["targets"]),
-            "faults": await self._service.fault_list(),
+            "faults": await self._service.faults.settled(),
             "loads": await self._service.loads.running(),
             "skipped": self.samples.skipped,
         }

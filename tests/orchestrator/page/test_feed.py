@@ -40,13 +40,15 @@ class Service:
     """No faults, no loads."""
 
     loads = SimpleNamespace()
-
-    async def fault_list(self) -> list[Any]:
-        return []
+    faults = SimpleNamespace()
 
 
 async def running() -> int:
     return 0
+
+
+async def none() -> list[Any]:
+    return []
 
 
 @pytest.fixture
@@ -58,6 +60,7 @@ def world() -> World:
 def feed(world: World) -> Feed:
     service = Service()
     service.loads.running = running
+    service.faults.settled = none
     return Feed(world, service)  # type: ignore[arg-type]
 
 
