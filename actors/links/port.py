@@ -5,6 +5,7 @@ from typing import Protocol
 
 from actors.element import JOURNEY
 from actors.links.impairments import Impairments, LinkConfig, Lost
+from actors.wire.baggage import mark_of
 
 Tap = Callable[[str, str, int, bytes, str | None], None]
 """Sees `(link, sending element, departure in ns, frame, journey)` of every frame that is put on the wire."""
@@ -149,7 +150,7 @@ class LinkPort:
             arrive_ns = self.impairments.arrival_ns(depart_ns, len(frame))
             if self.tap is not None:
                 self.tap(self.link, self.element, depart_ns, frame, journey)
-            self._way(arrive_ns, journey, frame)
+            self._way(arrive_ns, None if journey is None else mark_of(journey), frame)
             if self.impairments.duplicate:
                 self._send_again(depart_ns, frame)
         except Lost as lost:

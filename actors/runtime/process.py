@@ -29,6 +29,7 @@ from actors.runtime.costs import Costs
 from actors.runtime.host import Host
 from actors.runtime.management import LOOPBACK, ManagementListeners, reset
 from actors.units import MILLISECOND, SECOND
+from actors.wire.baggage import journey_of
 from actors.wire.envelope import decode_batch
 from actors.wire.malformed import Malformed
 
@@ -252,7 +253,7 @@ class ProcessHost(Host):
     def _deliver_marked(self, port: str, journey: Any, frame: bytes) -> None:
         if type(journey) is not str:
             raise TypeError("a journey is text")
-        JOURNEY.set(journey)
+        JOURNEY.set(journey_of(journey))
         try:
             lag_ns = max(0, time.monotonic_ns() - self.frame_ns)
             self.record("link.receive", link=self.ports[port].link, bytes=len(frame), lag_us=lag_ns / 1000)

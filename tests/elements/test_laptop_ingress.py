@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from actors.element import JOURNEY, Journey
 from actors.parts.clients import lobby as lobbies
 from actors.parts.clients.visitor import Visitor
 from actors.wire.addresses import ip_bytes
+from actors.wire.baggage import Laden
 from tests.elements.home import SITE
 from tests.elements.programs import Program
 from tests.elements.test_laptop import URL, Scene, directory  # noqa: F401
@@ -78,12 +80,43 @@ def test_a_page_comes_with_its_times_and_its_journey(scene):
     assert body == b"welcome" * 1000
     journey = re.search(rb"Link: <%b([0-9a-f]{32})>; rel=\"describedby\"" % PAGE.encode(), head)[1].decode()
     assert f"X-Amzn-Trace-Id: Root=1-{journey[:8]}-{journey[8:]}".encode() in head
-    times = dict(re.findall(rb"(\w+)(?:;desc=\"[^\"]*\")?;dur=([\d.]+)", head))
-    assert set(times) == {b"dns", b"connect", b"tls", b"network", b"alb", b"total"}
-    parts = [float(times[name]) for name in (b"dns", b"connect", b"tls", b"network", b"alb")]
-    assert all(parts) and sum(parts) == pytest.approx(float(times[b"total"]), abs=0.01)
+    times = timing(head)
+    assert list(times) == ["dns", "connect", "tls", "wait", "total"] and all(times.values())
+    assert sum(times.values()) == pytest.approx(2 * times["total"], abs=0.01)
     kinds = [record["kind"] for record in scene.net.journal if record.get("journey") == journey]
     assert kinds[0] == "journey.start" and {"dhcp.lease", "tls.established", "journey.end"} <= set(kinds)
+
+
+def timing(head: bytes) -> dict[str, float]:
+    """Server-Timing, in ms by name."""
+    found = re.findall(rb"(\w+)(?:;desc=\"[^\"]*\")?;dur=([\d.]+)", head)
+    return {name.decode(): float(value) for name, value in found}
+
+
+@pytest.mark.parametrize(
+    "facts, names",
+    [
+        ({"alb_ns": 400_000, "target_ns": 900_000}, ["network", "alb", "target"]),
+        ({"alb_ns": 0}, ["network", "alb"]),
+        (
+            {"alb_ns": 10**12, "target_ns": 0},
+            ["wait"],
+        ),  # by another clock than ours: no part is told for certain
+    ],
+)
+def test_what_the_load_balancer_measured_is_told_as_its_own(scene, facts, names):
+    async def served(request):
+        response = web.Response()
+        with Journey(Laden(JOURNEY.get(), facts)):
+            await response.prepare(request)
+            await response.write_eof()
+        return response
+
+    scene.handler = served
+    times = timing(answer(scene, GET))
+    assert list(times) == ["dns", "connect", "tls", *names, "total"]
+    assert all(times[name] == facts[f"{name}_ns"] / 1e6 for name in names if name in ("alb", "target"))
+    assert sum(times.values()) == pytest.approx(2 * times["total"], abs=0.01)
 
 
 def test_the_next_request_goes_out_on_the_same_connection(scene):

@@ -1,5 +1,6 @@
 """One request of a program on its way to a site, and the answer on its way back."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from actors.parts.browser import Stopwatch
@@ -17,7 +18,7 @@ class Exchange:
     """A request, what was decided about it, and how far it is. `journey` is None when it is not being recorded."""
 
     __slots__ = (
-        "answered", "body_bytes", "journey", "lobby", "request", "retries", "sent", "site", "status", "target",
+        "answered", "body_bytes", "facts", "journey", "lobby", "request", "retries", "sent", "site", "status", "target",
         "trace", "upgraded", "watch",
     )  # fmt: skip
 
@@ -32,6 +33,8 @@ class Exchange:
         self.sent = self.answered = self.upgraded = False
         self.retries = 0
         self.body_bytes = self.status = 0
+        self.facts: Mapping[str, int] = {}
+        """What the load balancer tells of its part (`wire.baggage`)."""
         lobby.told.offered.value += 1
         if self.journey is not None:
             method, url = request.method.decode("latin-1"), f"{site}{target.decode('latin-1')}"
@@ -70,9 +73,9 @@ class Exchange:
         safe = request.method in (b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE")
         return safe and request.complete and not request.body_bytes and not self.answered and not self.retries
 
-    def ours(self, round_trip_ms: float | None) -> bytes:
-        """The fields that we add to the answer."""
-        out = [] if round_trip_ms is None else [Pace.of(self.watch, round_trip_ms).field]
+    def ours(self) -> bytes:
+        """The fields that we add to the answer; with the times, if it is the site's."""
+        out = [Pace.of(self.watch, self.facts).field] if self.answered else []
         if self.trace is not None:
             out.append(b"X-Amzn-Trace-Id: %b\r\n" % self.trace)
         if self.journey is not None:

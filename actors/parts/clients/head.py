@@ -1,5 +1,6 @@
 """Heads on their way through the ingress: the request's towards the site, the answer's towards the program."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from actors.parts.browser import Stopwatch
@@ -17,32 +18,40 @@ _NOT_OURS_TO_TELL = b"proxy-authorization:"
 
 
 class Pace(NamedTuple):
-    """What of a request's time is known when its answer begins, in model nanoseconds."""
+    """What of a request's time is known when its answer begins, in model nanoseconds; all of it measured."""
 
     dns_ns: int
     connect_ns: int
     tls_ns: int
-    network_ns: int
-    """One round trip to who answers, as TCP has measured it."""
-    server_ns: int
-    """What the load balancer and its target took for the rest."""
+    wait_ns: int
+    """From when the request could be sent until the head of the answer was here."""
+    facts: Mapping[str, int]
+    """Of the load balancer, if the answer's mark has brought it: what it took itself, and how long for a target."""
 
     @classmethod
-    def of(cls, watch: Stopwatch, round_trip_ms: float) -> "Pace":
+    def of(cls, watch: Stopwatch, facts: Mapping[str, int]) -> "Pace":
         spent = watch.spent_ns
-        waited = spent["first_byte"]
-        network = min(round(round_trip_ms * 1e6), waited)
-        return cls(spent["dns"], spent["tcp"], spent["tls"], network, waited - network)
+        return cls(spent["dns"], spent["tcp"], spent["tls"], spent["first_byte"], facts)
+
+    def parts(self) -> list[tuple[bytes, int]]:
+        """Each with its name; they add up to the total."""
+        own = [(b"dns", self.dns_ns), (b"connect", self.connect_ns), (b"tls", self.tls_ns)]
+        alb_ns, target_ns = self.facts.get("alb_ns"), self.facts.get("target_ns")
+        network_ns = self.wait_ns - (alb_ns or 0) - (target_ns or 0)
+        if alb_ns is None or network_ns < 0:  # nobody has told, or by another clock: what we know, undivided
+            return [*own, (b'wait;desc="from request to answer"', self.wait_ns)]
+        theirs = [(b'network;desc="to the load balancer and back"', network_ns)]
+        theirs.append((b'alb;desc="the load balancer itself"', alb_ns))
+        if target_ns is not None:
+            theirs.append((b'target;desc="from the load balancer to the target and back"', target_ns))
+        return own + theirs
 
     @property
     def field(self) -> bytes:
         """Server-Timing (W3C Server Timing, section 3), in model ms, up to the head of the answer."""
-        total = sum(self)
-        return (
-            b'Server-Timing: dns;dur=%.3f, connect;dur=%.3f, tls;dur=%.3f, network;desc="a round trip";dur=%.3f, '
-            b'alb;desc="ALB and target";dur=%.3f, total;dur=%.3f\r\n'
-            % tuple(ns / 1e6 for ns in (*self, total))
-        )
+        parts = self.parts()
+        parts.append((b"total", sum(ns for _, ns in parts)))
+        return b"Server-Timing: %b\r\n" % b", ".join(b"%b;dur=%.3f" % (name, ns / 1e6) for name, ns in parts)
 
 
 def request_head(request: Request, site: Site, target: bytes, trace: bytes | None) -> bytes:

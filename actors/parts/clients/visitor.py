@@ -213,8 +213,6 @@ class Visitor(asyncio.Protocol):
     def _open_answer(self, exchange: Exchange, response: Response) -> bytes:
         request = exchange.request
         exchange.answered, exchange.status = True, response.status
-        assert self._upstream is not None
-        round_trip_ms = self._upstream.round_trip_ms
         exchange.watch.enter("download")
         endless = (response.chunked or response.until_close) and request.method != b"HEAD"
         modern = request.version == b"1.1"
@@ -223,7 +221,7 @@ class Visitor(asyncio.Protocol):
         connection = b"Connection: close\r\n" if self._last else b""
         if not self._last and not modern:
             connection = b"Connection: keep-alive\r\n"
-        ours = exchange.ours(round_trip_ms)
+        ours = exchange.ours()
         return response_head(response, chunked=self._chunked, connection=connection, ours=ours)
 
     def _over(self, exchange: Exchange) -> None:
@@ -275,7 +273,7 @@ class Visitor(asyncio.Protocol):
         reason = {403: "Forbidden", 502: "Bad Gateway", 504: "Gateway Timeout"}[status]
         request = exchange.request
         keep = request.keep_alive and request.complete
-        ours = exchange.ours(None)
+        ours = exchange.ours()
         self._answer(request, status, reason, exchange.explained(words), keep=keep, ours=ours)
 
     def _refuse(self, request: Request, status: int, reason: str, words: str) -> None:
