@@ -8,7 +8,7 @@ from actors.parts.clients.dialing import NoConnection
 from actors.parts.clients.head import Pace, link_field, request_head
 from actors.parts.clients.sites import Site
 from actors.protocols.forwarded_fields import trace_root
-from actors.protocols.http1 import LAST_CHUNK, Request, chunk
+from actors.protocols.http1 import Request, chunk, last_chunk
 
 if TYPE_CHECKING:
     from actors.parts.clients.lobby import Lobby
@@ -18,8 +18,8 @@ class Exchange:
     """A request, what was decided about it, and how far it is. `journey` is None when it is not being recorded."""
 
     __slots__ = (
-        "answered", "body_bytes", "facts", "journey", "lobby", "request", "retries", "sent", "site", "status", "target",
-        "trace", "upgraded", "watch",
+        "answered", "body_bytes", "body_ended", "facts", "journey", "lobby", "request", "retries", "sent", "site",
+        "status", "target", "trace", "upgraded", "watch",
     )  # fmt: skip
 
     def __init__(self, lobby: "Lobby", request: Request, site: Site, target: bytes) -> None:
@@ -30,7 +30,7 @@ class Exchange:
         self.journey = lobby.journey()
         self.trace = request.fields.get(b"x-amzn-trace-id")
         self.watch = Stopwatch(lobby.context)
-        self.sent = self.answered = self.upgraded = False
+        self.sent = self.answered = self.upgraded = self.body_ended = False
         self.retries = 0
         self.body_bytes = self.status = 0
         self.facts: Mapping[str, int] = {}
@@ -45,6 +45,7 @@ class Exchange:
 
     def head(self) -> bytes:
         """The request's head as it goes out. A journey's trace id the load balancer makes itself; else we make one."""
+        self.body_ended = False
         sent = self.trace
         if self.trace is None:
             self.trace = b"Root=" + trace_root(self.journey or self.lobby.fresh_id())
@@ -59,8 +60,9 @@ class Exchange:
         request = self.request
         if request.chunked:
             pieces = [*map(chunk, request.body)]
-            if request.complete:
-                pieces.append(LAST_CHUNK)
+            if request.complete and not self.body_ended:
+                self.body_ended = True
+                pieces.append(last_chunk(request.trailers))
             data = b"".join(pieces)
         else:
             data = b"".join(request.body)

@@ -58,6 +58,10 @@ def request_head(request: Request, site: Site, target: bytes, trace: bytes | Non
     """The request as the laptop sends it: the same, but for what concerned the connection that it came by."""
     fields = request.fields
     framing = request.framing
+    if request.chunked and b"trailer" in fields:
+        framing += b"Trailer: %b\r\n" % fields[b"trailer"]
+    if b"trailers" in fields.get(b"te", b"").lower() and not request.websocket:
+        framing += b"TE: trailers\r\nConnection: TE\r\n"
     for lower, name in _PASSED_ON.items():
         if lower in fields:
             framing += b"%b: %b\r\n" % (name, fields[lower])
@@ -81,6 +85,8 @@ def response_head(response: Response, *, chunked: bool, connection: bytes, ours:
     fields, framing = response.fields, b""
     if chunked or (response.chunked and response.complete):
         framing = b"Transfer-Encoding: chunked\r\n"
+        if b"trailer" in fields:
+            framing += b"Trailer: %b\r\n" % fields[b"trailer"]
     elif b"content-length" in fields:
         framing = b"Content-Length: %b\r\n" % fields[b"content-length"]
     return b"HTTP/1.1 %d %b\r\n%b%b%b%b\r\n" % (

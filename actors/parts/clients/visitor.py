@@ -15,7 +15,7 @@ from actors.parts.clients.exchange import Exchange
 from actors.parts.clients.head import interim_head, refusal, response_head
 from actors.parts.clients.sites import Site, named_by, site_of
 from actors.parts.clients.upstream import Upstream
-from actors.protocols.http1 import LAST_CHUNK, Request, RequestReader, Response, chunk
+from actors.protocols.http1 import Request, RequestReader, Response, chunk, last_chunk
 from actors.stack.tcp_transport import LINGER_NS
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ class Visitor(asyncio.Protocol):
         if self._chunked:
             out += map(chunk, response.body)
             if response.complete:
-                out.append(LAST_CHUNK)
+                out.append(last_chunk(response.trailer_lines))
         else:
             out += response.body
         response.body.clear()
