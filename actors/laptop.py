@@ -173,7 +173,7 @@ class Laptop(DnsTools, Element):
         token = JOURNEY.set(journey)
         try:
             online = await self.online()
-            self.context.record("journey.start", url=url, method=method)
+            self.context.record("journey.start", url=url, method=method, via="trace")
             self._told.offered.value += 1
             fetched = await self._fetch(method, target, keep) if online else _NETWORK_DOWN
             self._record_end(fetched)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from actors.parts.browser import Stopwatch
 from actors.parts.clients.dialing import NoConnection
-from actors.parts.clients.head import Pace, link_field, request_head
+from actors.parts.clients.head import Pace, link_field, program_of, request_head
 from actors.parts.clients.sites import Site
 from actors.protocols.forwarded_fields import trace_root
 from actors.protocols.http1 import Request, chunk, last_chunk
@@ -22,7 +22,7 @@ class Exchange:
         "status", "target", "trace", "upgraded", "watch",
     )  # fmt: skip
 
-    def __init__(self, lobby: "Lobby", request: Request, site: Site, target: bytes) -> None:
+    def __init__(self, lobby: "Lobby", request: Request, site: Site, target: bytes, via: str) -> None:
         self.lobby = lobby
         self.request = request
         self.site = site
@@ -38,7 +38,8 @@ class Exchange:
         lobby.told.offered.value += 1
         if self.journey is not None:
             method, url = request.method.decode("latin-1"), f"{site}{target.decode('latin-1')}"
-            self.record("journey.start", url=url, method=method)
+            program = program_of(request.user_agent)
+            self.record("journey.start", url=url, method=method, via=via, program=program)
 
     def record(self, kind: str, /, **fields: object) -> None:
         self.lobby.context.record(kind, journey=self.journey, **fields)

@@ -1,5 +1,6 @@
 """Heads on their way through the ingress: the request's towards the site, the answer's towards the program."""
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -15,6 +16,17 @@ _PASSED_ON = {
 }
 _NOT_OURS_TO_TELL = b"proxy-authorization:"
 """It is for this proxy (RFC 9110 section 11.7.2), and no business of the site's."""
+
+
+_PRODUCT = re.compile(rb"[A-Za-z][A-Za-z0-9._-]{0,30}(?=/|$)")
+
+
+def program_of(user_agent: bytes) -> str | None:
+    """Who asks, in a word, as a User-Agent field begins (RFC 9110 section 10.1.5); None if it does not say."""
+    found = _PRODUCT.match(user_agent)
+    if found is None:
+        return None
+    return "a browser" if found[0] == b"Mozilla" else found[0].decode()
 
 
 class Pace(NamedTuple):

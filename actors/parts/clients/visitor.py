@@ -117,7 +117,9 @@ class Visitor(asyncio.Protocol):
         except ValueError as error:
             self._refuse(request, 400, "Bad Request", str(error))
             return
-        self._exchange = exchange = Exchange(self._lobby, request, site, target)
+        self._exchange = exchange = Exchange(
+            self._lobby, request, site, target, "proxy" if self._proxy else "ingress"
+        )
         self._by_field = by_field
         upstream = self._upstream
         if upstream is not None and upstream.alive and upstream.asked == site:

@@ -6,7 +6,15 @@ from orchestrator.journal.wording import listed, milliseconds, plain, plural
 
 @sentence("journey.start")
 def journey_start(r: Record) -> Told:
-    return Told(f"The click: {r.get('method', 'GET')} {r['url']}")
+    return Told(f"The click: {r.get('method', 'GET')} {r['url']}", asked_by(r))
+
+
+def asked_by(r: Record) -> str:
+    """Who has asked, of a journey's start, and how they came in: `curl via ingress`; "" for a load's requests."""
+    via, program = r.get("via"), r.get("program")
+    if via in (None, "trace"):
+        return "journey trace" if via else ""
+    return f"{program or 'a program'} via {via}"
 
 
 @sentence("journey.end")
