@@ -294,7 +294,7 @@ class Laptop(DnsTools, Element):
             raise CallFailed(f"{self.context.name}: {error}") from None
         kind = ClosedRun if plan.executor == CLOSED else OpenRun
         site = await self._site(target, plan)
-        self._load = kind(self.context, site, mix, plan)
+        self._load = kind(self.context, site, mix, plan, self._told)
         return self._load.status()
 
     def _check_idle(self) -> None:
@@ -331,6 +331,11 @@ class Laptop(DnsTools, Element):
         except (BadChange, BadPlan) as error:
             raise CallFailed(str(error)) from None
         return {"what": what, "before": before, "status": self._load.status()}
+
+    async def call_latencies(self, more: bool) -> list[tuple[int, int]]:
+        """How long requests took that were answered since this was asked last, each from when it was due: `(ns, how
+        often)`. They are counted from the first time on, while there will be `more` questions."""
+        return self._told.lately.take(more)
 
     async def call_load_watch(self, per_s: float) -> bool:
         """From now on so many requests a second at most of the load that runs are journeys, beside those that its plan
