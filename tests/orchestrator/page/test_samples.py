@@ -26,6 +26,7 @@ def test_every_step_was_put_on_a_link():
     assert {(step[0], step[1]) for step in found["steps"]} <= sent
     assert all(0 <= step[2] <= step[3] for step in found["steps"])
     assert found["outcome"] == "ok" and found["why"] == "" and found["from"] == journey.origin
+    assert found["notes"][0] == [0.0, journey.origin, "The click: GET https://packet-journey.com/"]
     assert any("least" in note[2] or "chos" in note[2].lower() for note in found["notes"])
 
 
