@@ -31,8 +31,8 @@ MOST_OWN_A_LOOK = 12
 """Of those that the viewer has sent by hand."""
 NOTED = (
     "journey.start", "dns.answer", "dns.referral", "bgp.decision", "tcp.established", "tcp.retransmit", "tcp.reset",
-    "tls.established", "alb.rule", "alb.target", "alb.response", "nginx.answer", "nginx.no_answer", "nat.mapping", "link.drop",
-    "security_group.deny", "node.route", "load.wait", *ENDS,
+    "tls.established", "alb.rule", "alb.target", "alb.response", "nginx.answer", "nginx.no_answer", "nat.mapping",
+    "link.drop", "security_group.deny", "node.route", "load.wait", *ENDS,
 )  # fmt: skip
 """What is told in words while a request moves in slow motion. Its beginning, too: at 1/1000 the first decision of one
 that has to ask DNS servers is half a minute away."""
