@@ -12,9 +12,9 @@ Tap = Callable[[str, str, int, bytes, str | None], None]
 
 ETHERNET_HEADER = 14
 
-MOST_TOLD = 2000
-"""Frames of one journey that are told of at one end of a link: a story of 3 MB. What follows goes its way untold, lest
-a long download fill the journal and slow down what it tells of."""
+MOST_TOLD = 500
+"""Frames of one journey that are told of at one end of a link: a story of 700 kB. What follows goes its way untold,
+lest a long download fill the journal and slow down what it tells of."""
 MOST_JOURNEYS = 1000
 """Whose frames are counted at a time."""
 

@@ -15,6 +15,8 @@ Record = dict[str, Any]
 
 FILE_NAME = "journal.ndjson"
 FILE_BUFFER = 256 * 1024
+ENDS = ("journey.end", "journey.failed")
+"""How a journey ended is kept, however much there was of it."""
 
 
 class JournalStore:
@@ -80,7 +82,7 @@ class JournalStore:
             records = self._journeys[journey] = []
             if len(self._journeys) > self._max_journeys:
                 del self._journeys[next(iter(self._journeys))]
-        if len(records) < self._max_records:
+        if len(records) < self._max_records or record["kind"] in ENDS:
             records.append(record)
         else:
             self.left_out += 1

@@ -27,7 +27,7 @@ class Exchange:
         self.request = request
         self.site = site
         self.target = target
-        self.journey = lobby.journey()
+        self.journey = lobby.ids.journey()
         self.trace = request.fields.get(b"x-amzn-trace-id")
         self.watch = Stopwatch(lobby.context)
         self.sent = self.answered = self.upgraded = self.body_ended = False
@@ -49,7 +49,7 @@ class Exchange:
         self.body_ended = False
         sent = self.trace
         if self.trace is None:
-            self.trace = b"Root=" + trace_root(self.journey or self.lobby.fresh_id())
+            self.trace = b"Root=" + trace_root(self.journey or self.lobby.ids.fresh())
             if self.journey is None:
                 sent = self.trace
         if self.journey is not None:

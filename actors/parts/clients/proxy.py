@@ -137,7 +137,7 @@ class Tunnel(End, ABC):
         super().__init__()
         self._program = program
         self.active_ns = lobby.context.now_ns()
-        self.journey = lobby.journey()
+        self.journey = lobby.ids.journey()
         self._lobby, self._wanted = lobby, wanted
         self._watch = Stopwatch(lobby.context)
         self._task: asyncio.Task[None] | None = None

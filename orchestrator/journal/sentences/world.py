@@ -20,7 +20,8 @@ def asked_by(r: Record) -> str:
 @sentence("journey.end")
 def journey_end(r: Record) -> Told:
     if "status" not in r:
-        return Told("The tunnel is closed", f"{plural(r['body_bytes'], 'byte')} came back")
+        what = "connection" if r.get("via") == "shell" else "tunnel"
+        return Told(f"The {what} is closed", f"{plural(r['body_bytes'], 'byte')} came back")
     body = f", {plural(r['body_bytes'], 'byte')} of body" if "body_bytes" in r else ""  # a load counts none
     return Told(f"The last byte is here: status {r['status']}{body}")
 
