@@ -212,10 +212,15 @@ class World:
             self.addresses[f"dns.{element}"] = place
 
     async def serve_clients(
-        self, ingress: str | None = None, proxy: str | None = None, *, page: str | None = None
+        self,
+        ingress: str | None = None,
+        proxy: str | None = None,
+        *,
+        page: str | None = None,
+        others: bool = True,
     ) -> None:
         """Let real programs walk in as the first laptop, at `HOST:PORT`, and as those that have `doors` in the world
-        file; None is the usual port or the next free one.
+        file, unless `others` are not wanted; None is the usual port or the next free one.
 
         `page` is where a journey's id is looked at, if that is not the usual place: a URL that the id is put behind.
         The addresses are published as `ingress` and `proxy`, and `ingress.<laptop>` of others; see
@@ -223,7 +228,7 @@ class World:
         from orchestrator.tools.laptop_doors import INGRESS, PAGE, PROXY, LaptopDoors, of_laptop
 
         laptops = {name: spec.config for name, spec in self.config.elements.items() if spec.kind == "laptop"}
-        for number, (laptop, config) in enumerate(laptops.items()):
+        for number, (laptop, config) in enumerate(list(laptops.items())[: None if others else 1]):
             told: Any = getattr(config, "doors", None)
             places = (
                 of_laptop(INGRESS, told and told.http, ingress, number == 0),

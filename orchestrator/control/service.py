@@ -34,6 +34,7 @@ class Service:
             "hello": self.hello,
             "ps": self.ps,
             "kubeconfig": self.kubeconfig,
+            "authority": self.authority,
             "call": self.call,
             "inspect": self.inspect,
             "dig": self.dig,
@@ -75,6 +76,13 @@ class Service:
         path = self._world.directory / "kubeconfig"
         if not path.exists():
             raise RequestFailed("this world has no Kubernetes API server that kubectl could ask", ENVIRONMENT)
+        return path.read_text()
+
+    async def authority(self) -> str:
+        """The certificate of the world's CA, in PEM, for those who do not see the run directory."""
+        path = self._world.directory / "ca.pem"
+        if not path.exists():
+            raise RequestFailed("this world has no CA yet; try again in a moment", ENVIRONMENT)
         return path.read_text()
 
     async def ps(self) -> dict[str, Any]:

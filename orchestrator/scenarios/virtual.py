@@ -1,6 +1,7 @@
 """A scenario's world in this process, on the virtual clock."""
 
 import asyncio
+import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -135,7 +136,7 @@ class VirtualScene:
         return self._network.loop.now_ns
 
     async def journal(self) -> JournalStore:
-        store = JournalStore()
+        store = JournalStore(max_unfolded=sys.maxsize)  # it is read at once, and gone then
         store.extend({**record} for record in self._network.journal)
         return store
 

@@ -1,0 +1,13 @@
+"""How a world is commanded from a shell: what the page writes beside its buttons, and what only a shell can do."""
+
+from typing import NamedTuple
+
+
+class Shell(NamedTuple):
+    """`journey` is how its commands begin, `scale` the command for so many pods where the page cannot: `{}` of them."""
+
+    journey: str = "journey"
+    scale: str = ""
+
+    def command(self, words: str) -> str:
+        return f"{self.journey} {words}"
