@@ -50,7 +50,7 @@ export function drawDots(context, view, clock) {
       }
     }
   }
-  crowds(view, waiting, paths, yours);
+  crowds(view, waiting, paths, yours, own_words);
   for (const [outcome, path] of Object.entries(paths)) paint(context, outcome, path);
   ring(context, yours);
   for (const [seen, fate] of lost.slice(-60)) burst(context, seen, fate);
@@ -95,7 +95,7 @@ function shape(path, kind, x, y, r) {
   }
 }
 // Requests that wait at one element stand in rows beneath it, so that a queue can be seen.
-function crowds(view, waiting, paths, yours) {
+function crowds(view, waiting, paths, yours, words) {
   for (const [name, requests] of Object.entries(waiting)) {
     const place = view.places[view.alias[name] || name];
     if (!place) continue;
@@ -107,7 +107,9 @@ function crowds(view, waiting, paths, yours) {
       const x = place.x - place.w / 2 + 5 + (n % per) * 8,
         y = top + Math.floor(n / per) * 8;
       shape(paths[outcome], SHAPES[outcome], x, y, 3);
-      if (you) shape(yours, "circle", x, y, 6);
+      if (!you) return;
+      shape(yours, "circle", x, y, 6);
+      words.push(["you", { x, y: y + 40 }]);
     });
   }
 }
