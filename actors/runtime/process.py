@@ -27,6 +27,7 @@ from actors.runtime.costs import Costs
 from actors.runtime.host import Host
 from actors.runtime.inbox import SLACK_NS, Inbox
 from actors.runtime.management import LOOPBACK, ManagementListeners, reset
+from actors.wire.baggage import journey_of
 
 if TYPE_CHECKING:
     from aiohttp.web import Application
@@ -159,7 +160,7 @@ class ProcessHost(Host):
         return self.deliver if self._parted else self.element.receiver()
 
     def deliver_marked(self, port: str, journey: str, frame: bytes) -> None:
-        JOURNEY.set(journey)
+        JOURNEY.set(journey_of(journey))
         try:
             self.record(
                 "link.receive", link=self.ports[port].link, bytes=len(frame), lag_us=self.lag_ns() / 1000

@@ -173,6 +173,8 @@ class TcpTransport(asyncio.Transport):
             return
         if not connection.passive:
             self.journey = JOURNEY.get()
+        elif self.journey is not None and JOURNEY.get() == self.journey:
+            self.journey = JOURNEY.get()  # the same, but it may carry what is to be told on the way back
         connection.send(data, self._now_ns())
         if len(connection.send_buffer.data) > self._high and not self._writing_paused:
             self._pause_writing()
