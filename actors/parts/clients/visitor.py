@@ -16,7 +16,7 @@ from actors.parts.clients.head import interim_head, refusal, response_head
 from actors.parts.clients.sites import Site, named_by, site_of
 from actors.parts.clients.upstream import Upstream
 from actors.protocols.http1 import Request, RequestReader, Response, chunk, last_chunk
-from actors.stack.tcp_transport import LINGER_NS
+from actors.stack.tcp_ending import LINGER_NS
 
 if TYPE_CHECKING:
     from actors.parts.clients.lobby import Lobby
