@@ -42,8 +42,8 @@ class Door:
         self._opening: asyncio.Task[None] | None = None
         self._socket = listen(address, PORT, "the page is")
         host, port = self._socket.getsockname()[:2]
-        self.host = str(host)
-        self.url = shown or f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+        self.host, self.address = str(host), f"{f'[{host}]' if ':' in host else host}:{port}"
+        self.url = shown or f"http://{self.address}/"
 
     async def __aenter__(self) -> "Door":
         """Whoever comes from now on is answered, the first one a moment later. The address is the world's `page`."""

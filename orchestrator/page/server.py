@@ -24,7 +24,7 @@ from aiohttp import web
 from actors.element import CallFailed
 from actors.protocols.kubernetes.status import ApiError
 from orchestrator import operations
-from orchestrator.control.api import RequestFailed
+from orchestrator.control.api import USAGE, RequestFailed
 from orchestrator.control.service import Service
 from orchestrator.journal.journey import UnknownJourney
 from orchestrator.page.commands import Commands
@@ -61,7 +61,7 @@ class PageServer:
         self._world, self._service = world, service
         self._shell, self._admit = shell, admit
         self._guard = Guard(host)
-        self._feed = Feed(world, service)
+        self._feed = Feed(world, service, plays=shell.plays)
         self._commands = Commands(world, service, self._feed.happenings.add, shell)
         self._parts = parts()
         self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=0.2)
@@ -160,6 +160,11 @@ class PageServer:
     async def _do(self, request: web.Request) -> web.Response:
         self._guard.check_command(request.headers, request.content_type)
         self._admit()
+        if self._shell.plays:
+            raise RequestFailed(
+                "a scenario plays, and what happens stands in its file; `journey up` has a world to try things in",
+                USAGE,
+            )
         return web.json_response(await self._commands.do(await request.json()))
 
 

@@ -8,7 +8,7 @@ import { closeDrawer, openDrawer } from "./drawer.js";
 import { follow as showRequest } from "./follow.js";
 import { drawGround } from "./ground.js";
 import { hit, layout } from "./layout.js";
-import { Lists, mark, showElements } from "./lists.js";
+import { Lists, mark, ringed, showElements } from "./lists.js";
 import { showControl } from "./lane.js";
 import { showBudget, showTargets, showWhy } from "./panels.js";
 import { listen } from "./stream.js";
@@ -88,6 +88,7 @@ function legend() {
   by("legend").replaceChildren(
     el("span", {}, el("b", {}, "1 dot = 1 packet of a recorded request"), ", or a request that waits there"),
     ...Object.entries(OUTCOMES).map(([outcome, told]) => el("span", {}, mark(outcome), told)),
+    el("span", {}, ringed(), "in a ring: you, by ingress, proxy, shell or journey trace"),
     el("span", { id: "stretch" }),
     el("span", {}, "a line's width: packets a second"),
     el("span", { id: "sampled" }),
@@ -118,7 +119,10 @@ function onFrame(news) {
     map = news.map;
     resize();
   }
-  if (news.first) by("events").replaceChildren(); // after a pause all that is remembered comes once more
+  if (news.first) {
+    by("events").replaceChildren(); // after a pause all that is remembered comes once more
+    showScenario(news.plays);
+  }
   if (news.events) lists.addEvents(news.events);
   if (news.requests) {
     clock.add(news.requests);
@@ -141,6 +145,12 @@ function onFrame(news) {
     stale = true;
   }
   if (news.requests || news.state) showWhy(clock, state, (fault) => command({ do: "clear", fault }));
+}
+// Where a scenario plays, it alone decides what happens.
+function showScenario(plays) {
+  say(by("plays"), plays ? `· scenario ${plays}` : "");
+  by("try").inert = by("begin").disabled = !!plays;
+  by("only-look").hidden = !plays;
 }
 // While nobody sends anything the last request is shown, again and again.
 function idle() {
