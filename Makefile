@@ -22,7 +22,7 @@ run: $(INSTALLED) ## bring the world up, tell the first journey, send requests f
 	@$(BIN)/journey up --tour
 
 test: $(INSTALLED) ## all tests
-	@$(BIN)/python -m pytest -n $(TEST_PROCESSES)
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal
 
 soak: fuzz ## fuzz, and at length what tests do in brief: crashes of a cluster by the hundred, a minute with BIRD
 	@JOURNEY_SOAK=1 JOURNEY_SEEDS=30-199 JOURNEY_BIRD_SECONDS=60 $(BIN)/python -m pytest -n 3 \
