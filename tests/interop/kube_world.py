@@ -1,7 +1,7 @@
 """A world with a Kubernetes API server, in processes, and kubectl: the server alone, or the default world.
 
-kubectl is a process for each command: what is only prepared or looked at, beside what a test is about, goes by `objects`
-and spares one.
+kubectl is a process for each command: what is only prepared or looked at, beside what a test is about, goes without
+it, by `objects`.
 """
 
 import asyncio

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from orchestrator import operations
+from orchestrator.load.shapes import open_at
 from tests.interop.kube_world import PATIENCE_S, Cluster, default_cluster
 from tests.tools import needs
 
@@ -147,7 +148,7 @@ async def test_describe(kube: Cluster):
 
 async def test_every_pod_is_a_process_that_answers_through_the_load_balancer(kube: Cluster):
     async def served() -> set[str]:
-        told = [each async for each in operations.load(kube.world, concurrency=16, duration_s=0.5)]
+        told = [each async for each in operations.run_load(kube.world, open_at(100, 0.5))]
         assert set(told[-1]["statuses"]) == {"200"}, told[-1]
         return set(told[-1]["per_pod"])
 
