@@ -94,7 +94,7 @@ class Cluster:
         try:
             async with asyncio.timeout(PATIENCE_S):
                 while not await true():
-                    await asyncio.sleep(0.1)
+                    await asyncio.sleep(0.2)
         except TimeoutError:
             raise AssertionError(f"it never came to that: {what}") from None
 

@@ -20,7 +20,7 @@ from tests.journey_cli import journey, program, said
 from tests.tools import needs
 
 SITE = "https://packet-journey.com/"
-MEGABYTES = 5
+MEGABYTES = 5 if os.environ.get("JOURNEY_SOAK") else 2
 WRK_S = 10 if os.environ.get("JOURNEY_SOAK") else 2
 
 pytestmark = needs("curl")

@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).parents[2]
-MEGABYTES = 20
+MEGABYTES = 20 if os.environ.get("JOURNEY_SOAK") else 4
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

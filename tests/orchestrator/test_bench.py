@@ -1,6 +1,7 @@
 """The benchmark measures what it says; how fast this machine is proves nothing here."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 import pytest_asyncio
@@ -59,7 +60,10 @@ def test_matching_many_rules_is_held_against_matching_one():
     assert measured.reference is not None and measured.reference > 0
 
 
-def test_the_chain_of_processes_carries_packets():
+def test_the_chain_of_processes_carries_packets(monkeypatch: pytest.MonkeyPatch):
+    """A short one: with a first router, a last one and one between."""
+    monkeypatch.setattr(hops, "ROUTERS", 3)
+    monkeypatch.setattr(hops, "router_config", partial(hops.router_config, count=3))
     measured = hops.measure(seconds=0.2, rounds=1)
     assert measured.value > 0
     assert measured.reference is not None and measured.reference > 0
