@@ -1,0 +1,171 @@
+"""Types a page into a shell, command by command, and says what of it is untrue.
+
+The shell's folder looks like the root of the repository and is a scratch copy: what commands write stays in it.
+Ports and paths that a page prints are those of another machine: they give way to what the running world says.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.told.journey import install
+from tests.told.pages import ROOT, Command
+from tests.told.plan import told
+from tests.told.shell import Bash, Said
+from tests.told.skeleton import untrue
+
+LOOKING = ("trace", "ping", "dig", "traceroute", "inspect", "explain", "kubectl", "get", "ps", "top", "open")
+PATIENCE_S = 15.0
+"""What has been mended needs a moment: who only looks is told to look again."""
+CHANGES = ("set", "pause", "resume", "stop")
+BESIDE = "journey load --rate 20 -d 1m"
+"""The load that runs in another terminal, to be changed and stopped."""
+SHORTER = (
+    (r"^(journey load.* (-d|--duration)) \S+", r"\1 300ms"),
+    (r"(for) \d+[sm]\b(?=['\"])", r"\1 200ms"),
+    (r"(journey capture.* (-d|--duration)) \S+", r"\1 1s"),
+)
+"""Loads are cut short: it is not they that are tested here."""
+
+
+class Player:
+    """Plays pages in `bash`; a world that is up is asked where its doors are."""
+
+    def __init__(self, bash: Bash, folder: Path) -> None:
+        self.bash, self.folder = bash, folder
+        self.wrong: list[str] = []
+        """What was untrue so far."""
+        self.seconds: dict[str, float] = {}
+        self._world: dict[str, Any] | None = None
+
+    def play(self, page: str, by: str, guests: tuple[str, ...] = ()) -> None:
+        """Type what `by` is to type of a page. `guests` take a world for granted, and are typed as soon as there is one."""
+        up = ""
+        for command in told(page, by):
+            self.one(command)
+            if guests and not up and command.text.startswith("journey up"):
+                up = command.text
+                for guest in guests:
+                    self._visit(guest, by, up)
+
+    def _visit(self, page: str, by: str, up: str) -> None:
+        for command in told(page, by):
+            if command.text not in (up, "journey down"):
+                self.one(command)
+
+    def one(self, command: Command) -> None:
+        """Type one command, and remember if it does not do what its page says."""
+        begun = time.monotonic()
+        aside = command.text.startswith("journey load set")
+        if aside:
+            self.bash.beside(BESIDE)
+        text = self.here(shortened(command.text))
+        wrong = untrue(command, self._type(text, command))
+        deadline = time.monotonic() + (PATIENCE_S if aside or _looks(command) else 0)
+        while wrong and time.monotonic() < deadline:
+            time.sleep(0.2)
+            wrong = untrue(command, self._type(text, command))
+        if wrong is not None:
+            self.wrong.append(f"{command} {wrong}")
+            assert not command.text.startswith("journey up"), self.wrong
+        if command.text.split()[1:2] == ["up"] or command.text == "journey down":
+            self._world = None
+        self.seconds[str(command)] = time.monotonic() - begun
+
+    def _type(self, text: str, command: Command) -> Said:
+        return self.bash.type(text, "".join(f"{line}\n" for line in command.inside))
+
+    def here(self, text: str) -> str:
+        """The command with this world's ports and paths."""
+        for there, here in PLACES:
+            if re.search(there, text):
+                text = re.sub(there, here(self.world()), text)
+        return text
+
+    def world(self) -> dict[str, Any]:
+        """What `journey ps --json` says of the running world."""
+        if self._world is None:
+            said = self.bash.type("journey ps --json 2>/dev/null")
+            assert said.code == 0, said.text
+            self._world = json.loads(said.text)
+        return self._world
+
+
+PLACES: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
+    (r"127\.0\.0\.1:8080\b", lambda world: str(world["addresses"]["ingress"])),
+    (r"127\.0\.0\.1:1080\b", lambda world: str(world["addresses"]["proxy"])),
+    (r"127\.0\.0\.1:9464\b", lambda world: str(world["addresses"]["metrics"]).split("/")[2]),
+    (r"-p 5300\b", lambda world: f"-p {str(world['addresses']['dns']).rsplit(':', 1)[-1]}"),
+    (r"(?<=\s)\S*\bca\.pem\b", lambda world: f"{world['directory']}/ca.pem"),
+)
+
+
+def shortened(text: str) -> str:
+    """The same with little load."""
+    for long, short in SHORTER:
+        text = re.sub(long, short, text)
+    words = text.split()
+    if (
+        words[:2] == ["journey", "load"]
+        and words[2:3] not in [[each] for each in CHANGES]
+        and not {"-d", "--duration", "--stage", "--trace"} & {*words}
+    ):
+        text += " -d 300ms"
+    return text
+
+
+def _looks(command: Command) -> bool:
+    words = command.text.split()
+    return words[0] != "journey" or words[1] in LOOKING
+
+
+@contextmanager
+def player(scratch: Path) -> Iterator[Player]:
+    """A shell with `journey` in its PATH, in a folder of its own; what it has left running is stopped at the end."""
+    folder, door = scratch / "root", scratch / "door"
+    furnish(folder)
+    tools = scratch / "bin"
+    tools.mkdir()
+    install(tools, door)
+    environment = {
+        **os.environ,
+        "PATH": f"{tools}:{os.environ['PATH']}",
+        "JOURNEY_HOME": str(scratch / "h"),
+        "PYTHONPATH": str(ROOT),
+        "COLUMNS": "200",
+        "BROWSER": "true",
+        "SHELL": "/bin/sh",
+        "HOME": str(scratch),
+    }
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.told.journey", str(door)],
+        cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=environment,
+    )  # fmt: skip
+    bash = Bash(folder, scratch, environment)
+    try:
+        assert server.stdout is not None and server.stdout.readline() == b"ready\n"
+        server.stdout.close()
+        yield Player(bash, folder)
+    finally:
+        bash.end()
+        subprocess.run(
+            [sys.executable, "-m", "orchestrator.cli", "down"], capture_output=True, env=environment, cwd=ROOT
+        )
+        server.terminate()
+        server.wait()
+
+
+def furnish(folder: Path) -> None:
+    """Make a folder that looks like the root."""
+    folder.mkdir()
+    for each in ROOT.iterdir():
+        if each.name not in (".git", "runs", "build", "dist"):
+            (folder / each.name).symlink_to(each)
+    (folder / "arrivals.txt").write_text("0.05\n0.1\n")
