@@ -7,6 +7,7 @@ Ports and paths that a page prints are those of another machine: they give way t
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -30,9 +31,13 @@ BESIDE = "journey load --rate 20 -d 1m"
 SHORTER = (
     (r"^(journey load.* (-d|--duration)) \S+", r"\1 300ms"),
     (r"(for) \d+[sm]\b(?=['\"])", r"\1 200ms"),
-    (r"(journey capture.* (-d|--duration)) \S+", r"\1 1s"),
+    (r"^(journey capture.* (-d|--duration)) \S+", r"\1 1s"),
+    (r"^(journey simulate.* --duration) \S+", r"\1 2s"),
+    (r"^(journey scale nginx) 1000$", r"\1 30"),
+    (r"^(journey scale deployment/nginx) 40\b", r"\1 12"),
 )
 """Loads are cut short: it is not they that are tested here."""
+SAME_EVERY_TIME = r"journey (run|simulate|compare) configs/scenarios/\S+(?!.*[|>])"
 
 
 class Player:
@@ -42,6 +47,9 @@ class Player:
         self.bash, self.folder = bash, folder
         self.wrong: list[str] = []
         """What was untrue so far."""
+        self.places: dict[str, str] = {}
+        """Patterns of what pages print of their own machine, and what stands there here."""
+        self._known: dict[tuple[str, str], Said] = {}
         self.seconds: dict[str, float] = {}
         self._world: dict[str, Any] | None = None
 
@@ -59,6 +67,11 @@ class Player:
         for command in told(page, by):
             if command.text not in (up, "journey down"):
                 self.one(command)
+
+    def up(self) -> None:
+        """Bring the default world up, for pages that take it for granted."""
+        said = self.bash.type("journey up --detach")
+        assert said.code == 0, said.text
 
     def one(self, command: Command) -> None:
         """Type one command, and remember if it does not do what its page says."""
@@ -80,13 +93,27 @@ class Player:
         self.seconds[str(command)] = time.monotonic() - begun
 
     def _type(self, text: str, command: Command) -> Said:
-        return self.bash.type(text, "".join(f"{line}\n" for line in command.inside))
+        """What it says; what is the same every time, and long, is typed once."""
+        if command.inside:
+            return self.bash.type(_at_a_terminal(text), "".join(f"{line}\n" for line in command.inside))
+        if not re.match(SAME_EVERY_TIME, text):
+            return self.bash.type(text)
+        scenarios = ("whole" if command.shown else "brief", text)
+        if scenarios not in self._known:
+            choose_scenarios(self.folder, brief=not command.shown)
+            self._known[scenarios] = self.bash.type(text)
+        return self._known[scenarios]
 
     def here(self, text: str) -> str:
         """The command with this world's ports and paths."""
-        for there, here in PLACES:
+        for there, here in self.places.items():
+            text = re.sub(there, lambda _, here=here: here, text)
+        for there, asked in PLACES:
             if re.search(there, text):
-                text = re.sub(there, here(self.world()), text)
+                text = re.sub(there, asked(self.world()), text)
+        for there, question, answer in FOUND:
+            looked_up = f"$(aws {question} --query '{answer}' --output text)"
+            text = re.sub(there, lambda _, looked_up=looked_up: looked_up, text)
         return text
 
     def world(self) -> dict[str, Any]:
@@ -102,9 +129,23 @@ PLACES: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
     (r"127\.0\.0\.1:8080\b", lambda world: str(world["addresses"]["ingress"])),
     (r"127\.0\.0\.1:1080\b", lambda world: str(world["addresses"]["proxy"])),
     (r"127\.0\.0\.1:9464\b", lambda world: str(world["addresses"]["metrics"]).split("/")[2]),
+    (r"127\.0\.0\.1:41537\b", lambda world: str(world["addresses"]["aws_api"]).split("/")[2]),
     (r"-p 5300\b", lambda world: f"-p {str(world['addresses']['dns']).rsplit(':', 1)[-1]}"),
     (r"(?<=\s)\S*\bca\.pem\b", lambda world: f"{world['directory']}/ca.pem"),
 )
+
+FOUND = (
+    (
+        r"arn:aws:elasticloadbalancing:\.\.\.",
+        "elbv2 describe-target-groups",
+        "TargetGroups[0].TargetGroupArn",
+    ),
+    (r"\bZ\.\.\.", "route53 list-hosted-zones", "HostedZones[0].Id"),
+    (r"\bsg-\.\.\.", "ec2 describe-security-groups", "SecurityGroups[0].GroupId"),
+    (r"\beipalloc-\.\.\.", "ec2 describe-addresses", "Addresses[?!AssociationId]|[-1].AllocationId"),
+    (r"\bi-\.\.\.", "ec2 describe-instances", "Reservations[0].Instances[0].InstanceId"),
+)
+"""What a page leaves to its reader to look up by `aws`: the pattern, what to ask, and what of the answer."""
 
 
 def shortened(text: str) -> str:
@@ -119,6 +160,10 @@ def shortened(text: str) -> str:
     ):
         text += " -d 300ms"
     return text
+
+
+def _at_a_terminal(text: str) -> str:
+    return f"script -qec {shlex.quote(text)} /dev/null"
 
 
 def _looks(command: Command) -> bool:
@@ -143,7 +188,9 @@ def player(scratch: Path) -> Iterator[Player]:
         "BROWSER": "true",
         "SHELL": "/bin/sh",
         "HOME": str(scratch),
+        "VENV": str(scratch),
     }
+    (scratch / ".installed").touch()
     server = subprocess.Popen(
         [sys.executable, "-m", "tests.told.journey", str(door)],
         cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=environment,
@@ -164,8 +211,33 @@ def player(scratch: Path) -> Iterator[Player]:
 
 def furnish(folder: Path) -> None:
     """Make a folder that looks like the root."""
-    folder.mkdir()
-    for each in ROOT.iterdir():
-        if each.name not in (".git", "runs", "build", "dist"):
-            (folder / each.name).symlink_to(each)
+    for within in (folder, folder / "configs"):
+        within.mkdir()
+    for each in (*ROOT.iterdir(), *(ROOT / "configs").iterdir()):
+        if each.name not in (".git", "configs", "scenarios", "runs", "build", "dist"):
+            (folder / each.relative_to(ROOT)).symlink_to(each)
     (folder / "arrivals.txt").write_text("0.05\n0.1\n")
+    choose_scenarios(folder, brief=False)
+
+
+def choose_scenarios(folder: Path, *, brief: bool) -> None:
+    """Have configs/scenarios hold what is shipped, or the same in a fifth of the time and without a verdict."""
+    shipped, shown = ROOT / "configs" / "scenarios", folder / "configs" / "scenarios"
+    if brief and not (copies := folder / "configs" / "brief").exists():
+        copies.mkdir()
+        for each in shipped.iterdir():
+            if each.is_dir():
+                (copies / each.name).symlink_to(each)
+            else:
+                (copies / each.name).write_text(_brief(each.read_text()))
+    shown.unlink(missing_ok=True)
+    shown.symlink_to(folder / "configs" / "brief" if brief else shipped)
+
+
+def _brief(scenario: str) -> str:
+    scenario = re.sub(
+        r"^(thresholds|expect|assertions):.*\n(?:[ \n].*\n?)*", "", scenario, flags=re.MULTILINE
+    )
+    return re.sub(
+        r"\b(for|at|warm_up): (\d+)s\b", lambda found: f"{found[1]}: {int(found[2]) * 200}ms", scenario
+    )
