@@ -2,8 +2,8 @@
 
     python -m tests.told.journey SOCKET
 
-serves. It has the code loaded, and forks for every command: the child gets the caller's stdin, stdout, stderr, folder and
-environment, and runs the command line's own `main`. `install` writes the `journey` that asks it. Verbs that become
+serves. It has the code loaded, and forks for every command: the child gets the caller's stdin, stdout, stderr, folder
+and environment, and runs the command line's own `main`. `install` writes the `journey` that asks it. Verbs that become
 another program, or leave one behind, get a process of their own as ever.
 """
 

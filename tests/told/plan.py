@@ -32,7 +32,7 @@ class Rule(NamedTuple):
 
 
 RULES = (
-    Rule(r"docs/compose\.md", r"^(docker|journey --world compose)", COMPOSE),
+    Rule(r"docs/compose\.md", r"^(docker|journey --world compose|curl|dig)", COMPOSE),
     Rule(r"docs/compose\.md", r"^tests/compose/engine\.sh", CI),
     Rule(r"README\.md", r"^make test$", CI),
     Rule(r"README\.md", r"^make run$", SOAK),

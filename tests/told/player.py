@@ -54,7 +54,7 @@ class Player:
         self._world: dict[str, Any] | None = None
 
     def play(self, page: str, by: str, guests: tuple[str, ...] = ()) -> None:
-        """Type what `by` is to type of a page. `guests` take a world for granted, and are typed as soon as there is one."""
+        """Type what `by` is to type of a page; its `guests`, as soon as there is a world for them."""
         up = ""
         for command in told(page, by):
             self.one(command)
