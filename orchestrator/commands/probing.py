@@ -29,7 +29,7 @@ def ping(
 
       journey ping resolver
       journey ping 203.0.113.1 -c 3 --at home-router
-      journey ping packet-journey.com --json | jq '.answers[].rtt_ms'
+      journey ping isp --json | jq '.answers[].rtt_ms'
 
     Ends with 4 when nothing was answered.
     """

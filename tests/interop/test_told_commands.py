@@ -3,7 +3,6 @@
 `tests/told/plan.py` says which commands are typed here, and which of them only by `make soak`.
 """
 
-import os
 from pathlib import Path
 
 import pytest
@@ -35,8 +34,4 @@ PAGES = {
 def test_the_page_is_true(page: str, tmp_path: Path):
     with player(tmp_path) as played:
         played.play(page, TEST, PAGES[page])
-    if os.environ.get("TOLD_SECONDS"):
-        for command, seconds in sorted(played.seconds.items(), key=lambda each: -each[1])[:25]:
-            print(f"{seconds:6.2f} {command}")
-        print(sum(played.seconds.values()))
     assert played.wrong == [], "\n\n".join(played.wrong)

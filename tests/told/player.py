@@ -50,7 +50,6 @@ class Player:
         self.places: dict[str, str] = {}
         """Patterns of what pages print of their own machine, and what stands there here."""
         self._known: dict[tuple[str, str], Said] = {}
-        self.seconds: dict[str, float] = {}
         self._world: dict[str, Any] | None = None
 
     def play(self, page: str, by: str, guests: tuple[str, ...] = ()) -> None:
@@ -90,12 +89,19 @@ class Player:
             assert not command.text.startswith("journey up"), self.wrong
         if command.text.split()[1:2] == ["up"] or command.text == "journey down":
             self._world = None
-        self.seconds[str(command)] = time.monotonic() - begun
+        with (self.folder / "played").open("a") as log:
+            log.write(f"{time.monotonic() - begun:6.2f} s  {'' if wrong is None else 'UNTRUE '}{command}\n")
 
     def _type(self, text: str, command: Command) -> Said:
         """What it says; what is the same every time, and long, is typed once."""
+        try:
+            return self._said(text, command)
+        except TimeoutError as late:
+            raise AssertionError("\n\n".join([*self.wrong, f"{command} {late}"])) from late
+
+    def _said(self, text: str, command: Command) -> Said:
         if command.inside:
-            return self.bash.type(_at_a_terminal(text), "".join(f"{line}\n" for line in command.inside))
+            return self.bash.type(at_a_terminal(text), "".join(f"{line}\n" for line in command.inside))
         if not re.match(SAME_EVERY_TIME, text):
             return self.bash.type(text)
         scenarios = ("whole" if command.shown else "brief", text)
@@ -162,7 +168,8 @@ def shortened(text: str) -> str:
     return text
 
 
-def _at_a_terminal(text: str) -> str:
+def at_a_terminal(text: str) -> str:
+    """The same for what draws, prompts, or asks whether somebody is there."""
     return f"script -qec {shlex.quote(text)} /dev/null"
 
 

@@ -7,7 +7,10 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-PATIENCE_S = 150.0
+PATIENCE_S = 100.0
+
+LAST = 2_000
+"""So much is told of what something that did not end has said."""
 
 
 class Said(NamedTuple):
@@ -44,7 +47,7 @@ class Bash:
         assert self._process.stdout is not None
         if not select.select([self._process.stdout], [], [], patience_s)[0]:
             self.end()
-            raise TimeoutError(f"{text} has not ended after {patience_s:g} s:\n{told['said'].read_text()}")
+            raise TimeoutError(f"has not ended after {patience_s:g} s\n{told['said'].read_text()[-LAST:]}")
         code = int(self._process.stdout.readline())
         return Said(code, told["said"].read_text(errors="replace"))
 

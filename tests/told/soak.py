@@ -4,7 +4,6 @@ Scenarios are played as they are where a page shows what comes out, and in a fif
 """
 
 import json
-import os
 import re
 import shutil
 import socket
@@ -21,7 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from tests.told.pages import Command
 from tests.told.plan import SOAK, told
-from tests.told.player import Player, player
+from tests.told.player import Player, at_a_terminal, player
 from tests.tools import needs
 
 PATIENCE_S = 60.0
@@ -29,10 +28,6 @@ PATIENCE_S = 60.0
 
 def holds(played: Player) -> None:
     """Fails with everything that was untrue."""
-    if os.environ.get("TOLD_SECONDS"):
-        for command, seconds in sorted(played.seconds.items(), key=lambda each: -each[1])[:30]:
-            print(f"{seconds:6.2f} {command}")
-        print(sum(played.seconds.values()))
     assert played.wrong == [], "\n\n".join(played.wrong)
 
 
@@ -134,12 +129,13 @@ def test_large_worlds(tmp_path: Path):
 LAST = ("journey down", "journey up", "journey up --detach", "journey up configs/journey.yaml --tour")
 STAY = ("journey capture -o all.pcapng", "journey kubectl logs deployment/nginx --follow", "journey up")
 """They go on until somebody presses ^C."""
-EXAMPLES = ("67891233", "bb71faf7", "20260101T", "fault-1")
+EXAMPLES = ("67891233", "bb71faf7", "20260101T", "fault-1", "--to-revision")
 """Parts of ids that the examples have."""
 BEFORE = {
+    "journey fault set fault-1 loss=2%": "journey fault add link/fibre loss=1%",
+    "journey fault clear link/fibre": "journey fault add link/fibre loss=1%",
     "journey fault clear fault-1": "journey fault add link/fibre loss=1%",
     "journey fault set link/fibre jitter=off for=1m": "journey fault add link/fibre delay=80ms jitter=20ms",
-    "journey load set 20 users": "journey load -c 4 -d 1m",
 }
 
 
@@ -156,14 +152,30 @@ def test_examples_of_the_command_line(tmp_path: Path):
 
 
 def example(played: Player, command: Command) -> None:
-    if any(re.search(there, command.text) for there in EXAMPLES):
+    """With what it takes for granted, and without the faults of those before."""
+    if command.text in BEFORE:
+        played.bash.type(BEFORE[command.text])
+    if not command.text.startswith("journey fault"):
+        played.bash.type("journey fault clear")
+    if any(there in command.text for there in EXAMPLES):
         played.places.update(ids(played))
     if command.text in STAY:
         stay(played, command)
+    elif command.text == "journey top":
+        quits = f"while sleep 1; do printf q; done | {at_a_terminal(command.text)}"
+        played.one(command._replace(text=quits))
+    elif command.text.startswith("journey load set"):
+        with_a_load(played, command)
     else:
-        if command.text in BEFORE and not command.text.startswith("journey load"):
-            played.bash.type(BEFORE[command.text])
         played.one(command)
+
+
+def with_a_load(played: Player, command: Command) -> None:
+    """Change a load of the kind that can be changed so, and end it."""
+    model = "-c 4" if "users" in command.text else "--rate 20"
+    played.bash.beside(f"journey load {model} -d 1m")
+    until(lambda: played.bash.type(command.text).code == 0, str(command))
+    played.bash.type("journey load stop")
 
 
 def ids(played: Player) -> dict[str, str]:
@@ -174,6 +186,7 @@ def ids(played: Player) -> dict[str, str]:
         r"(?<!-)\b67891233\b": journey[:8],
         r"\bbb71faf79925ec72f4fc742df80f4b49\b": journey,
         r"\b20260101T120000Z-rollout-502s-42\b": "$(ls -d runs/2* | tail -1 | xargs basename)",
+        r"(?<=--to-revision )1$": "$(journey rollout history nginx | awk '/^[0-9]/ {print $1; exit}')",
         r"\bfault-1\b": "$(journey fault list --json | jq -r '[.. | .id? // empty][-1]')",
     }
 
