@@ -75,6 +75,8 @@ class Player:
     def one(self, command: Command) -> None:
         """Type one command, and remember if it does not do what its page says."""
         begun = time.monotonic()
+        if command.text.startswith("journey up"):
+            self.bash.type("journey down")  # as whoever begins another page does
         aside = command.text.startswith("journey load set")
         if aside:
             self.bash.beside(BESIDE)

@@ -93,10 +93,9 @@ def test_clients_of_a_world(tmp_path: Path):
                 played.bash.beside(played.here(command.text))
             else:
                 played.one(command)
-        for page in ("docs/real-clients.md", "docs/aws-api.md"):
+        for page in ("docs/real-clients.md", "docs/dns.md", "docs/top.md", "docs/aws-api.md"):
             played.play(page, SOAK)
         until(lambda: scraped(port), "what Prometheus has of the world")
-        played.bash.type("journey down")
         played.play("docs/live-page.md", SOAK)
         holds(played)
 
@@ -120,9 +119,8 @@ def scraped(port: int) -> bool:
 @needs("bash", "kubectl")
 def test_large_worlds(tmp_path: Path):
     with player(tmp_path) as played:
-        for page in ("docs/many-clients.md", "docs/kubernetes.md"):
-            played.play(page, SOAK)
-            played.bash.type("journey down")
+        played.play("docs/many-clients.md", SOAK)
+        played.play("docs/kubernetes.md", SOAK)
         holds(played)
 
 
