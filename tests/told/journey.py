@@ -1,59 +1,62 @@
-"""`journey` for those who type a hundred of them: a shell finds it in its PATH, and no Python has to start for it.
+"""`journey` for those who type a hundred of them: no Python has to start for it.
 
-    python -m tests.told.journey SOCKET
+    python -m tests.told.journey REQUESTS ANSWERS
 
-serves. It has the code loaded, and forks for every command: the child gets the caller's stdin, stdout, stderr, folder
-and environment, and runs the command line's own `main`. `install` writes the `journey` that asks it. Verbs that become
-another program, or leave one behind, get a process of their own as ever.
+serves those two named pipes. It has the code loaded, and forks for every command: the child takes the caller's stdin,
+stdout, stderr and folder, and runs the command line's own `main`. `FUNCTION` is the `journey` of a bash that asks it;
+verbs that become another program, or leave one behind, are run by the `journey` in PATH, as are those that are typed
+elsewhere than in that bash. `install` puts it there.
 """
 
+import gc
 import importlib
-import json
 import os
 import pkgutil
 import signal
-import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 BECOME = ("kubectl", "aws", "rollout", "up", "shell", "top", "bench")
 
-_CALLER = """#!{python} -IS
-import json, os, socket, sys
-words = [each for each in sys.argv[1:] if not each.startswith("-")]
-if not words or words[0] in {become}:
-    os.execv({python!r}, [{python!r}, "-m", "orchestrator.cli", *sys.argv[1:]])
-with socket.socket(socket.AF_UNIX) as line:
-    line.connect({door!r})
-    told = json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
-    socket.send_fds(line, [len(told).to_bytes(4, "big")], [0, 1, 2])
-    line.sendall(told)
-    code = line.recv(1)
-sys.exit(code[0] if code else 1)
+FUNCTION = """
+journey() {{
+  case "$1" in {become}|-*) command journey "$@"; return;; esac
+  printf '%s\\0' "$#" "$BASHPID" "$PWD" "$@" >{requests}
+  local code
+  read -r code <{answers}
+  return "$code"
+}}
 """
+"""Neither it nor what it calls starts a process."""
 
 
-def install(folder: Path, door: Path) -> None:
-    """Put a `journey` into `folder` that asks whoever serves behind `door`."""
+def install(folder: Path) -> None:
+    """Put a `journey` into `folder` that is the command line, as a wheel's is."""
     script = folder / "journey"
-    script.write_text(_CALLER.format(python=sys.executable, become=BECOME, door=str(door)))
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} -m orchestrator.cli "$@"\n')
     script.chmod(0o755)
 
 
-def serve(door: str) -> None:
-    """Take commands until the end of stdin, which is that of whoever started this."""
-    _load_the_code()
+def function(requests: Path, answers: Path) -> str:
+    """What makes the two pipes and a bash that is typed into one."""
+    for pipe in (requests, answers):
+        os.mkfifo(pipe)
+    return FUNCTION.format(become="|".join(BECOME), requests=requests, answers=answers)
+
+
+def serve(requests: str, answers: str) -> None:
+    """Take commands until whoever started this ends it."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(door)
-        listener.listen()
-        print("ready", flush=True)
-        while True:
-            line, _ = listener.accept()
-            with line:
-                if os.fork() == 0:
-                    listener.close()
-                    _run(line)
+    # both for reading and writing: neither ever ends, and whoever opens the other end does not wait
+    asked, answered = os.open(requests, os.O_RDWR), os.open(answers, os.O_RDWR)
+    _load_the_code()
+    gc.freeze()  # what is there already is not looked through, and copied by that, in every child
+    while True:
+        number, process, folder, *words = _request(asked)
+        assert len(words) == int(number)
+        if os.fork() == 0:
+            _run(words, process, folder, answered)
 
 
 def _load_the_code() -> None:
@@ -64,40 +67,41 @@ def _load_the_code() -> None:
             importlib.import_module(module.name)
 
 
-def _run(line: socket.socket) -> None:
+def _request(asked: int) -> list[str]:
+    """One of them; it came in one piece, as it is shorter than a pipe promises (4,096 bytes)."""
+    return os.read(asked, 1 << 16).decode().split("\0")[:-1]
+
+
+def _run(words: list[str], process: str, folder: str, answered: int) -> None:
     """In the child: be the command, and tell its exit code."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    head, streams, *_ = socket.recv_fds(line, 4, 3)
-    told = b""
-    while len(told) < int.from_bytes(head, "big"):
-        told += line.recv(1 << 16)
-    words, folder, environment = json.loads(told)
-    for number, stream in enumerate(streams):
-        os.dup2(stream, number)
-        os.close(stream)
-    os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(environment)
-    sys.argv = ["journey", *words]
     code = 1
     try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.chdir(folder)
+        for number in range(3):
+            # at the end of what the caller's other commands have written there
+            mode = os.O_WRONLY | os.O_APPEND if number else os.O_RDONLY
+            stream = os.open(f"/proc/{process}/fd/{number}", mode)
+            os.dup2(stream, number)
+            os.close(stream)
+        sys.argv = ["journey", *words]
         from orchestrator.cli import main
 
         code = _code(main)
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
-        line.sendall(bytes([code & 0xFF]))
+        os.write(answered, f"{code & 0xFF}\n".encode())
         os._exit(code)
 
 
-def _code(main: object) -> int:
+def _code(main: Callable[[], None]) -> int:
     try:
-        main()  # type: ignore[operator]
+        main()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return 0
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(*sys.argv[1:])

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.told.journey import install
+from tests.told.journey import function, install
 from tests.told.pages import ROOT, Command
 from tests.told.plan import told
 from tests.told.shell import Bash, Said
@@ -183,11 +183,11 @@ def _looks(command: Command) -> bool:
 @contextmanager
 def player(scratch: Path) -> Iterator[Player]:
     """A shell with `journey` in its PATH, in a folder of its own; what it has left running is stopped at the end."""
-    folder, door = scratch / "root", scratch / "door"
+    folder, tools, pipes = scratch / "root", scratch / "bin", (scratch / "requests", scratch / "answers")
     furnish(folder)
-    tools = scratch / "bin"
     tools.mkdir()
-    install(tools, door)
+    install(tools)
+    journey = function(*pipes)
     environment = {
         **os.environ,
         "PATH": f"{tools}:{os.environ['PATH']}",
@@ -201,13 +201,12 @@ def player(scratch: Path) -> Iterator[Player]:
     }
     (scratch / ".installed").touch()
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.told.journey", str(door)],
-        cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=environment,
+        [sys.executable, "-m", "tests.told.journey", *map(str, pipes)],
+        cwd=ROOT, stdin=subprocess.DEVNULL, env=environment,
     )  # fmt: skip
     bash = Bash(folder, scratch, environment)
     try:
-        assert server.stdout is not None and server.stdout.readline() == b"ready\n"
-        server.stdout.close()
+        bash.type(journey)
         yield Player(bash, folder)
     finally:
         bash.end()
