@@ -39,15 +39,17 @@ RULES = (
     Rule(r".*", r"^journey bench\b", PARTS),
     Rule(r".*", r"^journey (run|simulate|compare)\b", SOAK),
     Rule(r"docs/live-page\.md", r"--page", SOAK),
-    Rule(r"docs/(reports|scenarios|dashboards|aws-api|many-clients|cli)\.md", r"", SOAK),
-    Rule(r"docs/kubernetes\.md", r"thousand-pods|scale nginx 1000", SOAK),
-    Rule(r"docs/kubernetes\.md", r"^journey (drain|kubectl get nodes)", SOAK),
+    Rule(
+        r"docs/(reports|scenarios|dashboards|aws-api|many-clients|cli|top|load-balancer-controller)\.md",
+        r"",
+        SOAK,
+    ),
+    Rule(r"docs/kubernetes\.md", r"thousand-pods", SOAK),
+    Rule(r"docs/kubernetes\.md", r"^journey (drain|kubectl get|scale|inspect)", SOAK),
     Rule(r"docs/dns\.md", r"^journey traceroute", SOAK),
-    Rule(r"docs/top\.md", r"--json", SOAK),
     Rule(r"docs/real-clients\.md", r"^home=|^certutil|chromium|/bytes/20m|^journey shell laptop$", SOAK),
     Rule(
-        r"README\.md|docs/(tutorial|own-app|faults|top|load|bgp|kubernetes|dns|real-clients|live-page"
-        r"|load-balancer-controller)\.md",
+        r"README\.md|docs/(tutorial|own-app|faults|load|bgp|kubernetes|dns|real-clients|live-page)\.md",
         r"^(journey|curl|dig) ",
         TEST,
     ),
