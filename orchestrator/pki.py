@@ -40,13 +40,31 @@ def make_authority(directory: Path, domains: Iterable[str]) -> None:
 
     The CA's own key is not kept. Files with keys are for their owner only (0600). Takes about 50 ms for each key.
     """
-    authority = _make_root()
-    (directory / "ca.pem").write_bytes(_pem(authority.certificate))
-    folder = directory / "certs"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    new_papers(domains).write(directory)
+
+
+class Papers(NamedTuple):
+    """What an authority hands out, as PEM: its certificate, and key and certificate of each domain."""
+
+    authority: bytes
+    domains: dict[str, bytes]
+
+    def write(self, directory: Path) -> None:
+        """As `ca.pem` and `certs/<domain>.pem`."""
+        (directory / "ca.pem").write_bytes(self.authority)
+        folder = directory / "certs"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for domain, pem in self.domains.items():
+            _write_secret(folder / f"{domain}.pem", pem)
+
+
+def new_papers(domains: Iterable[str]) -> Papers:
+    """A new authority's, for these domains."""
+    authority, papers = _make_root(), {}
     for domain in domains:
         key = _new_key()
-        _write_secret(folder / f"{domain}.pem", _key_pem(key) + _pem(_make_leaf(authority, domain, key)))
+        papers[domain] = _key_pem(key) + _pem(_make_leaf(authority, domain, key))
+    return Papers(_pem(authority.certificate), papers)
 
 
 def _make_root() -> _Authority:

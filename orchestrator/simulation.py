@@ -5,6 +5,7 @@ import json
 import random
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,14 @@ def furnish(config: WorldConfig, directory: Path) -> None:
     """Put into the directory what elements expect there: certificates, and places for logs."""
     for name in ("certs", "logs"):
         (directory / name).mkdir(mode=0o700, exist_ok=True)
-    pki.make_authority(directory, config.certificate_names())
+    _papers(tuple(config.certificate_names())).write(directory)
+
+
+@cache
+def _papers(domains: tuple[str, ...]) -> pki.Papers:
+    """Made once for all worlds of this process: they are simulated, so that nobody outside trusts them, and to make new
+    keys takes a third of the time in which such a world comes up."""
+    return pki.new_papers(domains)
 
 
 async def settled(network: VirtualNetwork, config: WorldConfig) -> list[str]:

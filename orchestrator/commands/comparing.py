@@ -105,6 +105,7 @@ def _loaded(path: Path, vary: list[str]) -> Any:
 
 def _play(loaded: Any, seed: int, *, live: bool, metrics: str | None) -> "RunResult":
     from orchestrator.scenarios.actions import NotReady
+    from orchestrator.scenarios.live import Outlook
     from orchestrator.scenarios.play import perform
 
     try:
@@ -113,7 +114,7 @@ def _play(loaded: Any, seed: int, *, live: bool, metrics: str | None) -> "RunRes
             on_virtual_clock=not live,
             seed=seed,
             tell=lambda what: say(f"{what}, seed {seed}"),
-            metrics=metrics,
+            outlook=Outlook(metrics),
         )
     except NotReady as error:
         environment(str(error))

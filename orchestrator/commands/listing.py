@@ -30,7 +30,8 @@ def show_elements(console: "Console", listed: dict[str, Any]) -> None:
     show_clients(console, listed)
     for line in dns_lines(listed["addresses"]):
         console.print(line)
-    console.print(f"[dim]run directory {listed['directory']}[/]")
+    within = ", in each container" if "ca" in listed else ""
+    console.print(f"[dim]run directory {listed['directory']}{within}[/]")
 
 
 def dns_lines(addresses: dict[str, str]) -> list[str]:
@@ -64,5 +65,5 @@ def client_lines(listed: dict[str, Any]) -> list[str]:
 
 def proxy_command(listed: dict[str, Any]) -> str:
     """curl through the proxy, trusting the world's CA."""
-    ca, url = f"{listed['directory']}/ca.pem", listed.get("url") or "URL"
+    ca, url = listed.get("ca") or f"{listed['directory']}/ca.pem", listed.get("url") or "URL"
     return f"curl --proxy socks5h://{listed['addresses']['proxy']} --cacert {ca} {url}"

@@ -69,7 +69,7 @@ def simulate(
             usage(
                 "a scenario says itself what its load is: --concurrency, --duration and --output are for worlds"
             )
-        play_scenario(file, seed, on_virtual_clock=True, out=home, as_json=as_json)
+        play_scenario(file, seed, out=home, as_json=as_json)
         return
     if home is not None:
         usage("only a scenario's run is kept: --out is not for worlds")

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.commands.failure import INTERRUPTED, INVALID, THRESHOLD, environment
-from orchestrator.commands.options import Json, Metrics
+from orchestrator.commands.options import Json, Metrics, Page
 from orchestrator.commands.terminal import pages, print_json, say
 
 if TYPE_CHECKING:
     from orchestrator.reports.result import RunResult
+    from orchestrator.scenarios.live import Outlook
 
 Scenario = Annotated[Path, typer.Argument(metavar="SCENARIO", help="Scenario file.")]
 Seed = Annotated[
@@ -35,13 +36,19 @@ Out = Annotated[
 
 
 def run(
-    scenario: Scenario, seed: Seed = None, out: Out = None, metrics: Metrics = None, as_json: Json = False
+    scenario: Scenario,
+    seed: Seed = None,
+    out: Out = None,
+    metrics: Metrics = None,
+    page: Page = None,
+    as_json: Json = False,
 ) -> None:
     """Run a scenario as processes, in real time: load, what happens meanwhile, and a verdict.
 
     Each variant gets a world of its own, with the same seed and arrivals; a world that runs already is left alone. What
     came of it is kept in runs/, a directory for each run, with a report.html; runs/latest is the newest. Meanwhile
-    Prometheus may watch: its metrics say which scenario and variant runs, and what of the timeline is in effect.
+    Prometheus may watch: its metrics say which scenario and variant runs, and what of the timeline is in effect. So may
+    you: the live page is printed, and is at one address for all variants.
 
     [bold]Examples[/bold]
 
@@ -51,19 +58,22 @@ def run(
     Ends with 4 when a threshold does not hold (or one that is meant to fail does), with 5 when the figures cannot be
     believed because the generator could not keep up.
     """
-    play_scenario(scenario, seed, on_virtual_clock=False, out=out, metrics=metrics, as_json=as_json)
+    from orchestrator.scenarios.live import Outlook
+
+    outlook = Outlook(metrics, page, tell=lambda where: say(f"the live page is {where}"))
+    play_scenario(scenario, seed, out=out, as_json=as_json, outlook=outlook)
 
 
 def play_scenario(
     path: Path,
     seed: int | None,
     *,
-    on_virtual_clock: bool,
     out: Path | None,
     as_json: bool,
-    metrics: str | None = None,
+    outlook: "Outlook | None" = None,
 ) -> None:
-    """Play it, keep and show how it came out, and exit accordingly. `metrics` is for worlds in real time only."""
+    """Play it, keep and show how it came out, and exit accordingly. `outlook` is where worlds in real time may be
+    watched; without one it is played on the virtual clock."""
     from orchestrator.scenarios.actions import NotReady
     from orchestrator.scenarios.loader import load_scenario
     from orchestrator.scenarios.play import perform
@@ -73,10 +83,10 @@ def play_scenario(
     try:
         result = perform(
             loaded,
-            on_virtual_clock=on_virtual_clock,
+            on_virtual_clock=outlook is None,
             seed=seed,
             tell=say,
-            metrics=metrics,
+            outlook=outlook,
             display=_display,
         )
     except NotReady as error:

@@ -145,6 +145,10 @@ def ps(as_json: Json = False) -> None:
     listed: dict[str, Any] = (
         client.request("ps") if client else {"elements": [], "addresses": {}, "directory": None}
     )
+    if client is not None and client.directory is None and "proxy" in listed["addresses"]:
+        from orchestrator.compose.client import ca_of
+
+        listed["ca"] = str(ca_of(client))  # the run directory is not on this machine
     if as_json:
         print_json(listed)
     elif client is None:

@@ -12,22 +12,27 @@ import secrets
 import shutil
 import signal
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from actors.links.curve import ELEMENTS, ORCHESTRATOR, Keys, load_keys, make_pair
 from orchestrator.compose.early import Threshold
+from orchestrator.compose.ports import CONTROL, HOST, METRICS, Ports, outward, ports_of
 from orchestrator.compose.replicas import Replicas
 from orchestrator.config import default_world, load_world
 from orchestrator.control.api import ApiServer, Client, Remote
 from orchestrator.control.service import Service
 from orchestrator.hosts.containers import ContainerHost
+from orchestrator.page.door import Door
+from orchestrator.page.shell import Shell
 from orchestrator.world import World
 
-CONTROL_PORT, API_PORT, METRICS_PORT = 7463, 7464, 9464
-DOORS = {"address": "0.0.0.0", "ports": {"kube_api": 6443, "aws_api": 4566}}
 START_S = 240.0
 """Some thirty containers on a small machine start one Python each."""
 DEPLOYMENT, POD_KIND = "nginx", "nginx_pod"
+SHELL = Shell("journey --world compose", "docker compose up --detach --scale nginx-pod={}")
+EVERYWHERE = "0.0.0.0"
 
 
 def _path(variable: str, default: str) -> Path:
@@ -72,7 +77,7 @@ def _token() -> str:
 
 
 def _health() -> int:
-    elements = Client(Remote("127.0.0.1", API_PORT, _token())).request("ps")["elements"]
+    elements = Client(Remote(HOST, ports_of().api, _token())).request("ps")["elements"]
     return 0 if elements and all(each["state"] in ("up", "late") for each in elements) else 1
 
 
@@ -89,37 +94,66 @@ async def _serve(file: Path) -> int:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    host = ContainerHost(
-        _clean_directory(), f"tcp://0.0.0.0:{CONTROL_PORT}", make_keys(), start_s=START_S, doors=DOORS
-    )
+    ports = ports_of()
+    doors = {"address": EVERYWHERE, "ports": {"kube_api": ports.kube_api, "aws_api": ports.aws_api}}
+    control = f"tcp://{EVERYWHERE}:{CONTROL}"
+    host = ContainerHost(_clean_directory(), control, make_keys(), start_s=START_S, doors=doors)
     world = World(load_world(file), host)
     service, threshold = Service(world), Threshold(world)
     server = ApiServer(
-        Remote("0.0.0.0", API_PORT, _token()),
+        Remote(EVERYWHERE, ports.api, _token()),
         threshold.answers(service.answers),
         threshold.streams(service.streams),
     )
     await server.start()
-    await world.export(f"0.0.0.0:{METRICS_PORT}")
-    world.addresses["metrics"] = f"http://127.0.0.1:{METRICS_PORT}/metrics"  # as the engine publishes it
+    await world.export(f"{EVERYWHERE}:{METRICS}")
+    world.addresses["metrics"] = f"http://{HOST}:{ports.metrics}/metrics"
     starting = asyncio.create_task(world.start())
     ends = [asyncio.create_task(stopped.wait()), asyncio.create_task(service.down.wait())]
-    await asyncio.wait({starting, *ends}, return_when=asyncio.FIRST_COMPLETED)
     try:
-        if not any(end.done() for end in ends):
-            starting.result()
-            threshold.open = True
-            print(f"{world.config.name} is up: {len(world.ps()['elements'])} elements", flush=True)
-            following = _follow(world, host)
-            lost = asyncio.create_task(world.wait())
-            await asyncio.wait({lost, *ends}, return_when=asyncio.FIRST_COMPLETED)
-            following.cancel()
+        async with _page(world, service, threshold, ports):
+            await asyncio.wait({starting, *ends}, return_when=asyncio.FIRST_COMPLETED)
+            if not any(end.done() for end in ends):
+                starting.result()
+                threshold.open = True
+                await _open(world, ports)
+                await _live(world, host, ends)
     finally:
         starting.cancel()
         await asyncio.gather(starting, return_exceptions=True)
         await server.close()
         await world.stop()
     return 0 if any(end.done() for end in ends) else 3
+
+
+def _page(world: World, service: Service, threshold: Threshold, ports: Ports) -> Door:
+    """Before the world is up, too: whoever looks sees who has come, and commands are refused as all others are."""
+    where = f"{outward()}:{ports.page}"
+    shown = f"http://{HOST}:{ports.page}/"
+    return Door(world, service, where, shown=shown, shell=SHELL, admit=threshold.check)
+
+
+async def _open(world: World, ports: Ports) -> None:
+    """What real programs come in by: DNS servers here, the laptop's own doors there. Raises `PortTaken`."""
+    first, last = ports.dns
+    await world.serve_dns(f"{outward()}:{first}")
+    for name in [name for name in world.addresses if name.partition(".")[0] == "dns"]:
+        port = int(world.addresses.pop(name).rpartition(":")[2])
+        if port <= last:  # a world with more of them has some that are not published
+            world.addresses[name] = f"{HOST}:{port}"
+    await world.serve_clients(
+        f"{HOST}:{ports.ingress}", f"{HOST}:{ports.proxy}", page=f"{world.addresses['page']}#journey="
+    )
+
+
+async def _live(world: World, host: ContainerHost, ends: "Iterable[asyncio.Task[Any]]") -> None:
+    """Until somebody ends the world, or it has."""
+    elements, page = len(world.ps()["elements"]), world.addresses["page"]
+    print(f"{world.config.name} is up: {elements} elements; its live page is {page}", flush=True)
+    following = _follow(world, host)
+    lost = asyncio.create_task(world.wait())
+    await asyncio.wait({lost, *ends}, return_when=asyncio.FIRST_COMPLETED)
+    following.cancel()
 
 
 def _follow(world: World, host: ContainerHost) -> "asyncio.Task[None]":

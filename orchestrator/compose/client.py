@@ -16,7 +16,7 @@ PORT = 7464
 NAMES = ("compose",)
 SERVICE = "orchestrator"
 LABEL = "com.docker.compose.service"
-TOKEN, KUBECONFIG = "compose.token", "compose.kubeconfig"
+TOKEN, KUBECONFIG, CA = "compose.token", "compose.kubeconfig", "compose.ca.pem"
 
 
 def find(where: str) -> Client:
@@ -70,6 +70,13 @@ def kubeconfig_of(client: Client) -> Path:
     """A copy of the file that the API server in its container has written for kubectl."""
     path = home() / KUBECONFIG
     _write_private(path, str(client.request("kubeconfig")))
+    return path
+
+
+def ca_of(client: Client) -> Path:
+    """A copy of the certificate by which the world's sites are trusted."""
+    path = home() / CA
+    path.write_text(str(client.request("authority")))
     return path
 
 

@@ -25,20 +25,20 @@ class Threshold:
 
     def _answer(self, answer: Answer) -> Answer:
         async def guarded(**arguments: Any) -> Any:
-            self._check()
+            self.check()
             return await answer(**arguments)
 
         return guarded
 
     def _stream(self, stream: Stream) -> Stream:
         async def guarded(**arguments: Any) -> AsyncIterator[Any]:
-            self._check()
+            self.check()
             async for value in stream(**arguments):
                 yield value
 
         return guarded
 
-    def _check(self) -> None:
+    def check(self) -> None:
         """Raises `RequestFailed` while the world comes up."""
         if self.open:
             return

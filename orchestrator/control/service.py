@@ -16,24 +16,28 @@ from orchestrator.world import World
 
 if TYPE_CHECKING:
     from orchestrator.faults.book import FaultBook
+    from orchestrator.scenarios.live import LiveScene
     from orchestrator.top.view import TopView
 
 
 class Service:
     """What a world answers to: `answers` give one value, `streams` several."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, scene: "LiveScene | None" = None) -> None:
+        """In the world of a scenario, its scene, loads and faults are the scenario's, which tells of them itself."""
         self.down = asyncio.Event()
         """Somebody wants the world to end."""
-        self.loads = LoadBook()
+        self.loads = LoadBook() if scene is None else scene.loads
         self._world = world
-        world.on_operator = self._operated
-        self._faults: FaultBook | None = None
+        self._faults: FaultBook | None = None if scene is None else scene.faults
+        if scene is None:
+            world.on_operator = self._operated
         self._top: TopView | None = None
         self.answers: dict[str, Answer] = {
             "hello": self.hello,
             "ps": self.ps,
             "kubeconfig": self.kubeconfig,
+            "authority": self.authority,
             "call": self.call,
             "inspect": self.inspect,
             "dig": self.dig,
@@ -75,6 +79,13 @@ class Service:
         path = self._world.directory / "kubeconfig"
         if not path.exists():
             raise RequestFailed("this world has no Kubernetes API server that kubectl could ask", ENVIRONMENT)
+        return path.read_text()
+
+    async def authority(self) -> str:
+        """The certificate of the world's CA, in PEM, for those who do not see the run directory."""
+        path = self._world.directory / "ca.pem"
+        if not path.exists():
+            raise RequestFailed("this world has no CA yet; try again in a moment", ENVIRONMENT)
         return path.read_text()
 
     async def ps(self) -> dict[str, Any]:

@@ -9,9 +9,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import count
 from pathlib import Path
-from typing import Any
 
-Record = dict[str, Any]
+from orchestrator.journal.remembered import Record, Remembered
 
 FILE_NAME = "journal.ndjson"
 FILE_BUFFER = 256 * 1024
@@ -26,11 +25,15 @@ class JournalStore:
         directory: Path | None = None,
         *,
         max_journeys: int = 1000,
+        max_unfolded: int = 64,
         max_records_per_journey: int = 20_000,
+        max_records: int = 1_000_000,
         max_events: int = 10_000,
         max_file_bytes: int = 1 << 30,
     ) -> None:
-        """`max_file_bytes`: of journeys; the live page has some recorded for as long as somebody looks on."""
+        """`max_unfolded`: so many of the journeys are as quick at hand as can be, the others a millisecond later, in a
+        twentieth of the room. `max_records`: of all journeys; a million are 40 MB. `max_file_bytes`: of journeys; the
+        live page has some recorded for as long as somebody looks on."""
         self.left_out = 0
         """Records of overlong journeys that are in the file only."""
         self.unwritten = 0
@@ -38,10 +41,13 @@ class JournalStore:
         self._room_bytes = max_file_bytes
         self.watchers: list[Callable[[Record], None]] = []
         """Are told each record as it comes."""
-        self._journeys: dict[str, list[Record]] = {}
+        self._journeys: dict[str, Remembered] = {}
+        self._unfolded: deque[str] = deque()
+        self._max_unfolded = max_unfolded
         self._events: deque[Record] = deque(maxlen=max_events)
         self._max_journeys = max_journeys
-        self._max_records = max_records_per_journey
+        self._max_records_each, self._max_records = max_records_per_journey, max_records
+        self._records = 0
         self._arrivals = count()
         self._file = None
         if directory is not None:
@@ -75,15 +81,30 @@ class JournalStore:
             self.add(record)
 
     def _add_to_journey(self, journey: str, record: Record) -> None:
-        records = self._journeys.get(journey)
-        if records is None:
-            records = self._journeys[journey] = []
-            if len(self._journeys) > self._max_journeys:
-                del self._journeys[next(iter(self._journeys))]
-        if len(records) < self._max_records:
-            records.append(record)
+        remembered = self._journeys.get(journey)
+        if remembered is None:
+            remembered = self._journeys[journey] = Remembered()
+            self._begun(journey)
+        if remembered.count < self._max_records_each:
+            remembered.add(record)
+            self._records += 1
         else:
             self.left_out += 1
+        while self._records > self._max_records and len(self._journeys) > 1:
+            self._forget_one()
+
+    def _begun(self, journey: str) -> None:
+        """There is one more: of those before it, one is put away, and one forgotten."""
+        if len(self._journeys) > self._max_journeys:
+            self._forget_one()
+        self._unfolded.append(journey)
+        if len(self._unfolded) > self._max_unfolded:
+            before = self._journeys.get(self._unfolded.popleft())
+            if before is not None:
+                before.fold()
+
+    def _forget_one(self) -> None:
+        self._records -= self._journeys.pop(next(iter(self._journeys))).count
 
     def journeys(self) -> list[str]:
         """The journeys that are remembered, oldest first."""
@@ -91,7 +112,8 @@ class JournalStore:
 
     def journey(self, journey: str) -> list[Record]:
         """The records of one journey by model time, then arrival; empty when it is not (or no longer) known."""
-        return sorted(self._journeys.get(journey, ()), key=_order)
+        remembered = self._journeys.get(journey)
+        return [] if remembered is None else sorted(remembered.records(), key=_order)
 
     def events(self, prefix: str = "") -> list[Record]:
         """What happened outside of journeys, by model time: all of it, or kinds that start with `prefix`."""

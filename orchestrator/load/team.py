@@ -75,10 +75,12 @@ class LoadTeam:
         await asyncio.shield(_all(client.stop() for client in self.clients))
 
     def _together(self, histograms: bool) -> Status:
+        parts = {client.name: add_up(client.statuses) for client in self.clients}
         statuses = [status for client in self.clients for status in client.statuses]
         latest = [client.latest for client in self.clients if client.latest is not None]
         elapsed_s = max(client.counted_s for client in self.clients)
-        whole = {**(latest or statuses)[0], **add_up(statuses)}
+        found = add_up(statuses) if len(parts) > 1 else parts[self.clients[0].name]
+        whole = {**(latest or statuses)[0], **found}
         whole |= {name: sum(each.get(name, 0) for each in latest) for name in LEVELS if name in whole}
         if any(client.lost for client in self.clients):
             whole["duration_s"] = self.duration_s
@@ -88,14 +90,15 @@ class LoadTeam:
             "requests_per_s": whole["requests"] / elapsed_s if elapsed_s else 0.0,
             "changes": list(self._changes),
             "lost_clients": sum(len(client.lost) for client in self.clients),
-            "clients": {client.name: _alone(client, histograms) for client in self.clients},
+            "clients": {
+                client.name: _alone(client, parts[client.name], histograms) for client in self.clients
+            },
         }
         return _public(whole, histograms)
 
 
-def _alone(client: LoadClient, histograms: bool) -> Status:
-    """A client's part."""
-    found = add_up(client.statuses)
+def _alone(client: LoadClient, found: Status, histograms: bool) -> Status:
+    """A client's part, of what it has counted."""
     elapsed_s = client.counted_s
     percentiles = HISTOGRAMS.values() if histograms else ()
     kept = (*OF_EACH, *percentiles, *(OWN if histograms else ()))

@@ -12,6 +12,7 @@ from orchestrator.control.api import ENVIRONMENT, USAGE, RequestFailed
 from orchestrator.control.service import Service
 from orchestrator.kubernetes.workloads import deployment_name, restarted
 from orchestrator.operations import Asked
+from orchestrator.page.shell import Shell
 from orchestrator.settings.cluster import AsyncCluster, server_of
 from orchestrator.world import World
 
@@ -21,15 +22,22 @@ LOAD_S = 3600.0
 MOST_RATE = 5000.0
 MOST_PODS = 200
 Done = dict[str, Any]
-"""`told`: what was done; `command`: how the shell does it; `undo`: the command that takes it back, if one does."""
+"""`told`: what was done; `command`: how a shell does it; `undo`: the command that takes it back, if one does. Verbs
+give what follows `journey`."""
 
 
 class Commands:
     """What the page may do to one world."""
 
-    def __init__(self, world: World, service: Service, tell: Callable[[int, str, str], None]) -> None:
+    def __init__(
+        self,
+        world: World,
+        service: Service,
+        tell: Callable[[int, str, str], None],
+        shell: Shell = Shell(),
+    ) -> None:
         """`tell` is told of loads that end by themselves: model time, kind, words."""
-        self._world, self._service, self._tell = world, service, tell
+        self._world, self._service, self._tell, self._shell = world, service, tell, shell
         self._load: asyncio.Task[None] | None = None
         self._verbs: dict[str, Callable[..., Awaitable[Done]]] = {
             "load": self.load,
@@ -49,9 +57,11 @@ class Commands:
             raise _refuse(f"a command is an object whose `do` is one of {', '.join(self._verbs)}")
         arguments = {key: value for key, value in command.items() if key != "do"}
         try:
-            return await self._verbs[command["do"]](**arguments)
+            done = await self._verbs[command["do"]](**arguments)
         except TypeError as error:
             raise _refuse(f"{command['do']}: {str(error).rpartition('() ')[2]}") from None
+        spelled = {key: self._shell.command(done[key]) for key in ("command", "undo") if done[key]}
+        return {**done, **spelled}
 
     async def close(self) -> None:
         """The load that was begun here ends with the page."""
@@ -67,7 +77,7 @@ class Commands:
         rate = _number("rate", rate, 0.1, MOST_RATE)
         if await self._service.loads.running():
             changed = await self._service.loads.load_change("set", rate=rate)
-            return _done(changed["what"], f"journey load set {rate:g}/s", "journey load stop")
+            return _done(changed["what"], f"load set {rate:g}/s", "load stop")
         self._load = asyncio.create_task(self._run_load(rate), name="load of the page")
         self._load.add_done_callback(lambda task: task.cancelled() or task.exception())  # it has been told
         while not self._load.done() and not await self._service.loads.running():
@@ -77,8 +87,8 @@ class Commands:
         self._tell(time.monotonic_ns(), "load.begun", f"A load has begun: {rate:g} requests a second")
         return _done(
             f"{rate:g} requests a second for an hour",
-            f"journey load --rate {rate:g}/s --duration 1h",
-            "journey load stop",
+            f"load --rate {rate:g}/s --duration 1h",
+            "load stop",
         )
 
     async def _run_load(self, rate: float) -> None:
@@ -92,25 +102,27 @@ class Commands:
 
     async def load_stop(self) -> Done:
         changed = await self._service.loads.load_change("stop")
-        return _done(changed["what"], "journey load stop")
+        return _done(changed["what"], "load stop")
 
     async def trace(self) -> Done:
         """One request that everybody records; its `journey` can be followed."""
         packed = await self._service.trace()
-        return {**_done("one request, told by everybody", "journey trace"), "journey": packed["journey"]}
+        return {**_done("one request, told by everybody", "trace"), "journey": packed["journey"]}
 
     # ---- the cluster --------------------------------------------------------------------------------------------
 
     async def scale(self, deployment: str, replicas: int) -> Done:
         name = deployment_name(str(deployment))
         replicas = int(_number("replicas", replicas, 0, MOST_PODS))
+        if self._shell.scale:
+            raise _refuse(f"here each pod is a container: `{self._shell.scale.format(replicas)}` in a shell")
         cluster = self._cluster()
         before = (await cluster.get("Deployment", name, "default"))["spec"].get("replicas", 1)
         await cluster.patch("Deployment", name, {"spec": {"replicas": replicas}}, "default", "scale")
         return _done(
             f"{name} is to have {replicas} pods, had {before}",
-            f"journey scale {name} {replicas}",
-            f"journey scale {name} {before}",
+            f"scale {name} {replicas}",
+            f"scale {name} {before}",
         )
 
     async def rollout(self, deployment: str) -> Done:
@@ -118,8 +130,8 @@ class Commands:
         await self._cluster().patch("Deployment", name, restarted(datetime.now().astimezone()), "default")
         return _done(
             f"all pods of {name} are replaced, a few at a time",
-            f"journey rollout restart {name}",
-            f"journey rollout undo {name}",
+            f"rollout restart {name}",
+            f"rollout undo {name}",
         )
 
     def _cluster(self) -> AsyncCluster:
@@ -146,24 +158,22 @@ class Commands:
         told = [
             f"{each['target']}: {each['key']} is {each['after']}, was {each['before']}" for each in changed
         ]
-        undo = f"journey set {changed[0]['undo']}" if changed else None
-        return _done("; ".join(told) or "it was set already", f"journey set {' '.join(words)}", undo)
+        undo = f"set {changed[0]['undo']}" if changed else None
+        return _done("; ".join(told) or "it was set already", f"set {' '.join(words)}", undo)
 
     async def cut(self, link: str, how: str = "cut") -> Done:
         """`cut`: packets vanish, and nobody is told; `down`: it is unplugged, and both ends see it."""
         if how not in ("cut", "down"):
             raise _refuse(f"a link can be cut or down, not {how!r}")
         added = await self._service.fault_add(f"link/{link}", [how])
-        clear = f"journey fault clear {added['target']}"
-        return _done(f"{link} is {how}", f"journey fault add link/{link} {how}", clear)
+        clear = f"fault clear {added['target']}"
+        return _done(f"{link} is {how}", f"fault add link/{link} {how}", clear)
 
     async def clear(self, fault: str | None = None) -> Done:
         """End one fault, by its id or target, or all."""
         ended = await self._service.fault_clear(fault)
         told = ", ".join(f"{each['target']} {each['what']}" for each in ended)
-        return _done(
-            f"ended: {told or 'nothing'}", f"journey fault clear {fault}" if fault else "journey fault clear"
-        )
+        return _done(f"ended: {told or 'nothing'}", f"fault clear {fault}" if fault else "fault clear")
 
 
 def _done(told: str, command: str, undo: str | None = None) -> Done:

@@ -41,8 +41,9 @@ class TooMany(Exception):
 class Feed:
     """What the browsers of one world are told."""
 
-    def __init__(self, world: World, service: Service) -> None:
-        self._world, self._service = world, service
+    def __init__(self, world: World, service: Service, *, plays: str = "") -> None:
+        """`plays` is the scenario that decides what happens, if one does."""
+        self._world, self._service, self._plays = world, service, plays
         self._boxes: list[Mailbox] = []
         self._task: asyncio.Task[None] | None = None
         self.map = WorldMap(world)
@@ -65,7 +66,7 @@ class Feed:
                 self._task = asyncio.create_task(self._run(), name="page feed")
             self.map.look()
             known = {"map": self.map.plain(), "events": self.happenings.recent()}
-            box.put(Frame({"first": True, **known, **self._now()}))
+            box.put(Frame({"first": True, "plays": self._plays, **known, **self._now()}))
             yield box
         finally:
             self._boxes.remove(box)

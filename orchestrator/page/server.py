@@ -7,6 +7,7 @@
 | `/events` | the stream that `feed.py` makes |
 | `/api/journeys`, `/api/journey/ID` | requests that are remembered; one of them as waterfall, messages and story |
 | `/api/inspect/ELEMENT` | what `journey inspect` shows |
+| `/ca.pem` | the certificate that the world's sites are to be trusted by |
 | `POST /api/do` | a command of `commands.py` |
 """
 
@@ -23,12 +24,13 @@ from aiohttp import web
 from actors.element import CallFailed
 from actors.protocols.kubernetes.status import ApiError
 from orchestrator import operations
-from orchestrator.control.api import RequestFailed
+from orchestrator.control.api import USAGE, RequestFailed
 from orchestrator.control.service import Service
 from orchestrator.journal.journey import UnknownJourney
 from orchestrator.page.commands import Commands
 from orchestrator.page.feed import Feed, TooMany
 from orchestrator.page.guard import HEADERS, Guard, Refused
+from orchestrator.page.shell import Shell
 from orchestrator.page.story import recent, told
 from orchestrator.world import World
 
@@ -37,6 +39,8 @@ log = logging.getLogger("orchestrator")
 HERE = Path(__file__).parent
 ROOMS = (HERE / "static", HERE / "vendor")
 KINDS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+PEM = "application/pem-certificate-chain"
+"""RFC 8555 section 9.1; browsers offer to save it, and not to trust it."""
 MOST_BYTES = 1 << 16
 """Of a command."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -50,11 +54,15 @@ def parts() -> dict[str, Path]:
 class PageServer:
     """The page of one world."""
 
-    def __init__(self, world: World, service: Service, host: str) -> None:
-        self._world = world
+    def __init__(
+        self, world: World, service: Service, host: str, shell: Shell, admit: Callable[[], None]
+    ) -> None:
+        """`admit` raises `RequestFailed` while it is too early for commands."""
+        self._world, self._service = world, service
+        self._shell, self._admit = shell, admit
         self._guard = Guard(host)
-        self._feed = Feed(world, service)
-        self._commands = Commands(world, service, self._feed.happenings.add)
+        self._feed = Feed(world, service, plays=shell.plays)
+        self._commands = Commands(world, service, self._feed.happenings.add, shell)
         self._parts = parts()
         self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=0.2)
         self._streams: set[asyncio.Task[Any]] = set()
@@ -77,6 +85,7 @@ class PageServer:
         app.router.add_get("/api/journeys", self._journeys)
         app.router.add_get("/api/journey/{id}", self._journey)
         app.router.add_get("/api/inspect/{element}", self._inspect)
+        app.router.add_get("/ca.pem", self._authority)
         app.router.add_post("/api/do", self._do)
         return app
 
@@ -101,9 +110,11 @@ class PageServer:
     # ---- what it shows ------------------------------------------------------------------------------------------
 
     async def _index(self, request: web.Request) -> web.Response:
-        page = (HERE / "static" / "index.html").read_text().replace("{{token}}", self._guard.token)
-        name = escape(self._world.config.name)
-        return web.Response(text=page.replace("{{world}}", name), content_type="text/html")
+        page = (HERE / "static" / "index.html").read_text()
+        told = {"token": self._guard.token, "world": self._world.config.name, **self._shell._asdict()}
+        for name, value in told.items():
+            page = page.replace(f"{{{{{name}}}}}", escape(value))
+        return web.Response(text=page, content_type="text/html")
 
     async def _part(self, request: web.Request) -> web.Response:
         path = self._parts.get(request.match_info["name"])
@@ -141,10 +152,19 @@ class PageServer:
     async def _inspect(self, request: web.Request) -> web.Response:
         return web.json_response(await operations.inspect(self._world, request.match_info["element"]))
 
+    async def _authority(self, request: web.Request) -> web.Response:
+        return web.Response(text=await self._service.authority(), content_type=PEM)
+
     # ---- what it does -------------------------------------------------------------------------------------------
 
     async def _do(self, request: web.Request) -> web.Response:
         self._guard.check_command(request.headers, request.content_type)
+        self._admit()
+        if self._shell.plays:
+            raise RequestFailed(
+                "a scenario plays, and what happens stands in its file; `journey up` has a world to try things in",
+                USAGE,
+            )
         return web.json_response(await self._commands.do(await request.json()))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
-from actors.parts.latencies import Ranks, new_histogram
+from actors.parts.latencies import Ranks, new_histogram, span
 
 US_PER_MS = 1000.0
 NINES = (
@@ -27,7 +27,9 @@ def added_since(now: str, before: str) -> Any:
     less than nothing."""
     later, earlier = decoded(now), decoded(before)
     result = new_histogram()
-    for index, (new, old) in enumerate(zip(later.counts[:], earlier.counts[:], strict=True)):
+    first, behind = span(later)
+    counts = zip(later.counts[first:behind], earlier.counts[first:behind], strict=True)
+    for index, (new, old) in enumerate(counts, first):
         if new > old:
             result.record_value(max(later.get_value_from_index(index), 1), new - old)
     return result

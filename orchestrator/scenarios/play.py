@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator.reports.environment import environment
 from orchestrator.reports.result import RunResult, VariantResult, Wall
 from orchestrator.scenarios import live, virtual
+from orchestrator.scenarios.live import Outlook
 from orchestrator.scenarios.loader import Loaded
 from orchestrator.scenarios.resolving import resolved
 from orchestrator.scenarios.runner import Run
@@ -38,25 +39,26 @@ def perform(
     on_virtual_clock: bool,
     seed: int | None = None,
     tell: Callable[[str], None] | None = None,
-    metrics: str | None = None,
+    outlook: Outlook | None = None,
     display: Display | None = None,
 ) -> RunResult:
     """Run it; `display` is shown how each variant's load goes. Broken off by ^C it gives what was played until then.
     Raises what a run can fail by.
 
-    In real time each world serves its metrics at `metrics`, as `World.export` says, or not at all if that is "off"."""
+    In real time each world may be watched as `outlook` says: without one its metrics, at the usual port."""
     scenario = loaded.scenario
     seed = scenario.seed if seed is None else seed
     began_s = time.monotonic()
     wall = Wall(started=datetime.now(UTC).isoformat(timespec="seconds"))
     variants: list[VariantResult] = []
     interrupted = False
+    live_at = None if on_virtual_clock else outlook or Outlook()
     for name in scenario.named_variants():
         if tell is not None:
             tell(f"running {scenario.name}{f', variant {name}' if name else ''}")
         try:
             show = display or _no_display
-            variants.append(_variant(loaded, name, seed, on_virtual_clock, metrics, show))
+            variants.append(_variant(loaded, name, seed, live_at, show))
         except KeyboardInterrupt:
             interrupted = True
             break
@@ -81,7 +83,7 @@ def _no_display(duration_s: float) -> Iterator[Look]:
 
 
 def _variant(
-    loaded: Loaded, name: str, seed: int, on_virtual_clock: bool, metrics: str | None, display: Display
+    loaded: Loaded, name: str, seed: int, outlook: Outlook | None, display: Display
 ) -> VariantResult:
     scenario, world = loaded.scenario, loaded.worlds[name]
     variant = scenario.named_variants()[name]
@@ -93,9 +95,9 @@ def _variant(
         result.figures = judged(scenario, name, result.figures, run.seconds)
         return result
 
-    if on_virtual_clock:
+    if outlook is None:
         result = virtual.play(world, seed, story)
     else:
-        result = live.play(world, seed, story, scenario=scenario.name, variant=name, metrics=metrics)
+        result = live.play(world, seed, story, scenario=scenario.name, variant=name, outlook=outlook)
     result.resolved = resolved(loaded, name, seed)
     return result

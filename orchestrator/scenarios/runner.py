@@ -7,7 +7,6 @@ from typing import Any
 from actors.element import CallFailed
 from actors.units import MILLISECOND, SECOND
 from orchestrator.control.api import USAGE, RequestFailed
-from orchestrator.faults.book import FaultBook
 from orchestrator.journal.convergence import convergence, told
 from orchestrator.journal.journey import Journey
 from orchestrator.load.models import Load
@@ -57,7 +56,14 @@ class Run:
         self._outstanding = Outstanding(scene)
         self.seconds = Seconds()
         self._events: list[dict[str, Any]] = []
-        self._faults = FaultBook(scene)
+        self._faults = scene.faults
+        validity = scenario.validity
+        self._limits = Limits(
+            validity.max_dropped,
+            validity.max_dispatch_lag_p99 / MILLISECOND,
+            validity.max_dispatch_lag / MILLISECOND,
+            validity.max_element_lag / MILLISECOND,
+        )
         self._watched = [each.watched() for each in scenario.assertions]
         self._facts = Facts(scene, self._outstanding, facts_of(self._watched))
         self._followed: set[asyncio.Task[None]] = set()
@@ -202,7 +208,8 @@ class Run:
         status, seen = await self._team.look(histograms=True), self._outstanding
         self._facts.load = status
         told = [*(event for event in self._events if "what" in event), *status["changes"]]
-        self._show({**status, "changes": sorted(told, key=lambda event: event["at_s"])})
+        changes = sorted(told, key=lambda event: event["at_s"])
+        self._show({**status, "changes": changes, "invalid": doubts(status, self._limits)})
         if self.seconds.due(status):
             self.seconds.take(
                 status, outstanding=seen.second(), targets=seen.target_states(), pods=seen.pod_states
@@ -212,13 +219,6 @@ class Run:
     async def _figures(
         self, status: dict[str, Any], unsettled: list[str], began_unix_s: float
     ) -> dict[str, Any]:
-        validity = self._scenario.validity
-        limits = Limits(
-            validity.max_dropped,
-            validity.max_dispatch_lag_p99 / MILLISECOND,
-            validity.max_dispatch_lag / MILLISECOND,
-            validity.max_element_lag / MILLISECOND,
-        )
         await self._outstanding.learn_names()
         errors = await remembered(self._scene, self._outstanding.nodes, began_unix_s)
         others = by_others(await self._scene.journal(), self._began_ns)
@@ -241,5 +241,5 @@ class Run:
             "events": sorted([*self._events, *status["changes"], *others], key=lambda event: event["at_s"]),
             "assertions": [each.row() for each in self._watched],
             "unsettled": unsettled,
-            "invalid": [*doubts(status, limits), *late(self._scene.lags_ms(), limits)],
+            "invalid": [*doubts(status, self._limits), *late(self._scene.lags_ms(), self._limits)],
         }

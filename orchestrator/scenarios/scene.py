@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Protocol
 
+from orchestrator.faults.book import FaultBook
 from orchestrator.faults.places import Afflicted
 from orchestrator.journal.store import JournalStore
 from orchestrator.load.book import LoadBook
@@ -15,6 +16,7 @@ class Scene(Afflicted, Protocol):
     """`virtual` or `real`"""
     loads: LoadBook
     """The load that runs, for those who change it from elsewhere."""
+    faults: FaultBook
     directory: Path
     """The world's run directory, with `logs`; it goes when the world does."""
 

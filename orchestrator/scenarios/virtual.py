@@ -1,6 +1,7 @@
 """A scenario's world in this process, on the virtual clock."""
 
 import asyncio
+import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from actors.element import CallFailed
 from actors.runtime.virtual import EPOCH_NS, VirtualHost, VirtualNetwork
 from actors.units import SECOND
 from orchestrator.config.models import World
+from orchestrator.faults.book import FaultBook
 from orchestrator.faults.places import zones_of
 from orchestrator.journal.store import JournalStore
 from orchestrator.load.book import LoadBook
@@ -33,7 +35,7 @@ class VirtualScene:
         self._restarts: dict[str, int] = {}
         self._held: set[str] = set()
         self.directory = network.directory
-        self.loads = LoadBook()
+        self.loads, self.faults = LoadBook(), FaultBook(self)
 
     async def call(self, element: str, verb: str, /, **arguments: Any) -> Any:
         return await self._asks.call(element, verb, **arguments)
@@ -135,7 +137,7 @@ class VirtualScene:
         return self._network.loop.now_ns
 
     async def journal(self) -> JournalStore:
-        store = JournalStore()
+        store = JournalStore(max_unfolded=sys.maxsize)  # it is read at once, and gone then
         store.extend({**record} for record in self._network.journal)
         return store
 

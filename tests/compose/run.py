@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
-"""The stack of docker-compose.yml, brought up for real: load, scaling, crashes, strangers, metrics, and nothing left.
+"""The stack of docker-compose.yml, brought up for real: doors, load, scaling, crashes, strangers, and nothing left.
 
     python tests/compose/run.py [--keep]
 
 Needs a Docker engine, compose (the plugin, or docker-compose 1.29) and the images of the compose file. Where images
 have other names, PYTHON_IMAGE, PROMETHEUS_IMAGE and GRAFANA_IMAGE say them; Grafana is not started. `journey` is run
-with this interpreter. Prints what each step took, and ends with 0 if all of it holds.
+with this interpreter; curl, dig and Chromium walk in. Prints what each step took, and ends with 0 if all of it holds.
 """
 
 import argparse
+import http.client
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -24,16 +26,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import doors
+
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = os.environ.get("COMPOSE_PROJECT_NAME", "packet-journey")
 PODS, MORE_PODS = 3, 6
 WITHOUT_GRAFANA = ("--scale", "grafana=0")
 PATIENCE_S = 180.0
+LOOK_S = 30.0
 ENVIRONMENT = {
     **os.environ,
     "COMPOSE_PROJECT_NAME": PROJECT,
     # 1.29 wants the image of a service that is scaled to 0, too: any that is here will do
     "GRAFANA_IMAGE": os.environ.get("GRAFANA_IMAGE", "packet-journey:local"),
+    "BROWSER": "true",  # the program, which opens nothing
 }
 
 figures: dict[str, str] = {}
@@ -75,7 +81,7 @@ def until(what: str, holds: Callable[[], Any], patience_s: float = PATIENCE_S) -
 def _quietly(holds: Callable[[], Any]) -> Any:
     try:
         return holds()
-    except (AssertionError, OSError, ValueError):
+    except (AssertionError, OSError, ValueError, http.client.HTTPException):
         return None
 
 
@@ -177,7 +183,7 @@ def is_closed() -> None:
     stranger = (
         "docker", "run", "--rm", "--network", f"{PROJECT}_journey", "packet-journey:local",
     )  # fmt: skip
-    control = ("--control", "tcp://orchestrator:7463")
+    control = ("--control", "tcp://control:7460")
     no_keys = subprocess.run([*stranger, "-m", "actors", "laptop", *control], capture_output=True, text=True)
     assert no_keys.returncode == 2 and "CURVE keys" in no_keys.stderr, no_keys
     public = run("docker", "exec", laptop, "cat", "/etc/journey/keys/orchestrator.key").strip()
@@ -192,9 +198,9 @@ context = zmq.Context()
 line = context.socket(zmq.DEALER)
 line.curve_publickey, line.curve_secretkey = zmq.curve_keypair()
 line.curve_serverkey = sys.argv[1].encode()
-line.connect("tcp://orchestrator:7463")
+line.connect("tcp://control:7460")
 plain = context.socket(zmq.DEALER)
-plain.connect("tcp://orchestrator:7463")
+plain.connect("tcp://control:7460")
 for each in (line, plain):
     each.send(msgpack.packb([{"t": "hello", "name": "laptop", "pid": 1}]))
 print("answered" if line.poll(1500) or plain.poll(1500) else "no answer")
@@ -205,6 +211,47 @@ context.destroy(linger=0)
 def _logs(service: str) -> str:
     done = subprocess.run(["docker", "logs", containers(service)[0]], capture_output=True, text=True)
     return done.stdout + done.stderr
+
+
+def lets_in() -> None:
+    """Real programs, by what is published."""
+    home = Path(ENVIRONMENT["JOURNEY_HOME"])
+    doors.page_commands(doors.page())
+    doors.ingress()
+    doors.proxy(home)
+    doors.dns()
+    doors.refuses_pods(containers("nginx-pod")[0])
+    listed = json.loads(journey("ps", "--json"))
+    assert listed["addresses"]["page"] == f"http://{doors.PAGE}/"
+    assert listed["addresses"]["ingress"] == doors.INGRESS and Path(listed["ca"]).read_text()
+    for line in map(doors.typed, told()):
+        subprocess.run(line, shell=True, check=True, cwd=home, env=ENVIRONMENT, capture_output=True)
+
+
+def told() -> list[str]:
+    """The commands of docs/compose.md but for those of compose, which the other steps are."""
+    blocks = re.findall(
+        r"^```console\n(.*?)^```", (ROOT / "docs/compose.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    lines = [line.partition("#")[0].strip() for block in blocks for line in block.splitlines()]
+    ours = f"{shlex.quote(sys.executable)} -m orchestrator.cli"
+    return [re.sub(r"^journey", ours, line) for line in lines if re.match("(journey|curl|dig) ", line)]
+
+
+def looked_at() -> None:
+    """What it takes to look on while requests are recorded."""
+    token, requests, until_s = doors.page(), 0, time.monotonic() + LOOK_S
+    assert doors.do(token, do="load", rate=200)["status"] == 200
+    with doors.looking_on() as frames:
+        for frame in frames:
+            requests += len(frame.get("requests", ()))
+            if time.monotonic() > until_s:
+                break
+    doors.browser()
+    figures["requests told to the page"] = f"{requests / LOOK_S:.1f}/s"
+    figures["memory of the orchestrator meanwhile"] = f"{mebibytes(*containers('orchestrator')):,.0f} MiB"
+    assert doors.do(token, do="load_stop")["status"] == 200
+    assert requests > LOOK_S
 
 
 def scales() -> None:
@@ -221,6 +268,7 @@ def survives() -> None:
     with step("a killed laptop is back and has its answer"):
         crash(containers("laptop")[0])
         until("the laptop", lambda: [each for each in elements("laptop") if each["restarts"]] and traced())
+        until("the ingress", lambda: doors.ingress() is None)
     with step("a killed pod's container: its pod is up again, in a container"):
         crash(containers("nginx-pod")[0])
         time.sleep(1)
@@ -230,6 +278,9 @@ def survives() -> None:
     with step("a killed orchestrator: the world is built anew"):
         crash(containers("orchestrator")[0])
         until("the world", lambda: traced() and len(elements("nginx_pod")) == PODS)
+        until(
+            "its page and its doors", lambda: doors.page() and doors.ingress() is None and doors.dns() is None
+        )
 
 
 def is_measured() -> None:
@@ -242,12 +293,17 @@ def is_measured() -> None:
 
 
 def weigh() -> None:
+    figures["memory of all containers"] = f"{mebibytes():,.0f} MiB"
+
+
+def mebibytes(*which: str) -> float:
+    """What these containers take, or all."""
     used = 0.0
-    lines = run("docker", "stats", "--no-stream", "--format", "{{.MemUsage}}").split("\n")
+    lines = run("docker", "stats", "--no-stream", "--format", "{{.MemUsage}}", *which).split("\n")
     for line in filter(None, lines):
         number, unit = re.match(r"([\d.]+)(\w+)", line).groups()  # type: ignore[union-attr]
         used += float(number) * {"B": 1e-6, "KiB": 1 / 1024, "MiB": 1, "GiB": 1024}[unit]
-    figures["memory of all containers"] = f"{used:,.0f} MiB"
+    return used
 
 
 def goes_down() -> None:
@@ -269,7 +325,7 @@ def main() -> int:
         compose("down", "--volumes")
         with step("the image is built"):
             compose("build", "orchestrator")
-        for each in (comes_up, is_closed, weigh, is_measured, scales, survives):
+        for each in (comes_up, is_closed, weigh, lets_in, is_measured, looked_at, scales, survives):
             each()
         if not keep:
             goes_down()

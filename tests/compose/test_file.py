@@ -1,5 +1,6 @@
 """docker-compose.yml as it is written: no engine is needed to see that all is closed, and no container missing."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,8 +11,10 @@ import yaml
 
 from actors.links.curve import ELEMENTS, load_keys, make_pair
 from orchestrator.compose.early import Threshold
+from orchestrator.compose.ports import CONTROL, ports_of
 from orchestrator.config import default_world, load_world
 from orchestrator.control.api import RequestFailed
+from orchestrator.tools.doors import who_answers
 from tests.tools import needs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,10 +32,66 @@ def test_every_container_is_closed_limited_and_watched(service):
     assert said["healthcheck"]["test"]
 
 
+PUBLISHED = [port for said in SERVICES.values() for port in said.get("ports", ())]
+VARIABLE = r"\$\{(\w+):-([\d-]+)\}"
+
+
 def test_all_ports_are_on_the_loopback_address_only():
-    ports = [port for said in SERVICES.values() for port in said.get("ports", ())]
-    assert len(ports) == 6
-    assert all(port.startswith("127.0.0.1:") for port in ports)
+    assert len(PUBLISHED) == 11
+    assert all(port.startswith("127.0.0.1:") for port in PUBLISHED)
+
+
+def test_a_port_that_is_moved_is_moved_within_too_and_the_orchestrator_knows():
+    """What it prints, links to and compares is then the same as outside."""
+    told = SERVICES["orchestrator"]["environment"]
+    for port in PUBLISHED:
+        outside, within = re.fullmatch(rf"127\.0\.0\.1:({VARIABLE}):(\S+?)(?:/udp|/tcp)?", port).group(1, 4)
+        variable, usual = re.fullmatch(VARIABLE, outside).groups()
+        if variable in ("METRICS_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT"):
+            assert within == usual
+        else:
+            assert within == outside == told[variable]
+    assert told["METRICS_PORT"] == "${METRICS_PORT:-9464}"
+
+
+def test_the_files_ports_are_those_that_the_orchestrator_takes_by_itself():
+    told = {
+        name: re.fullmatch(VARIABLE, value).group(2)
+        for name, value in SERVICES["orchestrator"]["environment"].items()
+    }
+    assert ports_of(told) == ports_of({})
+
+
+def test_every_dns_server_of_the_default_world_has_a_published_port():
+    first, last = ports_of({}).dns
+    assert last - first + 1 == len(who_answers(load_world(default_world()).elements))
+
+
+@pytest.mark.parametrize(
+    ("environment", "why"),
+    [
+        ({"PAGE_PORT": "http"}, "PAGE_PORT is a port from 1 to 65535, not 'http'"),
+        ({"PROXY_PORT": "65536"}, "PROXY_PORT is a port"),
+        ({"DNS_PORTS": "5305-5300"}, "DNS_PORTS is a range of ports such as 5300-5305, not '5305-5300'"),
+        ({"PAGE_PORT": "7464"}, "JOURNEY_PORT 7464 is that of PAGE_PORT"),
+        ({"PAGE_PORT": "9464", "METRICS_PORT": "9465"}, "PAGE_PORT 9464 is that of Prometheus"),
+        ({"JOURNEY_PORT": "5302"}, "JOURNEY_PORT 5302 is that of DNS_PORTS"),
+    ],
+)
+def test_ports_that_cannot_be_are_told(environment, why):
+    with pytest.raises(ValueError, match=why):
+        ports_of(environment)
+
+
+def test_elements_call_by_a_name_of_their_own_network():
+    """One that is in another network, too, would call from its address there, at which no neighbour can reach it."""
+    networks = SERVICES["orchestrator"]["networks"]
+    assert networks == {"journey": {"aliases": ["control"]}, "outside": {}}
+    assert STACK["networks"]["journey"] == {"internal": True}
+    elements = [
+        said["command"] for said in SERVICES.values() if said.get("command", [])[:2] == ["-m", "actors"]
+    ]
+    assert elements and all(f"tcp://control:{CONTROL}" in command for command in elements)
 
 
 def test_every_element_of_the_default_world_has_its_container():

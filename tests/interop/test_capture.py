@@ -63,6 +63,7 @@ def captured(tmp_path_factory) -> Captured:
                 told = json.loads(journey("trace", "--json"))
                 last = json.loads(journey("trace", "https://nowhere.example/", "--json", code=4))
                 until_captured(spool, last["journey"].encode())  # and with it all that was before
+                until_captured(spool, b"\x81\x83\0\1")  # its answer: NXDOMAIN
                 capture.send_signal(signal.SIGINT)
                 assert capture.wait(PATIENCE_S) == 0
             finally:

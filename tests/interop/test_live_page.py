@@ -225,6 +225,7 @@ def test_strangers_are_refused_in_words(url):
     assert asked("", Host="evil.example")[0] == 421
     assert asked("api/do", b'{"do": "load_stop"}', Content_Type="application/json")[0] == 403
     assert asked("api/do", b"do=load_stop", Content_Type="application/x-www-form-urlencoded")[0] == 415
+    assert asked("ca.pem")[1].startswith(b"-----BEGIN CERTIFICATE-----\n")
     assert asked("static/server.py") == (404, "the page has no such part")
     assert asked("api/journey/" + "0" * 32)[0] == 404
     assert asked("api/inspect/alb-1c")[1].startswith("there is no element 'alb-1c', did you mean 'alb-1")

@@ -1,5 +1,6 @@
 import json
 
+from orchestrator.journal.remembered import MOST_FRESH
 from orchestrator.journal.store import JournalStore
 
 
@@ -20,6 +21,33 @@ def test_only_the_last_journeys_stay_in_memory():
         store.add(record(1, journey=journey))
     assert store.journeys() == ["b", "c"]
     assert store.journey("a") == []
+
+
+def test_what_is_folded_is_what_was_there_and_takes_late_records():
+    store = JournalStore(max_unfolded=1, max_records_per_journey=3)
+    told = record(2, journey="a") | {"ways": [["a", 1.5], None], "big": 1 << 80, "pair": (1, b"\0")}
+    for each in (
+        told,
+        record(1, journey="b"),
+        record(1, journey="a"),
+        record(5, journey="c"),
+        record(4, journey="a"),
+    ):
+        store.add(dict(each))
+    first, second, third = store.journey("a")
+    assert (first["t_ns"], third["t_ns"]) == (1, 4)
+    assert second == told | {"seq": 0}
+    store.add(record(9, journey="a"))
+    assert store.left_out == 1 and len(store.journey("a")) == 3
+
+
+def test_long_journeys_leave_room_for_fewer_others():
+    store = JournalStore(max_records=5)
+    store.extend(record(t_ns, journey=journey) for journey in ("a", "b", "c") for t_ns in (1, 2))
+    assert store.journeys() == ["b", "c"]
+    store.extend(record(t_ns, journey="c") for t_ns in range(3, 3 + MOST_FRESH))
+    assert store.journeys() == ["c"]
+    assert [each["t_ns"] for each in store.journey("c")] == list(range(1, 3 + MOST_FRESH))
 
 
 def test_an_overlong_journey_is_cut_and_counted_but_the_file_holds_it(tmp_path):

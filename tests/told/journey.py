@@ -22,13 +22,15 @@ BECOME = ("kubectl", "aws", "rollout", "up", "shell", "top", "bench")
 FUNCTION = """
 journey() {{
   case "$1" in {become}|-*) command journey "$@"; return;; esac
-  printf '%s\\0' "$#" "$BASHPID" "$PWD" "$@" >{requests}
   local code
-  read -r code <{answers}
+  {{
+    printf '%s\\0' "$#" "$PWD" /proc/$BASHPID/fd/{{7,8,9}} "$@" >{requests}
+    read -r code <{answers}
+  }} 7<&0 8>&1 9>&2
   return "$code"
 }}
 """
-"""Neither it nor what it calls starts a process."""
+"""Neither it nor what it calls starts a process. Its own three streams lead elsewhere while it asks, hence the copies."""
 
 
 def install(folder: Path) -> None:
@@ -53,10 +55,11 @@ def serve(requests: str, answers: str) -> None:
     _load_the_code()
     gc.freeze()  # what is there already is not looked through, and copied by that, in every child
     while True:
-        number, process, folder, *words = _request(asked)
+        number, folder, *rest = _request(asked)
+        streams, words = rest[:3], rest[3:]
         assert len(words) == int(number)
         if os.fork() == 0:
-            _run(words, process, folder, answered)
+            _run(words, streams, folder, answered)
 
 
 def _load_the_code() -> None:
@@ -72,16 +75,16 @@ def _request(asked: int) -> list[str]:
     return os.read(asked, 1 << 16).decode().split("\0")[:-1]
 
 
-def _run(words: list[str], process: str, folder: str, answered: int) -> None:
+def _run(words: list[str], streams: list[str], folder: str, answered: int) -> None:
     """In the child: be the command, and tell its exit code."""
     code = 1
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.chdir(folder)
-        for number in range(3):
+        for number, path in enumerate(streams):
             # at the end of what the caller's other commands have written there
             mode = os.O_WRONLY | os.O_APPEND if number else os.O_RDONLY
-            stream = os.open(f"/proc/{process}/fd/{number}", mode)
+            stream = os.open(path, mode)
             os.dup2(stream, number)
             os.close(stream)
         sys.argv = ["journey", *words]

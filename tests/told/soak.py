@@ -4,7 +4,6 @@ Scenarios are played as they are where a page shows what comes out, and in a fif
 """
 
 import json
-import re
 import shutil
 import socket
 import threading
@@ -139,7 +138,9 @@ BEFORE = {
     "journey fault set fault-1 loss=2%": "journey fault clear; journey fault add link/fibre loss=1%",
     "journey fault clear link/fibre": "journey fault clear; journey fault add link/fibre loss=1%",
     "journey fault clear fault-1": "journey fault clear; journey fault add link/fibre loss=1%",
-    "journey fault set link/fibre jitter=off for=1m": "journey fault clear; journey fault add link/fibre delay=80ms jitter=20ms",
+    "journey fault set link/fibre jitter=off for=1m": (
+        "journey fault clear; journey fault add link/fibre delay=80ms jitter=20ms"
+    ),
 }
 
 

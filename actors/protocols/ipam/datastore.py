@@ -140,8 +140,10 @@ class DataStore:
         eni = self._known(eni_id)
         if text in eni.addresses:
             raise IpamError(f"data store: IP {text} is already on {eni_id}")
+        in_order = not eni.addresses or ip_bytes(next(reversed(eni.addresses))) < ip_bytes(text)
         eni.addresses[text] = Address(text)
-        eni.addresses = dict(sorted(eni.addresses.items(), key=lambda item: ip_bytes(item[0])))
+        if not in_order:
+            eni.addresses = dict(sorted(eni.addresses.items(), key=lambda item: ip_bytes(item[0])))
 
     def add_prefix(self, eni_id: str, cidr: str) -> None:
         """A /28 is delegated to the ENI. Raises `IpamError` for one that is known."""

@@ -1,7 +1,8 @@
 // Things to try. Each button does what a command does, and shows that command.
-import { by, el, podName } from "./dom.js";
+import { by, el, meta, podName, say } from "./dom.js";
 
-const TOKEN = document.querySelector('meta[name="journey-token"]').content;
+const TOKEN = meta("token"),
+  SCALE = meta("scale"); // the command, where only a shell can: each pod is a container there
 const ALGORITHMS = {
   round_robin: "round robin",
   least_outstanding_requests: "least outstanding",
@@ -69,6 +70,7 @@ export function makeControls(follow) {
   });
   const pods = el("input", { type: "number", id: "pods", min: 0, max: 200, value: 3, "aria-label": "pods" });
   const deployment = () => by("try").dataset.deployment || "nginx";
+  const elsewhere = SCALE ? { disabled: true, "aria-describedby": "scale-elsewhere" } : {};
   const send = () => ({ do: "load", rate: Number(rate.value) });
   const scale = () => ({ do: "scale", deployment: deployment(), replicas: Number(pods.value) });
   const step = (by_) => () => {
@@ -79,11 +81,9 @@ export function makeControls(follow) {
     if (event.key === "Enter") command(send());
   });
   pods.addEventListener("keydown", (event) => {
-    if (event.key === "Enter") command(scale());
+    if (event.key === "Enter" && !SCALE) command(scale());
   });
-  pods.addEventListener("input", () => {
-    pods.dataset.own = "1";
-  });
+  pods.addEventListener("input", showScale);
   by("try").replaceChildren(
     tool(
       "Load",
@@ -106,11 +106,18 @@ export function makeControls(follow) {
     ),
     tool(
       "Pods",
-      button("−", step(-1), { "aria-label": "one pod less" }),
+      button("−", step(-1), { "aria-label": "one pod less", ...elsewhere }),
       pods,
-      button("+", step(1), { "aria-label": "one pod more" }),
-      button("Scale", scale),
+      button("+", step(1), { "aria-label": "one pod more", ...elsewhere }),
+      button("Scale", scale, elsewhere),
       button("Roll out", () => ({ do: "rollout", deployment: deployment() })),
+      SCALE &&
+        el(
+          "p",
+          { id: "scale-elsewhere" },
+          "each pod is a container here; in a shell: ",
+          el("code", { class: "command" }),
+        ),
     ),
     tool(
       "Algorithm",
@@ -144,6 +151,11 @@ export function makeControls(follow) {
   );
 }
 
+// The command for as many pods as are typed, where a shell has to give it.
+function showScale() {
+  if (SCALE) say(by("scale-elsewhere").lastChild, SCALE.replace("{}", by("pods").value || "0"));
+}
+
 // What there is to choose from now.
 export function refresh(map, state) {
   choices(
@@ -164,6 +176,7 @@ export function refresh(map, state) {
     by("pods").dataset.seen = replicas.desired;
     by("pods").value = replicas.desired;
   }
+  showScale();
   const used = new Set(Object.values(state.algorithms || {}));
   for (const each of document.querySelectorAll("[data-algorithm]"))
     each.setAttribute("aria-pressed", String(used.has(each.dataset.algorithm)));

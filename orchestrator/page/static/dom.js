@@ -18,6 +18,10 @@ export const el = (name, attributes, ...children) => put(document.createElement(
 export const sv = (name, attributes, ...children) =>
   put(document.createElementNS(SVG, name), attributes, children);
 export const by = (id) => document.getElementById(id);
+// What the server has written into the page.
+export const meta = (name) => document.querySelector(`meta[name="journey-${name}"]`).content;
+// How a command of `journey` is typed for this world.
+export const typed = (words) => `${meta("shell")} ${words}`;
 
 export function short(n) {
   if (n === null || n === undefined || Number.isNaN(n)) return "–";

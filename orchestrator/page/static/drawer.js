@@ -1,5 +1,5 @@
 // An element's own state, as `journey inspect` has it.
-import { by, el, short } from "./dom.js";
+import { by, el, short, typed } from "./dom.js";
 
 const MOST_ROWS = 40;
 let before = null;
@@ -20,7 +20,7 @@ export async function openDrawer(name, picked) {
     return;
   }
   drawer.append(
-    el("p", {}, el("code", { class: "command" }, `journey inspect ${name}`)),
+    el("p", {}, el("code", { class: "command" }, typed(`inspect ${name}`))),
     ...blocks(found.state),
   );
   if (found.cni_agent) drawer.append(el("h3", {}, found.cni_agent.name), ...blocks(found.cni_agent.state));

@@ -1,5 +1,5 @@
 // One request: where its time went, what was said to whom, and every decision in the words of `journey trace`.
-import { by, clip, el, ms, OUTCOMES, sv, TIER_COLOURS, tipped } from "./dom.js";
+import { by, clip, el, ms, OUTCOMES, sv, TIER_COLOURS, tipped, typed } from "./dom.js";
 import { mark } from "./lists.js";
 
 const ROW = 20;
@@ -95,9 +95,9 @@ export async function follow(id, replay) {
     el(
       "p",
       {},
-      el("code", { class: "command" }, "journey trace"),
+      el("code", { class: "command" }, typed("trace")),
       el("span", { class: "soft" }, " tells one like it; "),
-      el("code", { class: "command" }, `journey explain request ${found.id.slice(0, 8)}`),
+      el("code", { class: "command" }, typed(`explain request ${found.id.slice(0, 8)}`)),
     ),
   );
   holder.focus({ preventScroll: true });

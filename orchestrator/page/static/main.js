@@ -118,7 +118,10 @@ function onFrame(news) {
     map = news.map;
     resize();
   }
-  if (news.first) by("events").replaceChildren(); // after a pause all that is remembered comes once more
+  if (news.first) {
+    by("events").replaceChildren(); // after a pause all that is remembered comes once more
+    showScenario(news.plays);
+  }
   if (news.events) lists.addEvents(news.events);
   if (news.requests) {
     clock.add(news.requests);
@@ -141,6 +144,12 @@ function onFrame(news) {
     stale = true;
   }
   if (news.requests || news.state) showWhy(clock, state, (fault) => command({ do: "clear", fault }));
+}
+// Where a scenario plays, it alone decides what happens.
+function showScenario(plays) {
+  say(by("plays"), plays ? `· scenario ${plays}` : "");
+  by("try").inert = by("begin").disabled = !!plays;
+  by("only-look").hidden = !plays;
 }
 // While nobody sends anything the last request is shown, again and again.
 function idle() {

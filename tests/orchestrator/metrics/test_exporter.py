@@ -1,6 +1,7 @@
 """The exporter's pages, over HTTP: both formats, exemplars, requests that make no sense, and what promtool says."""
 
 import asyncio
+import copy
 import re
 import time
 from collections.abc import AsyncIterator
@@ -25,7 +26,8 @@ RESPONSES = "journey_alb_target_response_duration_seconds"
 
 @pytest.fixture
 def exporter() -> Exporter:
-    return default_with(3)
+    """A test's own: what CloudWatch tells is of the last minute, and is gone when another test asks later."""
+    return copy.deepcopy(default_with(3))
 
 
 @pytest.fixture

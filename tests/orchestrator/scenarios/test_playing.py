@@ -1,14 +1,19 @@
 """Scenarios on the virtual clock, from file to verdict."""
 
 import json
+import re
 from pathlib import Path
+from threading import Thread
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 from typer.testing import CliRunner
 
 from orchestrator.cli import app
 from orchestrator.metrics.feed import listen
+from orchestrator.scenarios.live import Outlook
 from orchestrator.scenarios.loader import load_scenario
 from orchestrator.scenarios.play import perform, play
 from tests.orchestrator.metrics.scraping import Scraped, free_address
@@ -301,6 +306,25 @@ load: {stages: [{for: 4s, rate: 50/s}]}
     assert again["offered"] == variants["once"]["load"]["offered"] == again["requests"]
 
 
+class Onlooker(Thread):
+    """Opens the live page when it is told where that is, and tries to send a load from there."""
+
+    def comes(self, url: str) -> None:
+        self.url = url
+        self.start()
+
+    def run(self) -> None:
+        with urlopen(self.url, timeout=30) as answer:
+            (token,) = re.findall(r'"journey-token" content="([^"]+)"', answer.read().decode())
+        headers = {"Content-Type": "application/json", "X-Journey-Token": token}
+        with urlopen(f"{self.url}events", timeout=30) as events:
+            self.first = json.loads(events.readline().partition(b"data: ")[2])
+        with pytest.raises(HTTPError) as refusal:
+            urlopen(Request(f"{self.url}api/do", b'{"do": "load", "rate": 5}', headers), timeout=30)
+        self.refused = (refusal.value.code, json.load(refusal.value)["error"])
+        refusal.value.close()
+
+
 def test_a_scenario_runs_as_processes_too(directory, monkeypatch, tmp_path):
     """Its figures depend on the machine; what happened does not, and Prometheus can see it."""
     monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
@@ -314,8 +338,16 @@ load: {stages: [{for: 3s, rate: 30/s}]}
 variants: {slow: {}}
 """
     loaded, address = load_scenario(written(directory, text)), free_address()
+    seen = Onlooker()
+    outlook = Outlook(address, "127.0.0.1:0", tell=seen.comes)
     with Scraped(address) as scraped:
-        summary = perform(loaded, on_virtual_clock=False, seed=7, metrics=address).plain()
+        summary = perform(loaded, on_virtual_clock=False, seed=7, outlook=outlook).plain()
+    seen.join()
+    assert seen.first["plays"] == "small, slow" and "laptop" in {
+        each["name"] for each in seen.first["map"]["elements"]
+    }
+    assert seen.refused == (400, "a scenario plays, and what happens stands in its file; "
+        "`journey up` has a world to try things in")  # fmt: skip
     assert scraped.lines >= {
         'journey_scenario_info{name="small",seed="7",variant="slow"} 1.0',
         'journey_event_active{event="set",target="alb"} 1.0',
