@@ -14,6 +14,7 @@ import os
 import pkgutil
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,9 +25,9 @@ journey() {{
   case "$1" in {become}|-*) command journey "$@"; return;; esac
   local code
   {{
-    printf '%s\\0' "$#" "$PWD" /proc/$BASHPID/fd/{{7,8,9}} "$@" >{requests}
+    printf '%s\\0' "$#" "$PWD" /proc/$BASHPID/fd/{{4,5,6}} "$@" >{requests}
     read -r code <{answers}
-  }} 7<&0 8>&1 9>&2
+  }} 4<&0 5>&1 6>&2
   return "$code"
 }}
 """
@@ -87,12 +88,16 @@ def _run(words: list[str], streams: list[str], folder: str, answered: int) -> No
             stream = os.open(path, mode)
             os.dup2(stream, number)
             os.close(stream)
+        # anew: those of before know whether one could seek in what was there before
+        sys.stdin, sys.stdout, sys.stderr = (open(at, mode, closefd=False) for at, mode in enumerate("rww"))
         sys.argv = ["journey", *words]
         from orchestrator.cli import main
 
         code = _code(main)
         sys.stdout.flush()
         sys.stderr.flush()
+    except BaseException:
+        traceback.print_exc()
     finally:
         os.write(answered, f"{code & 0xFF}\n".encode())
         os._exit(code)

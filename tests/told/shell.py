@@ -26,7 +26,8 @@ class Bash:
     def __init__(self, folder: Path, scratch: Path, environment: dict[str, str]) -> None:
         self._scratch = scratch
         self._process = subprocess.Popen(
-            ["bash", "--noprofile", "--norc"],
+            # a bash that reads its script from stdin dies of a function that redirects more than its own streams
+            ["bash", "--noprofile", "--norc", "-c", 'while read -r line <&9; do eval "$line"; done 9<&0 </dev/null'],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -43,7 +44,8 @@ class Bash:
         told = {name: self._scratch / name for name in ("typed", "said", "stdin")}
         told["typed"].write_text(text + "\n")
         told["stdin"].write_text(stdin)
-        self._say(f". {told['typed']} >{told['said']} 2>&1 <{told['stdin']}; echo $?")
+        told["said"].write_text("")
+        self._say(f". {told['typed']} >>{told['said']} 2>&1 <{told['stdin']}; echo $?")
         assert self._process.stdout is not None
         if not select.select([self._process.stdout], [], [], patience_s)[0]:
             self.end()
