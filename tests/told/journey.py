@@ -31,7 +31,7 @@ journey() {{
   return "$code"
 }}
 """
-"""Neither it nor what it calls starts a process. Its own three streams lead elsewhere while it asks, hence the copies."""
+"""It starts no process. Its own three streams lead elsewhere while it asks, hence the copies."""
 
 
 def install(folder: Path) -> None:
@@ -89,7 +89,7 @@ def _run(words: list[str], streams: list[str], folder: str, answered: int) -> No
             os.dup2(stream, number)
             os.close(stream)
         # anew: those of before know whether one could seek in what was there before
-        sys.stdin, sys.stdout, sys.stderr = (open(at, mode, closefd=False) for at, mode in enumerate("rww"))
+        sys.stdin, sys.stdout, sys.stderr = (os.fdopen(at, mode) for at, mode in enumerate("rww"))
         sys.argv = ["journey", *words]
         from orchestrator.cli import main
 

@@ -27,7 +27,13 @@ class Bash:
         self._scratch = scratch
         self._process = subprocess.Popen(
             # a bash that reads its script from stdin dies of a function that redirects more than its own streams
-            ["bash", "--noprofile", "--norc", "-c", 'while read -r line <&9; do eval "$line"; done 9<&0 </dev/null'],
+            [
+                "bash",
+                "--noprofile",
+                "--norc",
+                "-c",
+                'while read -r line <&9; do eval "$line"; done 9<&0 </dev/null',
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
