@@ -75,6 +75,24 @@ class DhcpClientConfig(Part):
     )
 
 
+class DoorsConfig(Part):
+    """Where real programs of this machine walk in as this laptop: docs/real-clients.md. The orchestrator opens them."""
+
+    http: int | None = Field(
+        default=None,
+        ge=0,
+        lt=65_536,
+        description="port of 127.0.0.1 for its ingress, or the next that is free; 0 for any. Without it the first "
+        "laptop of a world has 8080, others none; `journey up --http` goes before it for the first, `off` for all",
+    )
+    proxy: int | None = Field(
+        default=None,
+        ge=0,
+        lt=65_536,
+        description="the same for its proxy (SOCKS5, HTTP CONNECT), which is 1080 for the first, and `--proxy`",
+    )
+
+
 class Config(ElementConfig):
     """A laptop."""
 
@@ -84,6 +102,7 @@ class Config(ElementConfig):
     browser: BrowserConfig = BrowserConfig()
     sysctls: Sysctls = Field(default=Sysctls(), description="its TCP, by the names of Linux's net.ipv4")
     dhcp: DhcpClientConfig = DhcpClientConfig()
+    doors: DoorsConfig = DoorsConfig()
 
     def port_names(self) -> tuple[str, ...]:
         return (PORT,)
@@ -173,7 +192,7 @@ class Laptop(DnsTools, Element):
         token = JOURNEY.set(journey)
         try:
             online = await self.online()
-            self.context.record("journey.start", url=url, method=method)
+            self.context.record("journey.start", url=url, method=method, via="trace")
             self._told.offered.value += 1
             fetched = await self._fetch(method, target, keep) if online else _NETWORK_DOWN
             self._record_end(fetched)
@@ -229,17 +248,25 @@ class Laptop(DnsTools, Element):
         page: str,
         ingress: tuple[int, int] | None = None,
         proxy: tuple[int, int] | None = None,
+        published: str = "",
     ) -> dict[str, str]:
         """Let real programs on this machine walk in: `ingress` and `proxy` are the port and how many to try from it.
 
         Returns where they are. `url` is whom the ingress asks for unless it is told, `page` what a journey's id is put
-        behind to be looked at."""
+        behind to be looked at, `published` what is put behind the names under which `journey ps` has them."""
         from actors.parts.clients.doors import open_doors  # which few laptops need
 
         if self.lobby is not None:
             raise CallFailed(f"{self.context.name} has opened its doors already; {self.lobby.ports()}")
         self.lobby, where = await open_doors(
-            self, self._resolve, self._told, url=url, page=page, ingress=ingress, proxy=proxy
+            self,
+            self._resolve,
+            self._told,
+            url=url,
+            page=page,
+            ingress=ingress,
+            proxy=proxy,
+            published=published,
         )
         return where
 
@@ -294,7 +321,7 @@ class Laptop(DnsTools, Element):
             raise CallFailed(f"{self.context.name}: {error}") from None
         kind = ClosedRun if plan.executor == CLOSED else OpenRun
         site = await self._site(target, plan)
-        self._load = kind(self.context, site, mix, plan)
+        self._load = kind(self.context, site, mix, plan, self._told)
         return self._load.status()
 
     def _check_idle(self) -> None:
@@ -331,6 +358,11 @@ class Laptop(DnsTools, Element):
         except (BadChange, BadPlan) as error:
             raise CallFailed(str(error)) from None
         return {"what": what, "before": before, "status": self._load.status()}
+
+    async def call_latencies(self, more: bool) -> list[tuple[int, int]]:
+        """How long requests took that were answered since this was asked last, each from when it was due: `(ns, how
+        often)`. They are counted from the first time on, while there will be `more` questions."""
+        return self._told.lately.take(more)
 
     async def call_load_watch(self, per_s: float) -> bool:
         """From now on so many requests a second at most of the load that runs are journeys, beside those that its plan

@@ -41,12 +41,44 @@ A world file says which network elements there are and how they are linked. The 
   `0` needs none.
 - **Clock-like values** such as `1:30` must be quoted: YAML 1.1 reads them as numbers to base 60. The loader says so.
 - **Anchors** (`&name`, `*name`) and merge keys (`<<: *name`) keep similar elements short.
-- **Files** are named relative to the world file.
+- **Files** are named relative to the world file that names them.
 - **Every fault** is told at once, one a line, as `file:line:col: path: what, did you mean ...?`; the exit code is 2.
 
 What is checked besides types and units: each end of a link names an element and one of its ports, no port is in two
 links or in none, no address belongs to two elements, no subnets overlap (unless they are one network, or part of an
 aggregate that its owner divides), and elements and files that a config refers to exist.
+
+## A world that differs a little
+
+`extends` names another world file, relative to this one, or `default`, the world that comes with the package. Then only
+what differs is said, as in [configs/own-app.yaml](../configs/own-app.yaml):
+
+```yaml
+extends: journey.yaml
+name: small-home
+
+elements:
+  home-router:
+    nat: {max_mappings: 64, tcp_transitory_timeout: null}    # fewer mappings, and a timeout by default
+  kube-api:
+    manifests: [manifests/nginx.yaml]                        # without the ingress
+
+links:
+  fibre: {delay: 12ms}
+```
+
+- **Mappings** are merged key by key, however deep: elements and links by their names, their configs by their keys.
+- **All else**, lists too, takes the place of what was there.
+- **`null`** takes a key away; one that the other file does not have is a fault.
+- **Another `kind`** begins an element anew: nothing of the other one's config stays.
+- **Anchors** are those of one file. `<<: *node` was read before anything is merged, so that what is changed in `node-1`
+  does not change `node-2`, which was made from it.
+- **Files** that the other world names are looked for beside that one.
+- **Faults** are told in the file in which they stand; a file that is not there, and one that extends itself by whatever
+  detour, at the `extends` that leads there.
+
+A scenario's `overrides` are merged by the same rules, over the whole world. Each run keeps in its directory the
+world that it was played in, whole, as `world.yaml`.
 """
 
 _CLI_HEAD = """\
@@ -79,14 +111,22 @@ def config_page() -> str:
     parts = [
         _HEAD,
         "## The file",
-        _table(schema, definitions),
+        _table({**schema, **_alone(schema)}, definitions),
         "## Links",
-        _table(definitions["link"], definitions),
+        _table({**definitions["link"], **_alone(schema, "links")}, definitions),
     ]
     parts += ["## Elements", "Every element has a `kind`; the other keys are the kind's own."]
     for kind in definitions["element"]["properties"]["kind"]["enum"]:
         parts += [f"### `{kind}`", definitions[kind]["description"], _table(definitions[kind], definitions)]
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _alone(schema: dict[str, Any], part: str | None = None) -> dict[str, Any]:
+    """The keys that are required where no other file is extended: of the file, or of each of its elements or links."""
+    alone = schema["else"]
+    if part is not None:
+        alone = alone["properties"][part]["additionalProperties"]
+    return {"required": alone["required"]}
 
 
 def scenario_page() -> str:

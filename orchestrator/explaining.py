@@ -139,9 +139,8 @@ def _before(records: list[Record]) -> str:
         return f"{failed['element']} got no answer: {failed['error']}"
     if start.get("method") == "CONNECT":
         ended = f"; {end['body_bytes']:,} bytes came back" if end else ", which is still open"
-        return (
-            f"{start['element']} opened a tunnel to {start['url']}{ended}: what is in it, only its ends know"
-        )
+        what = "a program in a shell connected" if start.get("via") == "shell" else "opened a tunnel"
+        return f"{start['element']}: {what} to {start['url']}{ended}: what is in it, only its ends know"
     return "it has not come as far as a load balancer's rules"
 
 

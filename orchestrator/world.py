@@ -79,7 +79,7 @@ class World:
         self._taps = Taps(self._registry)
         self._end: asyncio.Task[None] | None = None
         self._doors: Doors | None = None
-        self._laptop_doors: LaptopDoors | None = None
+        self._laptop_doors: list[LaptopDoors] = []
 
     async def __aenter__(self) -> "World":
         await self.start()
@@ -183,8 +183,8 @@ class World:
         self._supervisor.stop()
         if self._doors is not None:
             await self._doors.close()
-        if self._laptop_doors is not None:
-            await self._laptop_doors.close()
+        for doors in self._laptop_doors:
+            await doors.close()
         await self.numbers.stop()
         await self._host.close()
         self._registry.close()
@@ -212,20 +212,35 @@ class World:
             self.addresses[f"dns.{element}"] = place
 
     async def serve_clients(
-        self, ingress: str | None = None, proxy: str | None = None, *, page: str | None = None
+        self,
+        ingress: str | None = None,
+        proxy: str | None = None,
+        *,
+        page: str | None = None,
+        others: bool = True,
     ) -> None:
-        """Let real programs walk in as the first laptop, at `HOST:PORT`; None is the usual port or the next free one.
+        """Let real programs walk in as the first laptop, at `HOST:PORT`, and as those that have `doors` in the world
+        file, unless `others` are not wanted; None is the usual port or the next free one.
 
         `page` is where a journey's id is looked at, if that is not the usual place: a URL that the id is put behind.
-        The addresses are published as `ingress` and `proxy`; see `tools.laptop_doors`. Raises `PortTaken`."""
-        from orchestrator.tools.laptop_doors import INGRESS, PAGE, PROXY, LaptopDoors, wanted
+        The addresses are published as `ingress` and `proxy`, and `ingress.<laptop>` of others; see
+        `tools.laptop_doors`. Raises `PortTaken`."""
+        from orchestrator.tools.laptop_doors import INGRESS, PAGE, PROXY, LaptopDoors, of_laptop
 
-        laptop = next((name for name, spec in self.config.elements.items() if spec.kind == "laptop"), None)
-        places = wanted(INGRESS, ingress), wanted(PROXY, proxy)
-        if laptop is None or places == (None, None):
-            return
-        self._laptop_doors = LaptopDoors(self.call, self.until_up, laptop, self.config.url, page or PAGE)
-        self.addresses.update(await self._laptop_doors.open(*places))
+        laptops = {name: spec.config for name, spec in self.config.elements.items() if spec.kind == "laptop"}
+        for number, (laptop, config) in enumerate(list(laptops.items())[: None if others else 1]):
+            told: Any = getattr(config, "doors", None)
+            places = (
+                of_laptop(INGRESS, told and told.http, ingress, number == 0),
+                of_laptop(PROXY, told and told.proxy, proxy, number == 0),
+            )
+            if places == (None, None):
+                continue
+            whose = f".{laptop}" if number else ""
+            doors = LaptopDoors(self.call, self.until_up, laptop, self.config.url, page or PAGE, whose)
+            self._laptop_doors.append(doors)
+            for name, place in (await doors.open(*places)).items():
+                self.addresses[f"{name}{whose}"] = place
 
     async def wait(self) -> None:
         """Until the world has ended."""

@@ -5,15 +5,16 @@ from typing import Protocol
 
 from actors.element import JOURNEY
 from actors.links.impairments import Impairments, LinkConfig, Lost
+from actors.wire.baggage import mark_of
 
 Tap = Callable[[str, str, int, bytes, str | None], None]
 """Sees `(link, sending element, departure in ns, frame, journey)` of every frame that is put on the wire."""
 
 ETHERNET_HEADER = 14
 
-MOST_TOLD = 2000
-"""Frames of one journey that are told of at one end of a link: a story of 3 MB. What follows goes its way untold, lest
-a long download fill the journal and slow down what it tells of."""
+MOST_TOLD = 500
+"""Frames of one journey that are told of at one end of a link: a story of 700 kB. What follows goes its way untold,
+lest a long download fill the journal and slow down what it tells of."""
 MOST_JOURNEYS = 1000
 """Whose frames are counted at a time."""
 
@@ -149,7 +150,7 @@ class LinkPort:
             arrive_ns = self.impairments.arrival_ns(depart_ns, len(frame))
             if self.tap is not None:
                 self.tap(self.link, self.element, depart_ns, frame, journey)
-            self._way(arrive_ns, journey, frame)
+            self._way(arrive_ns, None if journey is None else mark_of(journey), frame)
             if self.impairments.duplicate:
                 self._send_again(depart_ns, frame)
         except Lost as lost:

@@ -45,3 +45,29 @@ def percentiles_ms(histogram: HdrHistogram) -> dict[str, float]:
     """Those of `PERCENTILES`; none of an empty histogram."""
     ranks = Ranks(histogram)
     return {name: ranks.ms(percent) for name, percent in PERCENTILES.items()} if ranks.total else {}
+
+
+class Lately:
+    """Latencies since somebody asked last, each within half a hundredth; counted only while somebody goes on asking."""
+
+    __slots__ = ("_counts",)
+
+    def __init__(self) -> None:
+        self._counts: dict[int, int] | None = None
+
+    def add(self, latency_ns: int) -> None:
+        """One more."""
+        if (counts := self._counts) is not None:
+            value = rounded(latency_ns)
+            counts[value] = counts.get(value, 0) + 1
+
+    def take(self, more: bool) -> list[tuple[int, int]]:
+        """What there was, as `(ns, how often)`, rising; nothing at first. `more`: whether it will be asked again."""
+        counts, self._counts = self._counts, {} if more else None
+        return sorted(counts.items()) if counts else []
+
+
+def rounded(ns: int) -> int:
+    """The middle of the step that a time lies in: there are 128 of one width between a power of two and the next."""
+    shift = ns.bit_length() - 8
+    return ns if shift < 1 else ((ns >> shift) * 2 + 1) << (shift - 1)

@@ -94,7 +94,10 @@ def answer(status: int, is_head: bool, keep_alive: bool, unix_s: int, served_by:
 
 
 def status_of(method: str, path: str, if_none_match: str | None, if_modified_since: str | None) -> int:
-    """The status for a request of the default site, which has nothing but `/` and `/index.html`."""
+    """The status for a request of the default site, which has nothing but `/` and `/index.html`. Methods other than
+    these three nginx does not even look for (ngx_http_static_handler)."""
+    if method not in ("GET", "HEAD", "POST"):
+        return 405
     if path not in ("/", "/index.html"):
         return 404
     if method not in ("GET", "HEAD"):

@@ -63,6 +63,8 @@ REASONS = {
 """Every reason with its class."""
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+MOST_METHOD = 40
+"""Characters of an `http-request-method` condition."""
 _VERSION = re.compile(rb"HTTP/(\d)\.(\d)")
 _FRAMING = (b"transferencoding", b"contentlength")
 
@@ -107,12 +109,17 @@ def framing_reason(method: bytes, length: bytes | None, has_coding: bool) -> str
     return "GetHeadZeroContentLength" if not length.strip(b"0") else "UndefinedContentLengthSemantics"
 
 
+def is_method(text: bytes) -> bool:
+    """Whether this can be a method: any token is one (RFC 9110 section 9.1), of a length that rules can name."""
+    return len(text) <= MOST_METHOD and _TOKEN.fullmatch(text) is not None
+
+
 def may_go_on(start: bytes) -> bool:
     """Whether the beginning of a head is worth waiting for its rest: its request line can be understood."""
     line, newline, _ = start.partition(b"\n")
     if not newline:
         method, space, uri = line.partition(b" ")
-        return _TOKEN.fullmatch(method) is not None and bool(space) and uri[:1] in (b"", b"/", b"*", b"h")
+        return is_method(method) and (not space or uri[:1] in (b"", b"/", b"*", b"h"))
     try:
         _request_line(line.rstrip(b"\r"), [])
     except _Broken:

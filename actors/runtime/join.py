@@ -33,16 +33,14 @@ import zmq
 from actors.element import CallFailed, load_kind
 from actors.links.curve import Keys, keys_for
 from actors.links.impairments import LinkConfig
-from actors.links.port import LinkPort
 from actors.links.zeromq import DrainedSocket
 from actors.runtime.control_line import BEAT_S, HELLO_S, hear
 from actors.runtime.open_calls import OpenCalls
+from actors.runtime.post import Post
 from actors.runtime.process import Doors, ProcessHost
 
 log = logging.getLogger("actors")
 
-POST_S = 0.02
-POST_AT_ONCE = 500
 CALL_TIMEOUT_S = 30.0
 CONNECT_S = 0.5
 """How long to wait for neighbours; who is not there then is met later."""
@@ -77,11 +75,8 @@ class Member:
         self._over = asyncio.Event()
         self._calls = OpenCalls()
         self._outbox: list[dict[str, Any]] = []
-        self._post: list[dict[str, Any]] = []
-        self._post_timer: asyncio.TimerHandle | None = None
+        self._post = Post(self._send)
         self._answers: set[asyncio.Task[None]] = set()
-        self._taps: list[tuple[str, str, int, bytes, str | None]] = []
-        self._tapped: list[str] | None = []
         self.malformed = 0
 
     # ---- life -----------------------------------------------------------------------------------------------
@@ -166,7 +161,7 @@ class Member:
             await self._host.close()
         for task in self._answers:
             task.cancel()
-        self._post_now()
+        self._post.send_records()
         self._send({"t": "left"})
         self._send_now()
         self._line.close(linger_ms=200)
@@ -215,19 +210,7 @@ class Member:
 
     def write(self, record: dict[str, Any]) -> None:
         """Post a record to the journal, soon."""
-        self._post.append(record)
-        if len(self._post) >= POST_AT_ONCE:
-            self._post_now()
-        elif self._post_timer is None:
-            self._post_timer = self._loop.call_later(POST_S, self._post_now)
-
-    def _post_now(self) -> None:
-        if self._post_timer is not None:
-            self._post_timer.cancel()
-            self._post_timer = None
-        if self._post:
-            self._send({"t": "records", "records": self._post})
-            self._post = []
+        self._post.write(record)
 
     def _send(self, message: dict[str, Any]) -> None:
         if not self._outbox:
@@ -268,7 +251,7 @@ class Member:
             if self._host is None:
                 raise CallFailed(f"{self.name} is not up yet")
             value = await self._host.answer(verb, arguments)
-            self._post_now()
+            self._post.send_records()
             self._send({"t": "result", "id": number, "value": msgpack.packb(value)})
         except CallFailed as error:
             self._send({"t": "result", "id": number, "error": str(error)})
@@ -277,8 +260,8 @@ class Member:
         self._calls.settle(message)
 
     def _on_flush(self, message: dict[str, Any]) -> None:
-        self._post_now()
-        self._post_taps()
+        self._post.send_records()
+        self._post.send_frames()
         if self._host is not None and self._host.ready:
             self._beat_now()
         self._send({"t": "flushed", "id": message["id"]})
@@ -293,7 +276,7 @@ class Member:
         config = LinkConfig.model_construct(**message["config"])
         host, peer = self._host, tuple(message["peer"])
         port = host.attach(message["port"], message["link"], config, peer, message["endpoint"])
-        self._set_tap(port)
+        self._post.tap(port)
 
     def _on_moved(self, message: dict[str, Any]) -> None:
         """A neighbour was started again, in a container that has another address."""
@@ -307,23 +290,9 @@ class Member:
 
     def _on_tap(self, message: dict[str, Any]) -> None:
         assert self._host is not None
-        self._tapped = message["links"]
+        self._post.look_at(message["links"])
         for port in self._host.ports.values():
-            self._set_tap(port)
-
-    def _set_tap(self, port: LinkPort) -> None:
-        looked_at = self._tapped is None or port.link in self._tapped
-        port.tap = self._tap if looked_at else None
-
-    def _tap(self, link: str, element: str, depart_ns: int, frame: bytes, journey: str | None) -> None:
-        if not self._taps:
-            self._loop.call_later(POST_S, self._post_taps)
-        self._taps.append((link, element, depart_ns, frame, journey))
-
-    def _post_taps(self) -> None:
-        if self._taps:
-            self._send({"t": "frames", "frames": self._taps})
-            self._taps = []
+            self._post.tap(port)
 
 
 def log_to_stderr() -> None:

@@ -9,10 +9,9 @@ are treated alike, for asyncio's are a millisecond coarse.
 
 import asyncio
 import contextlib
-import heapq
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,27 +21,18 @@ import zmq
 from actors.bounds import QUEUEING_S
 from actors.element import JOURNEY, TimerHandle
 from actors.links.curve import Keys, keys_for
-from actors.links.gatekeeper import Gatekeeper
 from actors.links.port import LinkPort
-from actors.links.zeromq import DrainedSocket, ZeroMQCarrier
+from actors.links.zeromq import ZeroMQCarrier
 from actors.runtime.costs import Costs
 from actors.runtime.host import Host
+from actors.runtime.inbox import SLACK_NS, Inbox
 from actors.runtime.management import LOOPBACK, ManagementListeners, reset
-from actors.units import MILLISECOND, SECOND
-from actors.wire.envelope import decode_batch
-from actors.wire.malformed import Malformed
+from actors.wire.baggage import journey_of
 
 if TYPE_CHECKING:
     from aiohttp.web import Application
 
 log = logging.getLogger("actors")
-
-SLACK_NS = MILLISECOND
-"""A frame due within this is handled now: asyncio cannot wait for less (its timers are a millisecond coarse), and
-`now_ns()` tells the right time meanwhile."""
-
-FARTHEST_NS = 3600 * SECOND
-"""No link is so long that a frame is due later than this; such an envelope is junk."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +45,6 @@ class Doors:
     """Where real programs are served; in a container, whose network is its own, on every address."""
     ports: dict[str, int] = field(default_factory=dict)
     """Ports for what is served under a name, unless the element's config says one."""
-
-
-Held = tuple[int, int, str, str | None, bytes]
 
 
 class Management(Protocol):
@@ -92,27 +79,14 @@ class ProcessHost(Host):
         super().__init__(name, seed, directory)
         self._loop = asyncio.get_running_loop()
         self._doors = doors
-        self._gate: Gatekeeper | None = None
         self._carrier = ZeroMQCarrier(zmq_context, self._loop, self._secure)
-        self._zmq_context = zmq_context
         self._management = management
         self._listeners: ManagementListeners | None = None
         self._unix_offset_ns = unix_offset_ns
-        self._ports_by_link: dict[str, str] = {}
-        self._inbox: DrainedSocket | None = None
         self.frame_ns = 0
         self._floor_ns = 0
-        self._held: list[Held] = []
-        self._held_count = 0
-        self._release: asyncio.TimerHandle | None = None
-        self._release_ns = 0
-        self.malformed = 0
-        self.frames = self.batches = 0
-        self.worst_lag_ns = 0
-        histogram = self.metrics.histogram
-        self._dispatch_lag = histogram("journey_runtime_dispatch_lag_seconds", buckets=QUEUEING_S)
-        self._loop_lag = histogram("journey_runtime_loop_lag_seconds", buckets=QUEUEING_S)
-        self._mailbox_wait = histogram("journey_runtime_mailbox_wait_seconds", buckets=QUEUEING_S)
+        self._loop_lag = self.metrics.histogram("journey_runtime_loop_lag_seconds", buckets=QUEUEING_S)
+        self.inbox = Inbox(zmq_context, self, self._carrier, self.metrics)
         self.metrics.on_collect(self._collect)
         Costs(self.metrics)
 
@@ -142,8 +116,11 @@ class ProcessHost(Host):
         try:
             callback(*args)
         finally:
-            self.frame_ns = 0
-            self._floor_ns = max(self._floor_ns, when_ns)
+            self.handled(when_ns)
+
+    def note_loop_lag(self, lag_s: float) -> None:
+        """Something that was set for a moment ran so much later."""
+        self._loop_lag.observe(max(lag_s, 0.0))
 
     def unix_ns(self, now_ns: int | None = None) -> int:
         return self._unix_offset_ns + (self.now_ns() if now_ns is None else now_ns)
@@ -152,13 +129,7 @@ class ProcessHost(Host):
 
     def bind(self, endpoint: str) -> str:
         """Open the socket that neighbours send to; where it is in the end. Nothing is handled before `listen`."""
-        self._socket = self._zmq_context.socket(zmq.PULL)
-        if (keys := keys_for(endpoint, self._doors.keys)) is not None:
-            self._gate = Gatekeeper(self._zmq_context, [keys.elements])
-            keys.serve(self._socket)
-        self._visitors = self._socket.get_monitor_socket(zmq.Event.HANDSHAKE_SUCCEEDED)
-        self._socket.bind(endpoint)
-        return self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        return self.inbox.bind(endpoint, self._doors.keys)
 
     def _secure(self, socket: "zmq.Socket[bytes]", endpoint: str) -> None:
         if (keys := keys_for(endpoint, self._doors.keys)) is not None:
@@ -174,127 +145,37 @@ class ProcessHost(Host):
         until_s = self._loop.time() + timeout_s
         here = 0
         while self._loop.time() < until_s:
-            here += len(_events(self._visitors))
+            here += self.inbox.arrivals()
             if here >= len(neighbours) and not self._carrier.away():
                 break
             await asyncio.sleep(0.002)
-        self._socket.disable_monitor()
-        self._visitors.close(linger=0)
+        self.inbox.forget_arrivals()
 
     def listen(self) -> None:
         """Begin to handle what neighbours send."""
-        self._ports_by_link = {port.link: name for name, port in self.ports.items()}
-        self._inbox = DrainedSocket(self._socket, self._take_batch)
-        self._inbox.after_drain = self._after_drain
+        self.inbox.listen()
 
-    def _after_drain(self) -> None:
-        self._carrier.draining = False
-        self._carrier.flush()
+    def receiver(self) -> Callable[[str, bytes], None]:
+        assert self.element is not None
+        return self.deliver if self._parted else self.element.receiver()
 
-    def _take_batch(self, message: bytes) -> None:
-        self._carrier.draining = True
+    def deliver_marked(self, port: str, journey: str, frame: bytes) -> None:
+        JOURNEY.set(journey_of(journey))
         try:
-            batch = decode_batch(message)
-        except Malformed:
-            self.malformed += 1
-        else:
-            self._handle(batch)
-            self._carrier.flush_full()
-
-    def _handle(self, batch: Sequence[Any]) -> None:
-        """Give the element every frame of a batch that is due. An envelope that is not one raises as it is taken
-        apart; it is counted, and the rest follows."""
-        horizon_ns = time.monotonic_ns() + SLACK_NS
-        ports, on_frame, latest_ns = self._ports_by_link, self._receiver(), 0
-        self._note_wait(batch, horizon_ns - SLACK_NS)
-        rest = iter(batch)
-        while True:
-            try:
-                for link, due_ns, journey, frame in rest:
-                    port = ports[link]
-                    if type(frame) is not bytes or not 0 < due_ns <= horizon_ns:
-                        self._hold(due_ns, horizon_ns, port, journey, frame)
-                        continue
-                    if due_ns > latest_ns:
-                        latest_ns = due_ns
-                    self.frame_ns = due_ns
-                    if journey is not None:
-                        self._deliver_marked(port, journey, frame)
-                        continue
-                    try:
-                        on_frame(port, frame)
-                    except Exception as error:
-                        self._failed(port, frame, error)
-                break
-            except (TypeError, ValueError, KeyError):
-                self.malformed += 1
-        self.frame_ns = 0
-        self._floor_ns = max(self._floor_ns, latest_ns)
-        self.frames += len(batch)
-        self.batches += 1
-        if latest_ns:
-            lag_ns = horizon_ns - SLACK_NS - latest_ns
-            if lag_ns > self.worst_lag_ns:
-                self.worst_lag_ns = lag_ns
-            self._dispatch_lag.observe(lag_ns / 1e9 if lag_ns > 0 else 0.0)
-
-    def _note_wait(self, batch: Sequence[Any], now_ns: int) -> None:
-        """How long the first frame of a batch has waited here since it was due; junk is left to whoever handles it."""
-        first = batch[0] if batch else None
-        if type(first) is tuple and len(first) == 4 and type(first[1]) is int and first[1] > 0:
-            wait_ns = now_ns - first[1]
-            self._mailbox_wait.observe(wait_ns / 1e9 if wait_ns > 0 else 0.0)
-
-    def note_loop_lag(self, lag_s: float) -> None:
-        """Something that was set for a moment ran so much later."""
-        self._loop_lag.observe(max(lag_s, 0.0))
-
-    def _deliver_marked(self, port: str, journey: Any, frame: bytes) -> None:
-        if type(journey) is not str:
-            raise TypeError("a journey is text")
-        JOURNEY.set(journey)
-        try:
-            lag_ns = max(0, time.monotonic_ns() - self.frame_ns)
-            self.record("link.receive", link=self.ports[port].link, bytes=len(frame), lag_us=lag_ns / 1000)
+            self.record(
+                "link.receive", link=self.ports[port].link, bytes=len(frame), lag_us=self.lag_ns() / 1000
+            )
             self.deliver(port, frame)
         finally:
             JOURNEY.set(None)
 
-    def _failed(self, port: str, frame: bytes, error: Exception) -> None:
+    def failed(self, port: str, frame: bytes, error: Exception) -> None:
         self._errors.value += 1
         self.trouble(f"on_frame({port!r}, {len(frame)} bytes)", error)
 
-    def _receiver(self) -> Callable[[str, bytes], None]:
-        assert self.element is not None
-        return self.deliver if self._parted else self.element.receiver()
-
-    def _hold(self, due_ns: int, horizon_ns: int, port: str, journey: str | None, frame: bytes) -> None:
-        if type(frame) is not bytes or not 0 < due_ns < horizon_ns + FARTHEST_NS:
-            raise ValueError("not a frame, or no link is that long")
-        self._held_count += 1
-        heapq.heappush(self._held, (due_ns, self._held_count, port, journey, frame))
-        if self._release is None or due_ns < self._release_ns:
-            self._arm(due_ns)
-
-    def _arm(self, due_ns: int) -> None:
-        if self._release is not None:
-            self._release.cancel()
-        self._release_ns = due_ns
-        self._release = self._loop.call_at((due_ns - SLACK_NS // 2) / 1e9, self._release_held)
-
-    def _release_held(self) -> None:
-        self._release = None
-        self._carrier.draining = True
-        held, horizon_ns, batch = self._held, time.monotonic_ns() + SLACK_NS, []
-        links = {name: port.link for name, port in self.ports.items()}
-        while held and held[0][0] <= horizon_ns:
-            due_ns, _, port, journey, frame = heapq.heappop(held)
-            batch.append((links[port], due_ns, journey, frame))
-        self._handle(batch)
-        self.frames -= len(batch)  # they were counted when they came
-        self._after_drain()
-        if held:
-            self._arm(held[0][0])
+    def handled(self, latest_ns: int) -> None:
+        self.frame_ns = 0
+        self._floor_ns = max(self._floor_ns, latest_ns)
 
     # ---- the rest of the context ----------------------------------------------------------------------------
 
@@ -348,8 +229,7 @@ class ProcessHost(Host):
     def attach(self, port: str, link: str, config: Any, peer: tuple[str, str], endpoint: str) -> LinkPort:
         """Plug in a link and open the way to the element at its other end."""
         self._carrier.connect(peer[0], endpoint)
-        if self._inbox is not None:
-            self._ports_by_link[link] = port
+        self.inbox.plug(link, port)
         return self.plug(port, link, config, peer)
 
     def child_ended(self, name: str, status: int) -> None:
@@ -358,7 +238,7 @@ class ProcessHost(Host):
             if port.up:
                 self.set_carrier(port.name, False)
             del self.ports[port.name]
-            self._ports_by_link.pop(port.link, None)
+            self.inbox.unplug(port.link)
         self._carrier.disconnect(name)
         self._port_metrics.forget_container(name)
         if self.element is not None:
@@ -371,29 +251,8 @@ class ProcessHost(Host):
         with contextlib.suppress(asyncio.TimeoutError):
             async with asyncio.timeout(1):
                 await self.stop()
-        if self._inbox is not None:
-            self._inbox.close()
+        self.inbox.close()
         self._carrier.close()
-        if self._gate is not None:
-            self._gate.close()
 
     def _collect(self) -> None:
-        counter, gauge = self.metrics.counter, self.metrics.gauge
-        counter("journey_runtime_messages_total").value = self.frames
-        counter("journey_runtime_batches_total").value = self.batches
-        counter("journey_runtime_malformed_messages_total").value = self.malformed
-        gauge("journey_runtime_mailbox_items").value = len(self._held)
-        gauge("journey_runtime_dispatch_lag_seconds_max").value = self.worst_lag_ns / 1e9
-        self.worst_lag_ns = 0
-        if self._gate is not None:
-            counter("journey_runtime_refused_connections_total").value = self._gate.refused
-        counter("journey_runtime_undelivered_frames_total").value = self._carrier.lost()
-
-
-def _events(monitor: "zmq.Socket[bytes]") -> list[Any]:
-    """What a monitored socket has reported since the last call."""
-    events = []
-    with contextlib.suppress(zmq.Again):
-        while True:
-            events.append(monitor.recv_multipart(zmq.NOBLOCK))
-    return events
+        self.metrics.counter("journey_runtime_undelivered_frames_total").value = self._carrier.lost()

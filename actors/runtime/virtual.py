@@ -24,6 +24,7 @@ from actors.links.impairments import LinkConfig, Lost
 from actors.links.port import LinkPort, Way
 from actors.runtime.host import Host
 from actors.units import SECOND
+from actors.wire.baggage import journey_of
 
 if TYPE_CHECKING:
     from aiohttp.web import Application
@@ -112,7 +113,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             if journey is None:
                 deliver(port, frame)
             else:
-                token = JOURNEY.set(journey)
+                token = JOURNEY.set(journey_of(journey))
                 deliver(port, frame)
                 JOURNEY.reset(token)
             if not arrivals and not scheduled:

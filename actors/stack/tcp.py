@@ -16,10 +16,11 @@ from typing import Any, Protocol, TypeVar
 
 from actors.element import JOURNEY, Context
 from actors.protocols.tcp import DEFAULTS, NEVER, Admission, Connection, State, TcpSettings
-from actors.protocols.tcp.arrival import DEFAULT_MSS
 from actors.protocols.tcp.cookies import PERIOD_NS, SynCookies
+from actors.protocols.tcp.handshake import DEFAULT_MSS
 from actors.stack.alarm import Alarm
 from actors.stack.secure import HandshakeTimeout, TlsConnection
+from actors.stack.tcp_host import TcpHost
 from actors.stack.tcp_server import TcpServer
 from actors.stack.tcp_transport import TcpTransport
 from actors.wire import tcp as wire
@@ -300,7 +301,7 @@ class TcpLayer:
     ) -> TcpTransport:
         transport = TcpTransport(self, (local, local_port), (remote, remote_port))
         transport.connection = Connection(
-            transport,
+            TcpHost(self, transport),
             local_port.to_bytes(2) + remote_port.to_bytes(2),
             self.context.random.getrandbits(32) if sequence is None else sequence,
             self.ip.mtu_for(remote) - _HEADERS_BYTES,

@@ -2,7 +2,8 @@
 
     [[link: str, due_ns: int, journey: str | nil, frame: bin], ...]
 
-`due_ns` is the model time at which the frame's last bit arrives; `journey` marks packets whose story is recorded.
+`due_ns` is the model time at which the frame's last bit arrives; `journey` marks packets whose story is recorded
+(`wire.baggage`).
 An array (not arrays one after another) lets one call to `unpackb` take the whole message or refuse all of it.
 """
 

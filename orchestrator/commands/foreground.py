@@ -19,6 +19,7 @@ from orchestrator.hosts.local import LocalHost
 from orchestrator.journal.story import tell_story
 from orchestrator.metrics.feed import OFF
 from orchestrator.page.door import Door
+from orchestrator.tools.laptop_doors import INGRESS, PROXY, wanted
 from orchestrator.world import World
 
 TOUR_S = 10.0
@@ -65,6 +66,8 @@ class Foreground:
         assert task is not None
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        for door, place in ((INGRESS, self._places["http"]), (PROXY, self._places["proxy"])):
+            wanted(door, place)  # what cannot be is said before anything starts
         if self._ready_fd is None:
             say(f"starting {self._config.name}: {len(self._config.elements)} elements")
         async with World(self._config, self._host) as world:

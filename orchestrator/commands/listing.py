@@ -25,7 +25,7 @@ def show_elements(console: "Console", listed: dict[str, Any]) -> None:
         )  # fmt: skip
     console.print(table)
     for name, address in listed["addresses"].items():
-        if not name.startswith("dns") and name not in DOORS:
+        if not name.startswith("dns") and name.partition(".")[0] not in DOORS:
             console.print(f"{name}: {address}")
     show_clients(console, listed)
     for line in dns_lines(listed["addresses"]):
@@ -54,16 +54,20 @@ def show_clients(console: "Console", listed: dict[str, Any]) -> None:
 
 
 def client_lines(listed: dict[str, Any]) -> list[str]:
-    """Where real programs may walk in as the laptop, each with a line to paste."""
-    addresses, lines = listed["addresses"], []
-    if "ingress" in addresses:
-        lines.append(f"ingress: curl -i http://{addresses['ingress']}/")
-    if "proxy" in addresses:
-        lines.append(f"proxy: {proxy_command(listed)}")
+    """Where real programs may walk in, each with a line to paste; with the laptop's name where there are several."""
+    laptops = [element["name"] for element in listed["elements"] if element["kind"] == "laptop"]
+    lines = []
+    for name, place in listed["addresses"].items():
+        door, _, laptop = name.partition(".")
+        if door in DOORS:
+            whose = f" ({laptop or laptops[0]})" if len(laptops) > 1 else ""
+            command = f"curl -i http://{place}/" if door == "ingress" else proxy_command(listed, place)
+            lines.append(f"{door}{whose}: {command}")
     return lines
 
 
-def proxy_command(listed: dict[str, Any]) -> str:
-    """curl through the proxy, trusting the world's CA."""
+def proxy_command(listed: dict[str, Any], place: str | None = None) -> str:
+    """curl through the proxy (at this place), trusting the world's CA."""
+    place = place or listed["addresses"]["proxy"]
     ca, url = listed.get("ca") or f"{listed['directory']}/ca.pem", listed.get("url") or "URL"
-    return f"curl --proxy socks5h://{listed['addresses']['proxy']} --cacert {ca} {url}"
+    return f"curl --proxy socks5h://{place} --cacert {ca} {url}"

@@ -191,7 +191,7 @@ def a_world(file: Path | None) -> Iterator[Session]:
         yield client
         return
     config = read_config(file)
-    from orchestrator.control.service import OwnWorld
+    from orchestrator.control.own_world import OwnWorld
 
     say(f"no world is running: starting {config.name} ({len(config.elements)} elements) for this command")
     with OwnWorld(config) as world:

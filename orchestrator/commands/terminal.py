@@ -76,9 +76,11 @@ def tell_what_to_try(listed: dict[str, Any]) -> None:
 
 
 def _as_a_client(listed: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    laptops = [each["name"] for each in listed["elements"] if each["kind"] == "laptop"]
+    laptop, several = next(iter(laptops), None), len(laptops) > 1
     if "ingress" in listed["addresses"]:
-        yield f"curl -i http://{listed['addresses']['ingress']}/", "your own request, by the laptop"
-    laptop = next((each["name"] for each in listed["elements"] if each["kind"] == "laptop"), None)
+        whose = laptop if several else "the laptop"
+        yield f"curl -i http://{listed['addresses']['ingress']}/", f"your own request, by {whose}"
     if laptop is not None and sys.platform == "linux":
         yield f"journey shell {laptop}", "a shell whose only network is the emulated one"
 

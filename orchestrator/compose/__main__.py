@@ -142,7 +142,10 @@ async def _open(world: World, ports: Ports) -> None:
         if port <= last:  # a world with more of them has some that are not published
             world.addresses[name] = f"{HOST}:{port}"
     await world.serve_clients(
-        f"{HOST}:{ports.ingress}", f"{HOST}:{ports.proxy}", page=f"{world.addresses['page']}#journey="
+        f"{HOST}:{ports.ingress}",
+        f"{HOST}:{ports.proxy}",
+        page=f"{world.addresses['page']}#journey=",
+        others=False,  # whose ports the engine does not publish
     )
 
 

@@ -41,7 +41,8 @@ class Draft:
     elements: Mapping[str, ElementSpec]
     links: Mapping[str, LinkConfig]
     declared: set[str]
-    directory: FilePath
+    beside: Callable[[Path], FilePath]
+    """The folder that a file named at this path is looked for in."""
     ends: Mapping[str, list[str]]
     """The ends of every link, also of those that are wrong in something else."""
 
@@ -121,20 +122,21 @@ def _check_ports(draft: Draft) -> Iterator[Fault]:
 def _check_references(draft: Draft) -> Iterator[Fault]:
     for name, spec in draft.elements.items():
         for path, reference in spec.references():
-            if what := _dangling(draft, reference):
-                yield Fault(("elements", name, *path), what)
+            where = ("elements", name, *path)
+            if what := _dangling(draft, reference, draft.beside(where)):
+                yield Fault(where, what)
 
 
-def _dangling(draft: Draft, reference: Reference) -> str | None:
+def _dangling(draft: Draft, reference: Reference, directory: FilePath) -> str | None:
     match reference:
         case ElementName() if reference not in draft.declared:
             return f"there is no element {str(reference)!r}" + suggestion(
                 reference, draft.declared, otherwise="there are"
             )
         case FolderName():
-            return _missing(draft.directory, reference, "folder", FilePath.is_dir)
+            return _missing(directory, reference, "folder", FilePath.is_dir)
         case FileName():
-            return _missing(draft.directory, reference, "file", FilePath.is_file)
+            return _missing(directory, reference, "file", FilePath.is_file)
         case CertificateName() if not _DOMAIN.fullmatch(reference):
             return f"{str(reference)!r} is not a domain name such as packet-journey.com"
     return None

@@ -13,6 +13,8 @@ class Position(NamedTuple):
 
     line: int
     column: int
+    file: str = ""
+    """Which file; empty where there is but one."""
 
 
 class ConfigError(NamedTuple):
@@ -32,7 +34,9 @@ class ConfigErrors(Exception):
     """A file that cannot be used: `errors` are all its faults in the order of the file; as text, a line for each."""
 
     def __init__(self, errors: Iterable[ConfigError]) -> None:
-        self.errors = sorted(errors, key=lambda error: (error.position or (0, 0), error.path == ()))
+        self.errors = sorted(
+            errors, key=lambda error: (error.file, error.position or (0, 0), error.path == ())
+        )
         super().__init__("\n".join(map(str, self.errors)))
 
 

@@ -81,8 +81,9 @@ def _real_path(loc: Iterable[str | int], tree: Entry) -> tuple[Path, bool]:
 
 
 def _siblings(tree: Entry, path: Path) -> set[str]:
-    parent = tree.find(path[:-1])
-    return {str(key) for key in parent.children} if parent else set()
+    """What stands beside it in the same file; what an extended one has there may well be meant."""
+    parent, file = tree.find(path[:-1]), tree.position(path, of_key=True).file
+    return {str(key) for key, at in parent.keys.items() if at.file == file} if parent else set()
 
 
 def _what(detail: ErrorDetails, entry: Entry | None) -> str:

@@ -1,11 +1,19 @@
 """The world file as pydantic models; each element's own `Config` comes from its kind."""
 
 import re
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from actors.element import CertificateName, ElementConfig, Reference, UnknownKind, load_kind
@@ -46,6 +54,12 @@ def _check_url(url: str) -> str:
             "url", "{url} is not a URL such as https://packet-journey.com/", {"url": repr(url)}
         )
     return url
+
+
+def _not_here(extends: str | None) -> str | None:
+    if extends is not None:
+        raise PydanticCustomError("extends", "only a world file itself can say what it extends")
+    return extends
 
 
 Name = Annotated[str, AfterValidator(_check_name)]
@@ -112,6 +126,10 @@ class World(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: Literal[1] = Field(description="version of this format")
+    extends: Annotated[str | None, AfterValidator(_not_here)] = Field(
+        default=None,
+        description="another world file, or `default`, that this one is laid over; then only what differs is said",
+    )
     name: Name = Field(default="world", description="what this world is called")
     seed: int = Field(default=1, ge=0, description="all dice of the world are thrown from this number")
     url: Url | None = Field(
@@ -120,6 +138,23 @@ class World(BaseModel):
     )
     elements: dict[Name, ElementSpec] = Field(min_length=1, description="network elements by name")
     links: dict[Name, LinkConfig] = Field(default={}, description="links by name")
+
+    _links: dict[str, Any] = PrivateAttr(default={})
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_links(cls, value: Any, build: Callable[[Any], Self]) -> Self:
+        """Links as they are written: with units, as a file has them."""
+        world = build(value)
+        if isinstance(value, dict):
+            world._links = value.get("links", {})
+        return world
+
+    def plain(self) -> dict[str, Any]:
+        """What a file would say that is this world, whole, wherever that file lies."""
+        elements = {name: {"kind": spec.kind, **spec.raw} for name, spec in self.elements.items()}
+        top = self.model_dump(exclude={"elements", "links", "extends"}, exclude_none=True)
+        return {**top, "elements": elements, "links": self._links}
 
     @model_validator(mode="after")
     def _check_laptop(self) -> "World":

@@ -30,14 +30,14 @@ def world_schema() -> dict[str, Any]:
         schema["properties"] = {"kind": {"const": name}, **schema.get("properties", {})}
         schema["description"] = element.__doc__ or ""
         names.append(name)
-    _add(LinkConfig, "link", definitions)
+    link = _add(LinkConfig, "link", definitions)
+    required = {"element": ["kind"], "link": link.pop("required")}
     definitions["element"] = {
         "type": "object",
-        "required": ["kind"],
         "properties": {"kind": {"enum": names}},
         "allOf": [{"if": _is_of(name), "then": {"$ref": f"#/$defs/{name}"}} for name in names],
     }
-    return {"$schema": DIALECT, "title": "A world of packet-journey", **_top(), "$defs": definitions}
+    return {"$schema": DIALECT, "title": "A world of packet-journey", **_top(required), "$defs": definitions}
 
 
 def scenario_schema() -> dict[str, Any]:
@@ -54,13 +54,18 @@ def _is_of(kind: str) -> dict[str, Any]:
     return {"required": ["kind"], "properties": {"kind": {"const": kind}}}
 
 
-def _top() -> dict[str, Any]:
-    """The top of the file; elements and links are spelled out in `$defs`."""
+def _top(required: dict[str, list[str]]) -> dict[str, Any]:
+    """The top of the file; elements and links are spelled out in `$defs`. A file that extends another need not repeat
+    what is required, and may take away what is there."""
     schema: dict[str, Any] = _readable(World.model_json_schema())
     del schema["$defs"], schema["description"]
-    for name in ("element", "link"):
-        schema["properties"][f"{name}s"]["additionalProperties"] = {"$ref": f"#/$defs/{name}"}
-    return schema
+    whole = {}
+    for name, keys in required.items():
+        either = [{"$ref": f"#/$defs/{name}"}, {"type": "null"}]
+        schema["properties"][f"{name}s"]["additionalProperties"] = {"anyOf": either}
+        whole[f"{name}s"] = {"additionalProperties": {"type": "object", "required": keys}}
+    alone = {"required": schema.pop("required"), "properties": whole}
+    return {**schema, "if": {"required": ["extends"]}, "else": alone}
 
 
 def _add(model: type[BaseModel], name: str, definitions: dict[str, Any]) -> dict[str, Any]:

@@ -56,6 +56,13 @@ class Entry:
         self.keys[key], self.children[key] = at, child
         self.size += child.size
 
+    def with_children(self, keys: dict[str | int, Position], children: "dict[str | int, Entry]") -> "Entry":
+        """A mapping that stands here, with other things in it."""
+        entry = Entry({key: child.value for key, child in children.items()}, self.at)
+        for key, child in children.items():
+            entry.add(key, keys[key], child)
+        return entry
+
     def find(self, path: Path) -> "Entry | None":
         entry: Entry | None = self
         for part in path:
@@ -72,13 +79,13 @@ class Entry:
         return key_at if of_key else entry.at
 
 
-def read_tree(text: str) -> tuple[Entry, list[Fault]]:
+def read_tree(text: str, file: str = "") -> tuple[Entry, list[Fault]]:
     """The file's values, and what is wrong with them as YAML; raises `NotYaml` when there is nothing to go on with."""
     try:
         node = _compose(text)
         if node is None:
             raise NotYaml(Position(1, 1), "the file is empty")
-        reader = _Reader()
+        reader = _Reader(file)
         return reader.entry(node, ()), reader.faults
     except RecursionError:
         raise NotYaml(Position(1, 1), "this is nested too deeply") from None
@@ -120,14 +127,11 @@ def _anchors(text: str) -> Iterator[str]:
         yield from (token.value for token in yaml.scan(text) if isinstance(token, yaml.AnchorToken))
 
 
-def _at(node: Node) -> Position:
-    return Position(node.start_mark.line + 1, node.start_mark.column + 1)
-
-
 class _Reader:
     """Turns nodes into entries; a node that aliases repeat is read once and shared."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: str) -> None:
+        self._file = file
         self.faults: list[Fault] = []
         self._done: dict[Node, Entry] = {}
         self._open: set[Node] = set()
@@ -136,7 +140,7 @@ class _Reader:
         if node in self._done:
             return self._done[node]
         if node in self._open:
-            raise NotYaml(_at(node), "this anchor contains itself")
+            raise NotYaml(self._at(node), "this anchor contains itself")
         self._open.add(node)
         match node:
             case MappingNode():
@@ -151,11 +155,14 @@ class _Reader:
             raise NotYaml(entry.at, f"aliases make this more than {MAX_VALUES:,} values")
         return entry
 
+    def _at(self, node: Node) -> Position:
+        return Position(node.start_mark.line + 1, node.start_mark.column + 1, self._file)
+
     def _fault(self, node: Node, path: Path, what: str) -> None:
-        self.faults.append((_at(node), path, what))
+        self.faults.append((self._at(node), path, what))
 
     def _sequence(self, node: SequenceNode, path: Path) -> Entry:
-        entry = Entry([], _at(node))
+        entry = Entry([], self._at(node))
         self._check_tag(node, "seq", path)
         for index, child_node in enumerate(node.value):
             child = self.entry(child_node, (*path, index))
@@ -164,7 +171,7 @@ class _Reader:
         return entry
 
     def _mapping(self, node: MappingNode, path: Path) -> Entry:
-        entry = Entry({}, _at(node))
+        entry = Entry({}, self._at(node))
         self._check_tag(node, "map", path)
         merged: list[Entry] = []
         for key_node, value_node in node.value:
@@ -180,7 +187,7 @@ class _Reader:
                     key_node, (*path, key), f"this key stands here twice; the first is on line {first}"
                 )
                 continue
-            entry.add(key, _at(key_node), self.entry(value_node, (*path, key)))
+            entry.add(key, self._at(key_node), self.entry(value_node, (*path, key)))
         for other in merged:
             for key, child in other.children.items():
                 if key not in entry.children:
@@ -211,7 +218,7 @@ class _Reader:
         return key
 
     def _scalar(self, node: ScalarNode, path: Path) -> Entry:
-        entry = Entry(node.value, _at(node), text=node.value if not node.style else None)
+        entry = Entry(node.value, self._at(node), text=node.value if not node.style else None)
         if node.tag in _NUMBERS and _BASE_60.fullmatch(node.value):
             what = "quote it, and write durations like 1m30s"
             self._fault(node, path, f"{node.value} is {_base_60(node.value)} in YAML 1.1 (base 60); {what}")

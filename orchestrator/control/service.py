@@ -1,21 +1,19 @@
-"""The verbs of a running world by name: behind its API socket, and for a command that has a world of its own."""
+"""The verbs of a running world by name."""
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from orchestrator import operations
 from orchestrator.capture import capture
-from orchestrator.config import World as WorldConfig
 from orchestrator.control.api import API_SOCKET, ENVIRONMENT, Answer, ApiServer, RequestFailed, Stream
+from orchestrator.control.fault_verbs import FaultVerbs
 from orchestrator.load.book import LoadBook
 from orchestrator.load.shapes import Staged, Traced
 from orchestrator.world import World
 
 if TYPE_CHECKING:
-    from orchestrator.faults.book import FaultBook
     from orchestrator.scenarios.live import LiveScene
     from orchestrator.top.view import TopView
 
@@ -29,7 +27,7 @@ class Service:
         """Somebody wants the world to end."""
         self.loads = LoadBook() if scene is None else scene.loads
         self._world = world
-        self._faults: FaultBook | None = None if scene is None else scene.faults
+        self.faults = FaultVerbs(world, None if scene is None else scene.faults)
         if scene is None:
             world.on_operator = self._operated
         self._top: TopView | None = None
@@ -44,11 +42,7 @@ class Service:
             "trace": self.trace,
             "set": self.set,
             "get": self.get,
-            "fault_add": self.fault_add,
-            "fault_partition": self.fault_partition,
-            "fault_set": self.fault_set,
-            "fault_list": self.fault_list,
-            "fault_clear": self.fault_clear,
+            **self.faults.answers(),
             "loads": self.loads.running,
             "load_change": self.loads.load_change,
             "explain": self.explain,
@@ -136,46 +130,6 @@ class Service:
 
         return await verbs.read(operations.Asked(self._world), said.target_of(target))
 
-    async def fault_add(self, target: str, words: list[str], default: str = "") -> dict[str, Any]:
-        """The fault, with its `id`; a target without a kind is of the `default` one."""
-        from orchestrator.faults.words import fault_of, fields_of
-
-        return await self._book().add(fault_of(target, fields_of(words), default))
-
-    async def fault_partition(self, one: str, other: str, words: list[str]) -> dict[str, Any]:
-        """The fault, with its `id`."""
-        from orchestrator.faults.words import only_for, partition_of
-
-        return await self._book().add(partition_of(one, other, only_for(words)))
-
-    async def fault_set(self, which: str, words: list[str]) -> dict[str, Any]:
-        """The fault as it is now."""
-        from orchestrator.faults.words import fields_of
-
-        return await self._book().change(which, fields_of(words))
-
-    async def fault_list(self) -> list[dict[str, Any]]:
-        """The faults that there are, and how BGP has found other ways since."""
-        return await self._settled(self._book().plain())
-
-    async def fault_clear(self, which: str | None = None) -> list[dict[str, Any]]:
-        """The faults that have ended: one by its id, those of a target, or all."""
-        return await self._settled(await self._book().clear(which))
-
-    async def _settled(self, faults: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """With `converged_s`: how long routes took to settle after a fault had begun, or was changed last."""
-        from orchestrator.journal.convergence import convergence
-
-        if not faults:
-            return faults
-        await self._world.settle()
-        took = {
-            each["fault"]: each["took_s"]
-            for each in convergence(self._world.journal.events())
-            if each["when"] != "ends"
-        }
-        return [{**each, "converged_s": took.get(each["id"])} for each in faults]
-
     def _operated(self, record: dict[str, Any]) -> None:
         from orchestrator.journal.sentences import tell
 
@@ -183,14 +137,6 @@ class Service:
         if what == "operator":  # of faults the book tells, which knows how long they last
             self._world.numbers.happened(verb, record["target"])
         self.loads.note(tell(record).what)
-
-    def _book(self) -> "FaultBook":
-        if self._faults is None:
-            from orchestrator.faults.book import FaultBook
-            from orchestrator.faults.live import LiveFaults
-
-            self._faults = FaultBook(LiveFaults(self._world))
-        return self._faults
 
     async def explain(self, request_id: str) -> dict[str, Any]:
         """Why a request got its answer."""
@@ -208,8 +154,7 @@ class Service:
 
     async def top_state(self) -> dict[str, Any]:
         """Targets, load, faults and events, for `journey top`."""
-        faults = [] if self._faults is None else self._faults.plain()
-        return {**await self._view().state(), "faults": faults}
+        return {**await self._view().state(), "faults": self.faults.now()}
 
     def _view(self) -> "TopView":
         if self._top is None:
@@ -271,65 +216,3 @@ class Service:
         if arguments.pop("until_fetched", False) and not arguments.get("url"):
             arguments["url"] = operations.target_of(self._world)
         return capture(self._world, **arguments)
-
-
-class OwnWorld:
-    """A world for one command, with the same two methods as a `Client` of a running one. Use it in a `with`."""
-
-    def __init__(self, config: WorldConfig) -> None:
-        self._config = config
-        self._runner = asyncio.Runner()
-
-    def __enter__(self) -> Self:
-        self._runner.__enter__()
-        try:
-            self._runner.run(self._start())
-        except BaseException:
-            self._runner.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        try:
-            self._runner.run(self._stop())
-        finally:
-            self._runner.close()
-
-    async def _start(self) -> None:
-        self._world = World(self._config)
-        self._service = Service(self._world)
-        await self._world.start()
-        self._server = self._service.loads.server(self._world.directory)
-        await self._server.start()
-
-    async def _stop(self) -> None:
-        await self._server.close()
-        await self._world.stop()
-
-    def request(self, verb: str, /, **arguments: Any) -> Any:
-        return self._runner.run(_answer(self._service.answers[verb](**arguments)))
-
-    def stream(self, verb: str, /, **arguments: Any) -> Iterator[Any]:
-        values = self._service.streams[verb](**arguments)
-        try:
-            while True:
-                try:
-                    yield self._runner.run(_next(values))
-                except StopAsyncIteration:
-                    return
-        finally:
-            self._runner.run(_close(values))
-
-
-async def _answer(answer: Awaitable[Any]) -> Any:
-    return await answer
-
-
-async def _next(values: AsyncIterator[Any]) -> Any:
-    return await anext(values)
-
-
-async def _close(values: Any) -> None:
-    await values.aclose()

@@ -14,6 +14,8 @@ from orchestrator.journal.remembered import Record, Remembered
 
 FILE_NAME = "journal.ndjson"
 FILE_BUFFER = 256 * 1024
+ENDS = ("journey.end", "journey.failed")
+"""How a journey ended is kept, however much there was of it."""
 
 
 class JournalStore:
@@ -85,7 +87,7 @@ class JournalStore:
         if remembered is None:
             remembered = self._journeys[journey] = Remembered()
             self._begun(journey)
-        if remembered.count < self._max_records_each:
+        if remembered.count < self._max_records_each or record["kind"] in ENDS:
             remembered.add(record)
             self._records += 1
         else:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from actors.parts.load.mix import BadRequest, check
 from orchestrator.config.errors import ConfigError, ConfigErrors
 from orchestrator.config.explain import explain, keys_at
-from orchestrator.config.loader import read_text
+from orchestrator.config.reading import read_text
 from orchestrator.config.tree import NotYaml, read_tree
 from orchestrator.load.models import RequestFile, Stage, parse_rate_plan, parse_users
 from orchestrator.load.shapes import SET, Change

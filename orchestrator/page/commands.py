@@ -165,13 +165,13 @@ class Commands:
         """`cut`: packets vanish, and nobody is told; `down`: it is unplugged, and both ends see it."""
         if how not in ("cut", "down"):
             raise _refuse(f"a link can be cut or down, not {how!r}")
-        added = await self._service.fault_add(f"link/{link}", [how])
+        added = await self._service.faults.add(f"link/{link}", [how])
         clear = f"fault clear {added['target']}"
         return _done(f"{link} is {how}", f"fault add link/{link} {how}", clear)
 
     async def clear(self, fault: str | None = None) -> Done:
         """End one fault, by its id or target, or all."""
-        ended = await self._service.fault_clear(fault)
+        ended = await self._service.faults.clear(fault)
         told = ", ".join(f"{each['target']} {each['what']}" for each in ended)
         return _done(f"ended: {told or 'nothing'}", f"fault clear {fault}" if fault else "fault clear")
 

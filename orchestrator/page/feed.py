@@ -16,9 +16,10 @@ from actors.element import CallFailed
 from orchestrator.control.service import Service
 from orchestrator.operations import Asked, kinds_of
 from orchestrator.page.happenings import Happenings
+from orchestrator.page.latencies import Latencies
 from orchestrator.page.mailbox import Frame, Mailbox
 from orchestrator.page.map import WorldMap
-from orchestrator.page.numbers import Numbers
+from orchestrator.page.numbers import WINDOW_S, Numbers
 from orchestrator.page.samples import Samples
 from orchestrator.scenarios.sampling import Outstanding
 from orchestrator.world import World
@@ -50,6 +51,7 @@ class Feed:
         self.samples = Samples(world.journal)
         self.happenings = Happenings(world.journal)
         self._numbers = Numbers(world.metrics)
+        self._latencies = Latencies(world, WINDOW_S)
         self._targets = Outstanding(Asked(world))  # type: ignore[arg-type]
         self._dropped = world.numbers.frames_dropped
         self._looks = 0
@@ -97,6 +99,7 @@ class Feed:
             self.happenings.stop()
             if not self._boxes:  # somebody may have come again meanwhile
                 await self._have_recorded(0)
+                await self._latencies.stop(self._laptops())
 
     async def _look(self) -> None:
         values: dict[str, Any] = {}
@@ -119,12 +122,16 @@ class Feed:
     async def _state(self) -> dict[str, Any]:
         numbers = self._numbers.look(time.monotonic())
         await self._have_recorded(RECORDED_PER_S)
+        await self._latencies.look(self._laptops(), time.monotonic())
+        if self._latencies.exact:
+            numbers["load"] |= self._latencies.percentiles_ms()
+        numbers["load"]["exact"] = self._latencies.exact
         with contextlib.suppress(CallFailed):
             await asyncio.wait_for(self._targets.look(), 1.0)
         return {
             **numbers,
             "targets": self._told_targets(numbers["targets"]),
-            "faults": await self._service.fault_list(),
+            "faults": await self._service.faults.settled(),
             "loads": await self._service.loads.running(),
             "skipped": self.samples.skipped,
         }
@@ -146,9 +153,12 @@ class Feed:
             for name, state in states.items()
         ]
 
+    def _laptops(self) -> list[str]:
+        return [name for name, kind in kinds_of(self._world).items() if kind == "laptop"]
+
     async def _have_recorded(self, per_s: float) -> None:
         """Have so many requests a second of whatever load runs recorded, at most."""
-        laptops = [name for name, kind in kinds_of(self._world).items() if kind == "laptop"][:MOST_WATCHED]
+        laptops = self._laptops()[:MOST_WATCHED]
         for name in laptops:
             with contextlib.suppress(CallFailed):
                 await self._world.call(name, "load_watch", per_s=per_s / len(laptops))

@@ -11,6 +11,7 @@ from typing import Any
 
 from orchestrator.journal.journey import Journey, UnknownJourney
 from orchestrator.journal.sentences import tell
+from orchestrator.journal.sentences.world import asked_by
 from orchestrator.journal.store import JournalStore, Record
 from orchestrator.reports.digest import label_of, protocol_of
 
@@ -26,12 +27,15 @@ GIVEN_UP_S = 90.0
 MOST_STEPS = 400
 MOST_A_LOOK = 4
 """More are recorded than looked at when the world has better things to do."""
+MOST_OWN_A_LOOK = 12
+"""Of those that the viewer has sent by hand."""
 NOTED = (
-    "dns.answer", "dns.referral", "bgp.decision", "tcp.established", "tcp.retransmit", "tcp.reset", "tls.established",
-    "alb.rule", "alb.target", "alb.response", "nginx.answer", "nginx.no_answer", "nat.mapping", "link.drop",
-    "security_group.deny", "node.route", "load.wait", *ENDS,
+    "journey.start", "dns.answer", "dns.referral", "bgp.decision", "tcp.established", "tcp.retransmit", "tcp.reset",
+    "tls.established", "alb.rule", "alb.target", "alb.response", "nginx.answer", "nginx.no_answer", "nat.mapping",
+    "link.drop", "security_group.deny", "node.route", "load.wait", *ENDS,
 )  # fmt: skip
-"""Decisions that are told in words while a request moves in slow motion."""
+"""What is told in words while a request moves in slow motion. Its beginning, too: at 1/1000 the first decision of one
+that has to ask DNS servers is half a minute away."""
 
 
 class Samples:
@@ -43,6 +47,8 @@ class Samples:
         """When each was seen first, by the event loop's clock."""
         self._ended: deque[tuple[float, str]] = deque()
         self._told_early: set[str] = set()
+        self._yours: set[str] = set()
+        """Those that somebody has sent by hand: none of them is left out."""
         self.skipped = 0
 
     def start(self) -> None:
@@ -53,6 +59,7 @@ class Samples:
         self._seen.clear()
         self._ended.clear()
         self._told_early.clear()
+        self._yours.clear()
 
     def _record(self, record: Record) -> None:
         journey = record["journey"]
@@ -60,6 +67,8 @@ class Samples:
             return
         now_s = _now_s()
         self._seen.setdefault(journey, now_s)
+        if record["kind"] == "journey.start" and asked_by(record):
+            self._yours.add(journey)
         if record["kind"] in ENDS:
             self._ended.append((now_s, journey))
 
@@ -72,12 +81,22 @@ class Samples:
         for journey in ready:
             self._seen.pop(journey, None)
         self._told_early.difference_update(ready)
-        self.skipped += max(len(ready) - MOST_A_LOOK, 0)
+        shown = self._shown(ready)
+        self.skipped += len(ready) - len(shown)
         return [
             found
-            for journey in [*self._late(now_s), *ready[-MOST_A_LOOK:]]
+            for journey in [*self._late(now_s), *shown]
             if (found := self._told(journey, kinds)) is not None
         ]
+
+    def _shown(self, ready: list[str]) -> list[str]:
+        """As many as there is time for, the viewer's own first; in the order in which they ended."""
+        own = [journey for journey in ready if journey in self._yours][-MOST_OWN_A_LOOK:]
+        self._yours.difference_update(ready)
+        room = max(MOST_A_LOOK - len(own), 0)
+        others = [journey for journey in ready if journey not in own]
+        chosen = {*own, *others[len(others) - room :]}
+        return [journey for journey in ready if journey in chosen]
 
     def _late(self, now_s: float) -> list[str]:
         """What takes long, once; what has no end will be forgotten."""
@@ -92,6 +111,7 @@ class Samples:
         for journey in late:
             if now_s - self._seen[journey] > GIVEN_UP_S:
                 del self._seen[journey]
+                self._yours.discard(journey)
                 self._told_early.discard(journey)
         return new
 
@@ -128,6 +148,7 @@ def moving(journey: Journey) -> Plain:
         "outcome": outcome,
         "status": journey.status,
         "why": "" if outcome == OK else why_of(journey),
+        "you": you_of(journey),
         "from": journey.origin,
         "pod": journey.hops[-1],
         "tiers": [[tier.name, round(tier.ms, 4)] for tier in journey.tiers] if outcome == OK else [],
@@ -152,13 +173,22 @@ def _notes(journey: Journey) -> list[list[Any]]:
 
 
 def outcome_of(journey: Journey) -> str:
-    """`ok`, `http_4xx`, `http_5xx`; `lost` without an answer; `waiting` while nobody knows."""
+    """`ok`, `http_4xx`, `http_5xx`; `lost` without an answer; `waiting` while nobody knows. A tunnel is `ok` when it
+    has been closed: what went through it is its ends' business."""
     if journey.status is None:
+        if journey.find("journey.end") is not None:
+            return OK
         over = journey.find("journey.failed") is not None
         return LOST if over or journey.find("link.drop") is not None else WAITING
     if journey.status < 400:
         return OK
     return CLIENT_ERROR if journey.status < 500 else SERVER_ERROR
+
+
+def you_of(journey: Journey) -> str:
+    """How whoever looks on has sent it: `curl via ingress`, `journey trace`; "" for the requests of a load."""
+    start = journey.find("journey.start")
+    return "" if start is None else asked_by(start)
 
 
 def why_of(journey: Journey) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 from orchestrator.journal.chapters import chapters_of
 from orchestrator.journal.journey import PHASES, Journey
 from orchestrator.journal.store import JournalStore
-from orchestrator.page.samples import moving, outcome_of, why_of
+from orchestrator.page.samples import moving, outcome_of, why_of, you_of
 from orchestrator.reports.digest import sequence, waterfall
 
 Plain = dict[str, Any]
@@ -24,6 +24,7 @@ def recent(journal: JournalStore) -> list[Plain]:
                     "id": identity,
                     "at": journey.start_ns / 1e6,
                     "url": journey.url,
+                    "you": you_of(journey),
                     "status": journey.status,
                     "ms": round(journey.total_ms, 3),
                     "outcome": outcome_of(journey),
@@ -41,6 +42,7 @@ def told(journey: Journey) -> Plain:
         "status": journey.status,
         "error": journey.error,
         "outcome": outcome,
+        "you": you_of(journey),
         "why": "" if outcome == "ok" else why_of(journey),
         "total_ms": journey.total_ms,
         "hops": journey.hops,

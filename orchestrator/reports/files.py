@@ -25,6 +25,7 @@ JOURNEYS, EVENTS, HLOG, ENVIRONMENT = (
     "environment.json",
 )
 RESOLVED, TRACES, MARKDOWN, PAGE = "scenario.resolved.yaml", "traces.otlp.json", "summary.md", "report.html"
+WORLD = "world.yaml"
 TIMELINE = "timeline"
 NOT_SUMMARY = (
     "origins",
@@ -37,6 +38,10 @@ NOT_SUMMARY = (
     "journeys",
 )
 """What a summary says of a variant besides its figures."""
+
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class NotARun(ValueError):
@@ -54,7 +59,7 @@ def write_run(result: RunResult, path: Path, *, html: bool = True) -> None:
     with (path / JOURNEYS).open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as file:
         file.writelines(f"{line}\n".encode() for line in _journeys(result))
     (path / EVENTS).write_text("".join(f"{line}\n" for line in _events(result)))
-    (path / RESOLVED).write_text(_resolved(result))
+    (path / RESOLVED).write_text(_documents([each.resolved for each in result.variants]))
     began_s = result.variants[0].began_unix_ns / 1e9 if result.variants else 0.0
     tagged = [(each.name, each.seconds_hdr) for each in result.variants]
     (path / HLOG).write_text("".join(hlog(tagged, began_s)))
@@ -63,6 +68,7 @@ def write_run(result: RunResult, path: Path, *, html: bool = True) -> None:
         (path / named(HLOG, client)).write_text("".join(hlog(tagged, began_s)))
     for variant in result.variants:
         (path / named("latency.hgrm", variant.name)).write_text(hgrm(variant.latency_hdr))
+        (path / named(WORLD, variant.name)).write_text(_documents([variant.world]))
         log = "".join(f"{line}\n" for line in variant.access_log)
         (path / named("alb-access.log", variant.name)).write_text(log)
     write_reports(result, path, html=html)
@@ -110,10 +116,9 @@ def _events(result: RunResult) -> Iterator[str]:
             yield json.dumps({"variant": variant.name, **event})
 
 
-def _resolved(result: RunResult) -> str:
-    """A document for each variant."""
-    documents = [each.resolved for each in result.variants]
-    return str(yaml.safe_dump_all(documents, sort_keys=False, allow_unicode=True, width=110))
+def _documents(values: list[dict[str, Any]]) -> str:
+    """A YAML document for each."""
+    return str(yaml.dump_all(values, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=110))
 
 
 # ---- read ----------------------------------------------------------------------------------------------------------
@@ -133,6 +138,8 @@ def read_run(path: Path) -> RunResult:
     for document in yaml.safe_load_all((path / RESOLVED).read_text()):
         variants[document["variant"]].resolved = document
     for name, variant in variants.items():
+        if (world := path / named(WORLD, name)).is_file():  # runs of earlier versions have none
+            variant.world = yaml.load(world.read_text(), Loader=_LOADER)
         variant.access_log = (path / named("alb-access.log", name)).read_text().splitlines()
     environment = json.loads((path / ENVIRONMENT).read_text())
     own = ("started", "took_s", "dispatch_lag_ms")

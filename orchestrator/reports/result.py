@@ -62,6 +62,8 @@ class VariantResult:
     invalid."""
     resolved: Plain
     """The scenario as this variant ran it."""
+    world: Plain = field(default_factory=dict)
+    """The world that it ran in, as a file would have it."""
     series: Series = field(default_factory=Series)
     latency_hdr: str = ""
     """HdrHistogram's compressed encoding, microseconds, from when requests were due."""

@@ -49,7 +49,7 @@ def varied(path: Any, varies: Sequence[Vary]) -> Loaded:
     """A scenario whose variants are all combinations of these values; its own variants are left out.
 
     Raises `ConfigErrors`, `RequestFailed`."""
-    from orchestrator.config.loader import read_text
+    from orchestrator.config.reading import read_text
 
     text = read_text(path)
     value = yaml.safe_load(text)

@@ -15,8 +15,8 @@ from actors.parts.pod.modes import BadMode, Modes
 from orchestrator.config.errors import ConfigError, ConfigErrors, Position, suggestion
 from orchestrator.config.errors import Path as ConfigPath
 from orchestrator.config.explain import explain, keys_at
-from orchestrator.config.loader import read_text
 from orchestrator.config.models import World
+from orchestrator.config.reading import read_text
 from orchestrator.config.tree import Entry, NotYaml, read_tree
 from orchestrator.control.api import RequestFailed
 from orchestrator.load.models import Load

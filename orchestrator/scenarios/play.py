@@ -100,4 +100,5 @@ def _variant(
     else:
         result = live.play(world, seed, story, scenario=scenario.name, variant=name, outlook=outlook)
     result.resolved = resolved(loaded, name, seed)
+    result.world = world.plain()
     return result

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from orchestrator.config.errors import ConfigError, ConfigErrors, path_text, suggestion
 from orchestrator.config.errors import Path as ConfigPath
 from orchestrator.config.explain import explain, keys_at
-from orchestrator.config.loader import load_world, read_text, read_world
+from orchestrator.config.loader import load_world
 from orchestrator.config.models import World
 from orchestrator.config.tree import read_tree
 from orchestrator.control.api import RequestFailed
@@ -50,14 +50,12 @@ def load_worlds(
         return
     if scenario is None:
         return
-    raw = read_tree(read_text(path))[0].value
-    base = merged(raw, scenario.overrides)
     seen: set[ConfigPath] = set()
     for name, variant in scenario.named_variants().items():
-        whole = merged(base, variant.overrides)
         where: ConfigPath = ("variants", name, "overrides") if variant.overrides else ("overrides",)
         try:
-            worlds[name] = plain if whole == raw else read_world(_yaml(whole), path)
+            changes = [scenario.overrides, variant.overrides]
+            worlds[name] = load_world(path, *changes) if any(changes) else plain
         except ConfigErrors as error:
             what = "; ".join(f"{_place(each)}{each.what}" for each in error.errors)
             yield where, False, f"with this the world is wrong: {what}"

@@ -50,6 +50,16 @@ def wanted(door: Door, address: str | None) -> Wanted | None:
     return int(port), 1
 
 
+def of_laptop(door: Door, configured: int | None, address: str | None, first: bool) -> Wanted | None:
+    """Where a door of one laptop is to be: `configured` is the port in its world file, `address` what the command line
+    says, which is for the first laptop, but `off` for all. Raises `PortTaken`."""
+    if address == OFF or (configured is None and not first):
+        return None
+    if configured is None or (first and address is not None):
+        return wanted(door, address)
+    return configured, TRIES if configured else 1
+
+
 class LaptopDoors:
     """The doors of one laptop, for as long as the world runs."""
 
@@ -60,10 +70,11 @@ class LaptopDoors:
         laptop: str,
         url: str | None,
         page: str = PAGE,
+        published: str = "",
     ) -> None:
-        """`until(element, up)` waits until the element is up, or is not."""
+        """`until(element, up)` waits until the element is up, or is not; `published` is put behind the doors' names."""
         self._call, self._until, self._laptop = call, until, laptop
-        self._arguments = {"url": url, "page": page}
+        self._arguments = {"url": url, "page": page, "published": published}
         self._keeping: asyncio.Task[None] | None = None
 
     async def open(self, ingress: Wanted | None, proxy: Wanted | None) -> dict[str, str]:

@@ -5,11 +5,13 @@ from dataclasses import replace
 import pytest
 
 from actors.element import JOURNEY, CallFailed
+from actors.wire.baggage import facts_of
 from tests.elements.alb_bed import (
     ARN,
     GET,
     OK,
     Bed,
+    Talk,
     fixed,
     path,
     rule,
@@ -698,12 +700,17 @@ def test_rules_choose_by_path_and_host_and_the_default_answers_the_rest(tmp_path
 # ---- TLS, journeys, the log --------------------------------------------------------------------------------
 
 
-def test_a_recorded_journey_through_tls(directory):
+def test_a_recorded_journey_through_tls(directory, monkeypatch):
     bed = Bed(
         directory,
         targets=2,
         protocol="HTTPS",
         group_attributes={"load_balancing.algorithm.type": "least_outstanding_requests"},
+    )
+    facts = []
+    listen = Talk.data_received
+    monkeypatch.setattr(
+        Talk, "data_received", lambda *got: (facts.append(facts_of(JOURNEY.get())), listen(*got))
     )
 
     async def story():
@@ -737,6 +744,9 @@ def test_a_recorded_journey_through_tls(directory):
     ]
     assert by_kind["alb.response"]["status"] == 200
     assert by_kind["alb.response"]["target_ms"] > 0.1
+    spent_ms = {name: ns / 1e6 for name, ns in facts[-1].items()}  # what went back with the answer's frames
+    told = by_kind["alb.response"]
+    assert spent_ms == pytest.approx({"alb_ns": told["request_ms"], "target_ns": told["target_ms"]})
     for number in range(2):
         [request] = bed.target(number).requests
         assert request.fields[b"x-amzn-trace-id"] == b"Root=1-67891233-abcdef012345678912345678"

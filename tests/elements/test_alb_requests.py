@@ -15,6 +15,24 @@ AMBIGUOUS = POST + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\nab"
 SEVERE = POST + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\nab"
 
 
+def test_custom_methods_pass_and_trailers_do_not(tmp_path):
+    bed = Bed(tmp_path)
+
+    async def story():
+        bed.target().patient = True
+        talk = await bed.connect()
+        assert (await talk.ask(b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n", b"BREW")).status == 200
+        chunked = b"PROPFIND / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        assert (await talk.ask(chunked + b"1\r\na\r\n0\r\nX-Sum: 1\r\n\r\n")).status == 200
+
+    bed.run(story())
+    assert [(each.method, each.trailers) for each in bed.target().requests] == [
+        (b"BREW", []),
+        (b"PROPFIND", []),
+    ]
+    assert '"BREW http://a:80/ HTTP/1.1"' in bed.log()[0]
+
+
 @pytest.mark.parametrize(
     ("mode", "request_bytes", "status", "stays"),
     [

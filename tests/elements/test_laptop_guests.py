@@ -107,6 +107,59 @@ def test_what_goes_to_the_kernel_has_real_checksums(scene):
     assert answer.payload[13] == tcp.SYN | tcp.ACK
 
 
+def journeys(scene: Scene) -> list[dict]:
+    """What has been written down of journeys that came by a shell, but for their packets."""
+    started = [each["journey"] for each in scene.net.journal if each.get("via") == "shell"]
+    return [
+        each
+        for each in scene.net.journal
+        if each["kind"].startswith("journey.") and each["journey"] in started
+    ]
+
+
+def segment(flags: int, seq: int = 1, ack: int = 0, port: int = 80, payload: bytes = b"") -> bytes:
+    whole = tcp.Segment(40000, port, seq, ack, flags, 65_535, payload=payload)
+    return packet(ROUTER, ipv4.TCP, tcp.encode(whole, ip_bytes(SELF), ip_bytes(ROUTER)))
+
+
+def test_a_guests_connection_is_a_journey(scene):
+    request = b"HEAD / HTTP/1.0\r\n\r\n"
+
+    async def story():
+        shell = await open_shell(scene)
+        shell.send(segment(tcp.SYN))
+        shell.send(segment(tcp.SYN))  # once more: it is the same
+        await scene.sleep(0.5)
+        theirs = tcp.decode(shell.packets()[0].payload).sequence + 1
+        shell.send(segment(tcp.ACK, 2, theirs, payload=request))
+        await scene.sleep(0.5)
+        theirs += sum(len(tcp.decode(each.payload).payload) for each in shell.packets()) + 1
+        shell.send(segment(tcp.ACK | tcp.FIN, 2 + len(request), theirs))
+        await scene.sleep(1)
+
+    scene.run(story)
+    start, end = journeys(scene)
+    assert (start["kind"], start["url"], start["via"]) == ("journey.start", f"{ROUTER}:80", "shell")
+    assert end["kind"] == "journey.end" and end["phases"]["tcp"] > 0 and end["body_bytes"] > 50
+    sent = [each for each in scene.net.journal if each["kind"] == "link.transmit"]
+    mine = [each["element"] for each in sent if each["journey"] == start["journey"]]
+    assert {"laptop", "home"} == set(mine) and mine[0] == "laptop"
+
+
+def test_a_refused_connection_and_a_shell_that_is_left_end_their_journeys(scene):
+    async def story():
+        shell = await open_shell(scene)
+        shell.send(segment(tcp.SYN, port=9))
+        shell.send(segment(tcp.SYN))
+        await scene.sleep(1)
+        shell.program.vanish()
+        await scene.sleep(1)
+
+    scene.run(story)
+    ends = [each["error"] for each in journeys(scene) if each["kind"] == "journey.failed"]
+    assert ends == [f"{ROUTER}:9: connection refused", "the shell was left"]
+
+
 def test_a_closed_port_is_told_to_the_guest(scene):
     query = udp.encode(udp.Datagram(5000, 9, b"hello"), ip_bytes(SELF), ip_bytes(ROUTER))
     _, (answer,) = exchange(scene, packet(ROUTER, ipv4.UDP, query))

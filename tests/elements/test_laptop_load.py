@@ -10,6 +10,7 @@ from aiohttp import web
 
 from actors.element import CallFailed
 from orchestrator.load.validity import doubts
+from orchestrator.page.latencies import percentile_ms
 from tests.elements import test_laptop
 from tests.elements.test_laptop import URL, Scene
 from tests.elements.test_laptop_open_load import opened
@@ -39,6 +40,23 @@ def heard(scene: Scene, status: int = 200) -> list[tuple[str, ...]]:
 
     scene.home.handler = serve
     return asked
+
+
+def test_latencies_of_the_last_seconds_are_those_that_the_load_reports(scene):
+    async def story():
+        heard(scene)
+        await scene.call("latencies", more=True)
+        await scene.call("load_plan", url=URL, stages=[{"duration_s": 4, "rate": 100}], seed=3)
+        counts: Counter[int] = Counter()
+        for _ in range(6):
+            await scene.sleep(1)
+            counts.update(dict(await scene.call("latencies", more=True)))
+        return counts, await until_over(scene)
+
+    counts, status = scene.run(story)
+    assert counts.total() == status["requests"] > 300
+    for name, percent in (("p50", 50), ("p99", 99)):
+        assert percentile_ms(counts, percent) == pytest.approx(status["latency_ms"][name], rel=0.05)
 
 
 # ---- what is asked for ---------------------------------------------------------------------------------------------

@@ -180,12 +180,13 @@ def test_answers(tmp_path, line, fields, status, length):
     )
 
 
-def test_what_is_no_request_gets_nginxs_400(tmp_path):
+@pytest.mark.parametrize("junk", [b"NONSENSE\r\n\r\n", b"get / HTTP/1.1\r\nHost: a\r\n\r\n"])
+def test_what_is_no_request_gets_nginxs_400(tmp_path, junk):
     bed = Bed(tmp_path)
 
     async def story():
         talk = await bed.connect()
-        response = await talk.ask(b"NONSENSE\r\n\r\n")
+        response = await talk.ask(junk)
         assert response.status == 400
         assert b"<hr><center>nginx/1.27.3</center>" in b"".join(response.body)
         await talk.lost.wait()

@@ -156,15 +156,3 @@ def test_the_example_world_answers_and_equal_seeds_give_equal_journals():
     kinds = {record["kind"] for record in one["journal"]}
     assert {"app.request", "app.answer", "nginx.answer"} <= kinds
     assert all(record["status"] == 200 for record in one["journal"] if record["kind"] == "app.answer")
-
-
-def test_the_example_world_is_the_default_one_but_for_the_lines_that_it_names():
-    default, own = (
-        (ROOT / "configs" / name).read_text().splitlines() for name in ("journey.yaml", "own-app.yaml")
-    )
-    theirs = [line for line in own[3:] if line not in default]
-    assert [line.split("#")[0].split(":")[0].strip() for line in theirs] == ["name", "manifests", "apps"]
-    assert [line for line in default[3:] if line not in own] == [
-        "name: journey",
-        "    manifests: [manifests/nginx.yaml, manifests/ingress.yaml]",
-    ]

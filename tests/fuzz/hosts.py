@@ -9,7 +9,7 @@ from actors.parts.dns_serving import MAX_QUERIES_IN_HAND
 from actors.protocols.dns.framing import framed
 from actors.stack import Stack
 from actors.stack.sending import MAX_PATHS
-from actors.stack.tcp_transport import HIGH_WATER_BYTES
+from actors.stack.tcp_water_marks import HIGH_WATER_BYTES
 from actors.wire import dns, ethernet, ipv4, tcp
 from actors.wire.addresses import ip_bytes, mac_for
 from tests.elements.dns_bed import RESOLVER, internet

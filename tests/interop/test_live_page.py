@@ -26,7 +26,8 @@ pytestmark = needs("chromium")
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """Where the page is, and the ingress."""
     home = tmp_path_factory.mktemp("h")
     environment = {**os.environ, "JOURNEY_HOME": str(home)}
 
@@ -38,13 +39,18 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    off = [word for door in ("metrics", "dns", "http", "proxy") for word in (f"--{door}", "off")]
+    off = [word for door in ("metrics", "dns", "proxy") for word in (f"--{door}", "off")]
     try:
-        journey("up", "--detach", "--page", "127.0.0.1:0", *off)
-        yield journey("open", "--no-browser")
+        journey("up", "--detach", "--page", "127.0.0.1:0", "--http", "127.0.0.1:0", *off)
+        yield journey("open", "--no-browser"), json.loads(journey("ps", "--json"))["addresses"]["ingress"]
         assert "Traceback" not in (home / "up.log").read_text()
     finally:
         journey("down")
+
+
+@pytest.fixture(scope="module")
+def url(places: tuple[str, str]) -> str:
+    return places[0]
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +135,10 @@ def test_slow_motion_shows_true_times_and_tells_decisions(page):
     )
     assert page.locator("#speed-told").inner_text() == "1/1000" and not page.evaluate("() => main.clock.live")
     page.wait_for_function("() => main.dotsNow() > 0")
-    page.wait_for_function("() => document.getElementById('said').textContent.includes(' ms  ')")
+    page.evaluate("() => main.clock.goTo(main.clock.requests[0].at)")  # the one with the most to ask before
+    page.wait_for_function(
+        "() => document.getElementById('said').textContent.includes('ms  laptop: The click')"
+    )
     page.locator("#pause").click()
     before = page.evaluate("() => [main.clock.at, performance.now()]")
     page.wait_for_function(f"() => performance.now() > {before[1]} + 100")
@@ -149,6 +158,20 @@ def test_a_request_can_be_followed_in_words(page):
     fresh.goto(page.url)  # as from another page's link
     fresh.wait_for_selector("#follow .story")
     fresh.close()
+    page.locator("#follow .head button").click()
+
+
+def test_a_request_of_ones_own_is_found_among_others(page, places):
+    asked = urllib.request.Request(f"http://{places[1]}/", headers={"User-Agent": "curl/8.14.1"})
+    with urllib.request.urlopen(asked, timeout=20) as answer:
+        told = answer.headers["Link"]
+    row = page.locator("#requests li[data-you]", has_text="you: curl via ingress")
+    row.wait_for()
+    assert f"#journey={row.get_attribute('data-id')}>" in told
+    page.wait_for_function("() => main.clock.requests.some((each) => each.you === 'curl via ingress')")
+    row.locator("button").click()
+    page.wait_for_selector("#follow:has-text('you: curl via ingress')")
+    assert "in a ring: you" in page.locator("#legend").inner_text()
     page.locator("#follow .head button").click()
 
 

@@ -68,7 +68,10 @@ def test_a_request_by_the_laptop_can_be_explained(doors):
     head, _, body = curl("-i", f"http://{doors.ingress}/").partition("\n\n")
     assert head.startswith("HTTP/1.1 200 OK") and "nginx" in body
     identity = re.search(r"#journey=([0-9a-f]{32})>; rel=\"describedby\"", head)
-    assert identity is not None and "Server-Timing: dns;dur=" in head
+    times = re.findall(r"(\w+)(?:;desc=\"[^\"]*\")?;dur=([\d.]+)", head)
+    assert [name for name, _ in times] == ["dns", "connect", "tls", "network", "alb", "target", "total"]
+    parts = [float(value) for _, value in times]
+    assert abs(sum(parts[:-1]) - parts[-1]) < 0.01 and identity is not None
     until = time.monotonic() + 20
     while "the answer was 200" not in (
         told := subprocess.run(
@@ -122,6 +125,51 @@ def test_a_long_file_comes_whole(doors, way, tmp_path):
     other = tmp_path / "again"
     curl(*url[:-1], f"{url[-1]}bytes/{MEGABYTES}m", "-o", str(other))
     assert hashlib.sha256(other.read_bytes()).digest() == hashlib.sha256(content).digest()
+
+
+def test_what_http_has_beside_get(doors, tmp_path):
+    url = f"http://{doors.ingress}/"
+    for method in ("BREW", "PROPFIND", "DELETE"):  # as nginx answers them
+        assert "Server: nginx" in curl("-X", method, "-i", url)
+    refused = curl("-X", "TRACE", "-i", url)
+    assert refused.startswith("HTTP/1.1 405 ") and "Server: awselb" in refused
+    head = curl("-I", url)
+    assert "Content-Length: 614" in head
+    etag = re.search(r'ETag: (".*?")', head)
+    assert etag is not None
+    same = ("-H", f"If-None-Match: {etag[1]}", "-w", "%{http_code} %{size_download} ", "-o", os.devnull)
+    plain = ("--next", "-sS", "-o", os.devnull, "-w", "%{http_code} %{size_download} %{num_connects}", url)
+    assert curl(*same, url, *plain) == "304 0 200 614 0"
+    upload = tmp_path / "upload"
+    upload.write_bytes(bytes(1_500_000))
+    told = curl("-v", "-T", str(upload), "-o", os.devnull, "--stderr", "-", url)
+    assert "Expect: 100-continue" in told and "100 Continue" in told and "< HTTP/1.1 405" in told
+
+
+def test_what_bare_sockets_do(doors):
+    host, _, port = doors.ingress.partition(":")
+
+    def opened(request: bytes) -> socket.socket:
+        talk = socket.create_connection((host, int(port)), timeout=30)
+        talk.sendall(request)
+        return talk
+
+    def everything(talk: socket.socket) -> bytes:
+        with talk:
+            return b"".join(iter(lambda: talk.recv(65_536), b""))
+
+    get = b"GET /%b HTTP/1.1\r\nHost: x\r\n%b\r\n"
+    ahead = get % (b"", b"") + get % (b"nothing", b"") + get % (b"", b"Connection: close\r\n")
+    assert re.findall(rb"HTTP/1.1 (\d+)", everything(opened(ahead))) == [b"200", b"404", b"200"]
+    slow = opened(get % (b"bytes/1m", b"Connection: close\r\n"))
+    time.sleep(0.2)
+    assert len(everything(slow).partition(b"\r\n\r\n")[2]) == 1 << 20
+    away = opened(get % (b"bytes/20m", b""))
+    head = away.recv(1000).decode("latin-1")
+    away.close()
+    until = time.monotonic() + 20
+    while "the program that had asked has gone away" not in (told := _explained(head)):
+        assert time.monotonic() < until, told
 
 
 @needs("wrk")

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from actors.element import CallFailed
+from orchestrator.commands.listing import client_lines
 from orchestrator.metrics.feed import PortTaken
-from orchestrator.tools.laptop_doors import INGRESS, PROXY, TRIES, LaptopDoors, wanted
+from orchestrator.tools.laptop_doors import INGRESS, PROXY, TRIES, LaptopDoors, of_laptop, wanted
 
 
 class Laptop:
@@ -58,6 +59,35 @@ def test_places_are_said_as_people_say_them():
 def test_other_machines_are_not_let_in(address):
     with pytest.raises(PortTaken, match="for this machine only"):
         wanted(INGRESS, address)
+
+
+@pytest.mark.parametrize(
+    "configured, address, first, place",
+    [
+        (None, None, True, (8080, TRIES)),
+        (None, None, False, None),
+        (None, "127.0.0.1:9", False, None),
+        (8083, None, False, (8083, TRIES)),
+        (8083, "127.0.0.1:9", False, (8083, TRIES)),
+        (8083, "127.0.0.1:9", True, (9, 1)),
+        (0, None, True, (0, 1)),
+        (8083, "off", False, None),
+    ],
+)
+def test_the_world_file_says_which_laptops_have_doors(configured, address, first, place):
+    assert of_laptop(INGRESS, configured, address, first) == place
+
+
+def test_whose_they_are_is_told_where_there_are_several():
+    addresses = {"ingress": "127.0.0.1:8080", "ingress.laptop-3": "127.0.0.1:8083", "dns": "127.0.0.1:5300"}
+    names = ["laptop-1", "laptop-3"]
+    listed = {"addresses": addresses, "elements": [{"name": name, "kind": "laptop"} for name in names]}
+    assert client_lines(listed) == [
+        "ingress (laptop-1): curl -i http://127.0.0.1:8080/",
+        "ingress (laptop-3): curl -i http://127.0.0.1:8083/",
+    ]
+    listed["elements"].pop()
+    assert client_lines(listed)[0] == "ingress: curl -i http://127.0.0.1:8080/"
 
 
 def test_they_are_opened_again_where_they_were():

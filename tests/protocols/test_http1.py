@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.protocols.alb_causes import Cause
-from actors.protocols.http1 import BadResponse, RequestReader, ResponseReader, chunk
+from actors.protocols.http1 import BadResponse, RequestReader, ResponseReader, chunk, last_chunk
 
 GET = b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n"
 
@@ -58,6 +58,36 @@ def test_it_does_not_matter_how_the_bytes_are_cut(cuts):
     assert b"".join(reader.requests[1].body) == b"abc"
     assert reader.requests[1].chunked
     assert all(request.complete and not request.error for request in reader.requests)
+
+
+@given(
+    st.from_regex(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,40}", fullmatch=True).filter(lambda each: each not in ODD),
+    st.lists(st.integers(1, 40), max_size=4),
+)
+def test_any_token_is_a_method(method, cuts):
+    stream = method + b" /a HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nab"
+    pieces = [stream[at : at + 3] for at in range(0, len(stream), 3)] if cuts else [stream]
+    reader = read(*pieces, GET)
+    assert [(each.method, each.complete, each.error, each.oddity) for each in reader.requests] == [
+        (method, True, None, reader.requests[0].oddity),
+        (b"GET", True, None, ""),
+    ]
+    assert b"".join(reader.requests[0].body) == b"ab"
+
+
+ODD = (b"PRI", b"CONNECT")
+"""The preface of HTTP/2, and what asks for a tunnel."""
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_what_comes_behind_the_content_is_kept_apart(size):
+    stream = b"\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-Sum: 5\r\nHost: b\r\nx_y: c\r\n\r\n"
+    request, response = b"BREW / HTTP/1.1\r\nHost: a" + stream, b"HTTP/1.1 200 OK" + stream
+    [asked] = read(*(request[at : at + size] for at in range(0, len(request), size))).requests
+    told = answer(*(response[at : at + size] for at in range(0, len(response), size))).response
+    assert (asked.method, asked.error, asked.lines, asked.trailers) == (b"BREW", None, [], [b"X-Sum: 5\r\n"])
+    assert asked.complete and told.complete and told.trailer_lines == [b"X-Sum: 5\r\n"]
+    assert last_chunk(asked.trailers) == b"0\r\nX-Sum: 5\r\n\r\n"
 
 
 def test_hop_by_hop_fields_end_here():

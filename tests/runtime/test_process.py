@@ -166,7 +166,7 @@ async def test_junk_is_counted_and_kills_nothing(tmp_path: Path):
         r.a.ports["eth0"].send(b"still alive")
         await r.until_seen(r.b, 1)
         async with asyncio.timeout(10):
-            while r.b.malformed < len(junk):
+            while r.b.inbox.malformed < len(junk):
                 await asyncio.sleep(0.001)
         assert [frame for frame, _, _ in r.b.element.seen] == [b"still alive"]
 
@@ -189,3 +189,16 @@ async def test_frames_for_a_neighbour_that_is_gone_are_dropped_and_counted(tmp_p
             while not r.a.carrier.lost():
                 r.a.ports["eth0"].send(b"x")
                 await asyncio.sleep(0.01)
+
+
+async def test_a_cable_that_goes_takes_what_is_held_of_it_and_nothing_else(tmp_path: Path):
+    async with rig(tmp_path, delay="200ms") as r:
+        r.b.inbox.plug("other", "eth0")
+        now = time.monotonic_ns()
+        late = [pack((link, now + 200_000_000, None, link.encode())) for link in ("other", "wire")]
+        socket = r.junk()
+        socket.send(encode_batch([*late, pack(("wire", now, None, b"first"))]))
+        await r.until_seen(r.b, 1)
+        r.b.inbox.unplug("other")
+        seen = await r.until_seen(r.b, 2)
+        assert [frame for frame, _, _ in seen] == [b"first", b"wire"]

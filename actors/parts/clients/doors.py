@@ -52,6 +52,7 @@ async def open_doors(
     page: str,
     ingress: tuple[int, int] | None,
     proxy: tuple[int, int] | None,
+    published: str,
 ) -> tuple[Lobby, dict[str, str]]:
     """Open them; a door is the first port to try and how many. Where they are, under `ingress` and `proxy`.
 
@@ -69,7 +70,7 @@ async def open_doors(
             continue
         port, tries = wanted
         try:
-            place = await context.serve_tcp(name, kinds[name], port=port, tries=tries)
+            place = await context.serve_tcp(f"{name}{published}", kinds[name], port=port, tries=tries)
         except OSError as error:
             raise CallFailed(f"{context.name}: {name} at port {port}: {error.strerror or error}") from None
         if place is not None:

@@ -1,13 +1,14 @@
 """One request of a program on its way to a site, and the answer on its way back."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from actors.parts.browser import Stopwatch
 from actors.parts.clients.dialing import NoConnection
-from actors.parts.clients.head import Pace, link_field, request_head
+from actors.parts.clients.head import Pace, link_field, program_of, request_head
 from actors.parts.clients.sites import Site
 from actors.protocols.forwarded_fields import trace_root
-from actors.protocols.http1 import LAST_CHUNK, Request, chunk
+from actors.protocols.http1 import Request, chunk, last_chunk
 
 if TYPE_CHECKING:
     from actors.parts.clients.lobby import Lobby
@@ -17,34 +18,38 @@ class Exchange:
     """A request, what was decided about it, and how far it is. `journey` is None when it is not being recorded."""
 
     __slots__ = (
-        "answered", "body_bytes", "journey", "lobby", "request", "retries", "sent", "site", "status", "target",
-        "trace", "upgraded", "watch",
+        "answered", "body_bytes", "body_ended", "facts", "journey", "lobby", "request", "retries", "sent", "site",
+        "status", "target", "trace", "upgraded", "watch",
     )  # fmt: skip
 
-    def __init__(self, lobby: "Lobby", request: Request, site: Site, target: bytes) -> None:
+    def __init__(self, lobby: "Lobby", request: Request, site: Site, target: bytes, via: str) -> None:
         self.lobby = lobby
         self.request = request
         self.site = site
         self.target = target
-        self.journey = lobby.journey()
+        self.journey = lobby.ids.journey()
         self.trace = request.fields.get(b"x-amzn-trace-id")
         self.watch = Stopwatch(lobby.context)
-        self.sent = self.answered = self.upgraded = False
+        self.sent = self.answered = self.upgraded = self.body_ended = False
         self.retries = 0
         self.body_bytes = self.status = 0
+        self.facts: Mapping[str, int] = {}
+        """What the load balancer tells of its part (`wire.baggage`)."""
         lobby.told.offered.value += 1
         if self.journey is not None:
             method, url = request.method.decode("latin-1"), f"{site}{target.decode('latin-1')}"
-            self.record("journey.start", url=url, method=method)
+            program = program_of(request.user_agent)
+            self.record("journey.start", url=url, method=method, via=via, program=program)
 
     def record(self, kind: str, /, **fields: object) -> None:
         self.lobby.context.record(kind, journey=self.journey, **fields)
 
     def head(self) -> bytes:
         """The request's head as it goes out. A journey's trace id the load balancer makes itself; else we make one."""
+        self.body_ended = False
         sent = self.trace
         if self.trace is None:
-            self.trace = b"Root=" + trace_root(self.journey or self.lobby.fresh_id())
+            self.trace = b"Root=" + trace_root(self.journey or self.lobby.ids.fresh())
             if self.journey is None:
                 sent = self.trace
         if self.journey is not None:
@@ -56,8 +61,9 @@ class Exchange:
         request = self.request
         if request.chunked:
             pieces = [*map(chunk, request.body)]
-            if request.complete:
-                pieces.append(LAST_CHUNK)
+            if request.complete and not self.body_ended:
+                self.body_ended = True
+                pieces.append(last_chunk(request.trailers))
             data = b"".join(pieces)
         else:
             data = b"".join(request.body)
@@ -70,9 +76,9 @@ class Exchange:
         safe = request.method in (b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE")
         return safe and request.complete and not request.body_bytes and not self.answered and not self.retries
 
-    def ours(self, round_trip_ms: float | None) -> bytes:
-        """The fields that we add to the answer."""
-        out = [] if round_trip_ms is None else [Pace.of(self.watch, round_trip_ms).field]
+    def ours(self) -> bytes:
+        """The fields that we add to the answer; with the times, if it is the site's."""
+        out = [Pace.of(self.watch, self.facts).field] if self.answered else []
         if self.trace is not None:
             out.append(b"X-Amzn-Trace-Id: %b\r\n" % self.trace)
         if self.journey is not None:

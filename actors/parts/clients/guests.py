@@ -10,7 +10,8 @@ sessions end, as at a router.
 from collections.abc import Callable
 from typing import Any
 
-from actors.element import Context
+from actors.element import Context, Journey
+from actors.parts.clients.guest_journeys import GuestJourneys
 from actors.protocols.fragments import Reassembler
 from actors.protocols.nat import Nat, Refusal, Settings
 from actors.stack import Stack
@@ -69,6 +70,7 @@ class Guests:
         stack.ip.as_received = self._as_received
         self._reassembler = Reassembler()
         self._guests: dict[bytes, bytes] = {}
+        self._journeys = GuestJourneys(context)
         self._nat = self._translator(interface.address.address)
         self._alarm = Alarm(context, self._deadline_ns, self._on_deadline)
         self._fragments = Alarm(context, self._reassembler.deadline_ns, self._on_fragment_deadline)
@@ -113,6 +115,7 @@ class Guests:
 
     def leave(self, address: bytes) -> None:
         self.cable.guests.pop(self._guests.pop(address), None)
+        self._journeys.forget(address)
         self._gauge.value = len(self._guests)
         self._context.event("shell.closed", address=ip_text(address))
 
@@ -126,8 +129,10 @@ class Guests:
         if packet[12:16] != address:
             self._stack.ip.drop("martian", f"from {ip_text(packet[12:16])}, behind the laptop")
             return
+        frame = self.mac + self._guests[address] + IPV4_TYPE + packet
         try:
-            self._out(self.mac + self._guests[address] + IPV4_TYPE + packet)
+            with Journey(self._journeys.outward(frame)):
+                self._out(frame)
         except Malformed as error:
             self._stack.ip.drop("malformed", str(error))
 
@@ -183,7 +188,9 @@ class Guests:
                 return False  # the laptop's own, or nobody's, of which its stack knows what to say
             if self._forwarder.expires(port, frame):
                 return True
-        self._forwarder.forward(port, found.apply(frame))
+        inner = found.apply(frame)
+        self._journeys.inward(inner)
+        self._forwarder.forward(port, inner)
         return True
 
     def _whole(self, frame: bytes, piece: ipv4.Packet) -> bytes | None:

@@ -1,5 +1,7 @@
 """Heads on their way through the ingress: the request's towards the site, the answer's towards the program."""
 
+import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from actors.parts.browser import Stopwatch
@@ -16,39 +18,62 @@ _NOT_OURS_TO_TELL = b"proxy-authorization:"
 """It is for this proxy (RFC 9110 section 11.7.2), and no business of the site's."""
 
 
+_PRODUCT = re.compile(rb"[A-Za-z][A-Za-z0-9._-]{0,30}(?=/|$)")
+
+
+def program_of(user_agent: bytes) -> str | None:
+    """Who asks, in a word, as a User-Agent field begins (RFC 9110 section 10.1.5); None if it does not say."""
+    found = _PRODUCT.match(user_agent)
+    if found is None:
+        return None
+    return "a browser" if found[0] == b"Mozilla" else found[0].decode()
+
+
 class Pace(NamedTuple):
-    """What of a request's time is known when its answer begins, in model nanoseconds."""
+    """What of a request's time is known when its answer begins, in model nanoseconds; all of it measured."""
 
     dns_ns: int
     connect_ns: int
     tls_ns: int
-    network_ns: int
-    """One round trip to who answers, as TCP has measured it."""
-    server_ns: int
-    """What the load balancer and its target took for the rest."""
+    wait_ns: int
+    """From when the request could be sent until the head of the answer was here."""
+    facts: Mapping[str, int]
+    """Of the load balancer, if the answer's mark has brought it: what it took itself, and how long for a target."""
 
     @classmethod
-    def of(cls, watch: Stopwatch, round_trip_ms: float) -> "Pace":
+    def of(cls, watch: Stopwatch, facts: Mapping[str, int]) -> "Pace":
         spent = watch.spent_ns
-        waited = spent["first_byte"]
-        network = min(round(round_trip_ms * 1e6), waited)
-        return cls(spent["dns"], spent["tcp"], spent["tls"], network, waited - network)
+        return cls(spent["dns"], spent["tcp"], spent["tls"], spent["first_byte"], facts)
+
+    def parts(self) -> list[tuple[bytes, int]]:
+        """Each with its name; they add up to the total."""
+        own = [(b"dns", self.dns_ns), (b"connect", self.connect_ns), (b"tls", self.tls_ns)]
+        alb_ns, target_ns = self.facts.get("alb_ns"), self.facts.get("target_ns")
+        network_ns = self.wait_ns - (alb_ns or 0) - (target_ns or 0)
+        if alb_ns is None or network_ns < 0:  # nobody has told, or by another clock: what we know, undivided
+            return [*own, (b'wait;desc="from request to answer"', self.wait_ns)]
+        theirs = [(b'network;desc="to the load balancer and back"', network_ns)]
+        theirs.append((b'alb;desc="the load balancer itself"', alb_ns))
+        if target_ns is not None:
+            theirs.append((b'target;desc="from the load balancer to the target and back"', target_ns))
+        return own + theirs
 
     @property
     def field(self) -> bytes:
         """Server-Timing (W3C Server Timing, section 3), in model ms, up to the head of the answer."""
-        total = sum(self)
-        return (
-            b'Server-Timing: dns;dur=%.3f, connect;dur=%.3f, tls;dur=%.3f, network;desc="a round trip";dur=%.3f, '
-            b'alb;desc="ALB and target";dur=%.3f, total;dur=%.3f\r\n'
-            % tuple(ns / 1e6 for ns in (*self, total))
-        )
+        parts = self.parts()
+        parts.append((b"total", sum(ns for _, ns in parts)))
+        return b"Server-Timing: %b\r\n" % b", ".join(b"%b;dur=%.3f" % (name, ns / 1e6) for name, ns in parts)
 
 
 def request_head(request: Request, site: Site, target: bytes, trace: bytes | None) -> bytes:
     """The request as the laptop sends it: the same, but for what concerned the connection that it came by."""
     fields = request.fields
     framing = request.framing
+    if request.chunked and b"trailer" in fields:
+        framing += b"Trailer: %b\r\n" % fields[b"trailer"]
+    if b"trailers" in fields.get(b"te", b"").lower() and not request.websocket:
+        framing += b"TE: trailers\r\nConnection: TE\r\n"
     for lower, name in _PASSED_ON.items():
         if lower in fields:
             framing += b"%b: %b\r\n" % (name, fields[lower])
@@ -72,6 +97,8 @@ def response_head(response: Response, *, chunked: bool, connection: bytes, ours:
     fields, framing = response.fields, b""
     if chunked or (response.chunked and response.complete):
         framing = b"Transfer-Encoding: chunked\r\n"
+        if b"trailer" in fields:
+            framing += b"Trailer: %b\r\n" % fields[b"trailer"]
     elif b"content-length" in fields:
         framing = b"Content-Length: %b\r\n" % fields[b"content-length"]
     return b"HTTP/1.1 %d %b\r\n%b%b%b%b\r\n" % (

@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 from actors.element import Context
 from actors.parts.clients.dialing import Dialler
+from actors.parts.clients.journey_ids import JourneyIds
 from actors.parts.clients.sites import Site
 from actors.parts.load.told import ClientMetrics
 from actors.units import SECOND
@@ -12,9 +13,6 @@ MOST_VISITORS = 1000
 IDLE_NS = 120 * SECOND
 """Silence that ends a connection on which nothing is under way; an ALB ends its side after 60 s."""
 SWEEP_NS = 10 * SECOND
-JOURNEYS_PER_SECOND, JOURNEYS_AT_ONCE = 20, 40
-"""Of the requests that come, so many are recorded, as people send them; a load generator's would fill the journal."""
-ID_BITS = 96
 
 
 class Guest(Protocol):
@@ -38,7 +36,7 @@ class Lobby:
         self.ingress_port = self.proxy_port = 0
         self.full = f"{MOST_VISITORS} connections are open, and there are no more.\n"
         self._guests: dict[Any, None] = {}
-        self._tokens_ns = -JOURNEYS_AT_ONCE * SECOND
+        self.ids = JourneyIds(context)
         self._sweeping = False
 
     # ---- who is there --------------------------------------------------------------------------------------
@@ -85,19 +83,3 @@ class Lobby:
         return (
             f"the ingress is at port {self.ingress_port or 'none'}, the proxy at {self.proxy_port or 'none'}"
         )
-
-    # ---- journeys ------------------------------------------------------------------------------------------
-
-    def journey(self) -> str | None:
-        """The id of a new journey; None when enough are being recorded at this moment."""
-        now_ns, cost_ns = self.context.now_ns(), SECOND // JOURNEYS_PER_SECOND
-        start_ns = max(self._tokens_ns, now_ns - JOURNEYS_AT_ONCE * cost_ns)
-        if start_ns + cost_ns > now_ns:
-            return None
-        self._tokens_ns = start_ns + cost_ns
-        return self.fresh_id()
-
-    def fresh_id(self) -> str:
-        """32 hex digits: the time, as X-Amzn-Trace-Id begins, and dice."""
-        seconds = self.context.unix_ns() // SECOND & 0xFFFFFFFF
-        return f"{seconds:08x}{self.context.random.getrandbits(ID_BITS):024x}"

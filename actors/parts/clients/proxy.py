@@ -5,13 +5,14 @@ Names are resolved by the laptop, in the emulated world only; nobody gets from h
 """
 
 import asyncio
+import re
 from abc import ABC, abstractmethod
 from typing import Any
 
 from actors.element import Journey
 from actors.parts.browser import Stopwatch
 from actors.parts.clients.dialing import NoConnection
-from actors.parts.clients.head import link_field, refusal
+from actors.parts.clients.head import link_field, program_of, refusal
 from actors.parts.clients.lobby import Lobby
 from actors.parts.clients.relay import End
 from actors.parts.clients.visitor import Visitor
@@ -19,6 +20,7 @@ from actors.protocols.socks5 import Refused, Reply, SocksServer, Wanted, reply
 from actors.wire.addresses import ip_bytes
 
 CONNECT = b"CONNECT "
+_USER_AGENT = re.compile(rb"(?i)\r\nuser-agent:[ \t]*([^\r\n]+)")
 MAX_CONNECT_HEAD = 16 * 1024
 PATIENCE_S = 30.0
 """How long a program may take to say what it wants."""
@@ -98,7 +100,9 @@ class ProxyGuest(asyncio.Protocol):
         except ValueError as error:
             self._refuse(str(error))
             return
-        self._tunnel(ConnectTunnel(self._lobby, wanted), rest)
+        agent = _USER_AGENT.search(head)
+        program = None if agent is None else program_of(agent[1])
+        self._tunnel(ConnectTunnel(self._lobby, wanted, program), rest)
 
     def _refuse(self, words: str) -> None:
         self._transport.write(refusal(400, "Bad Request", f"{words}\n", keep=False, head_only=False))
@@ -129,10 +133,11 @@ def _connect_target(head: bytes) -> Wanted:
 class Tunnel(End, ABC):
     """The program's end of a tunnel. What it is told at the beginning depends on how it asked."""
 
-    def __init__(self, lobby: Lobby, wanted: Wanted) -> None:
+    def __init__(self, lobby: Lobby, wanted: Wanted, program: str | None = None) -> None:
         super().__init__()
+        self._program = program
         self.active_ns = lobby.context.now_ns()
-        self.journey = lobby.journey()
+        self.journey = lobby.ids.journey()
         self._lobby, self._wanted = lobby, wanted
         self._watch = Stopwatch(lobby.context)
         self._task: asyncio.Task[None] | None = None
@@ -154,7 +159,7 @@ class Tunnel(End, ABC):
     async def _open(self) -> None:
         wanted, context = self._wanted, self._lobby.context
         where = f"{wanted.host}:{wanted.port}"
-        context.record("journey.start", url=where, method="CONNECT")
+        context.record("journey.start", url=where, method="CONNECT", via="proxy", program=self._program)
         far = End()
         try:
             out = await self._lobby.dialler.dial(lambda: far, wanted.host, wanted.port, self._watch)

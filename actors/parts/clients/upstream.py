@@ -3,10 +3,11 @@
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from actors.element import Journey
+from actors.element import JOURNEY, Journey
 from actors.parts.clients.exchange import Exchange
 from actors.parts.clients.sites import Site
 from actors.protocols.http1 import BadResponse, Response, ResponseReader
+from actors.wire.baggage import facts_of
 
 if TYPE_CHECKING:
     from actors.parts.clients.visitor import Visitor
@@ -59,11 +60,6 @@ class Upstream(asyncio.Protocol):
         """Bytes of whatever protocol it has become."""
         self.transport.write(data)
 
-    @property
-    def round_trip_ms(self) -> float:
-        info = self.transport.get_extra_info("tcp_info")
-        return float(info["rtt_ms"]) if info else 0.0
-
     # ---- the answer --------------------------------------------------------------------------------------
 
     def connection_made(self, transport: Any) -> None:
@@ -94,6 +90,8 @@ class Upstream(asyncio.Protocol):
         if response is None:
             return
         opening, self._head_given = not self._head_given, True
+        if opening:
+            exchange.facts = facts_of(JOURNEY.get())
         if response.complete:
             self._exchange = None
         if response.status == 101:

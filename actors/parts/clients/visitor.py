@@ -15,8 +15,8 @@ from actors.parts.clients.exchange import Exchange
 from actors.parts.clients.head import interim_head, refusal, response_head
 from actors.parts.clients.sites import Site, named_by, site_of
 from actors.parts.clients.upstream import Upstream
-from actors.protocols.http1 import LAST_CHUNK, Request, RequestReader, Response, chunk
-from actors.stack.tcp_transport import LINGER_NS
+from actors.protocols.http1 import Request, RequestReader, Response, chunk, last_chunk
+from actors.stack.tcp_ending import LINGER_NS
 
 if TYPE_CHECKING:
     from actors.parts.clients.lobby import Lobby
@@ -117,7 +117,9 @@ class Visitor(asyncio.Protocol):
         except ValueError as error:
             self._refuse(request, 400, "Bad Request", str(error))
             return
-        self._exchange = exchange = Exchange(self._lobby, request, site, target)
+        self._exchange = exchange = Exchange(
+            self._lobby, request, site, target, "proxy" if self._proxy else "ingress"
+        )
         self._by_field = by_field
         upstream = self._upstream
         if upstream is not None and upstream.alive and upstream.asked == site:
@@ -201,7 +203,7 @@ class Visitor(asyncio.Protocol):
         if self._chunked:
             out += map(chunk, response.body)
             if response.complete:
-                out.append(LAST_CHUNK)
+                out.append(last_chunk(response.trailer_lines))
         else:
             out += response.body
         response.body.clear()
@@ -213,8 +215,6 @@ class Visitor(asyncio.Protocol):
     def _open_answer(self, exchange: Exchange, response: Response) -> bytes:
         request = exchange.request
         exchange.answered, exchange.status = True, response.status
-        assert self._upstream is not None
-        round_trip_ms = self._upstream.round_trip_ms
         exchange.watch.enter("download")
         endless = (response.chunked or response.until_close) and request.method != b"HEAD"
         modern = request.version == b"1.1"
@@ -223,7 +223,7 @@ class Visitor(asyncio.Protocol):
         connection = b"Connection: close\r\n" if self._last else b""
         if not self._last and not modern:
             connection = b"Connection: keep-alive\r\n"
-        ours = exchange.ours(round_trip_ms)
+        ours = exchange.ours()
         return response_head(response, chunked=self._chunked, connection=connection, ours=ours)
 
     def _over(self, exchange: Exchange) -> None:
@@ -275,7 +275,7 @@ class Visitor(asyncio.Protocol):
         reason = {403: "Forbidden", 502: "Bad Gateway", 504: "Gateway Timeout"}[status]
         request = exchange.request
         keep = request.keep_alive and request.complete
-        ours = exchange.ours(None)
+        ours = exchange.ours()
         self._answer(request, status, reason, exchange.explained(words), keep=keep, ours=ours)
 
     def _refuse(self, request: Request, status: int, reason: str, words: str) -> None:

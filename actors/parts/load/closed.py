@@ -13,6 +13,7 @@ from actors.parts.load.mix import Mix
 from actors.parts.load.plan import Plan, check_users
 from actors.parts.load.run import BadChange, LoadRun
 from actors.parts.load.site import Site
+from actors.parts.load.told import ClientMetrics
 from actors.protocols.arrivals import Stage, rate_at
 from actors.units import SECOND
 
@@ -23,8 +24,8 @@ RETRY_NS = SECOND // 10
 class ClosedRun(LoadRun):
     """Users, as many as the plan's stages have."""
 
-    def __init__(self, context: Context, site: Site, mix: Mix, plan: Plan) -> None:
-        super().__init__(context, site, mix, plan)
+    def __init__(self, context: Context, site: Site, mix: Mix, plan: Plan, told: ClientMetrics) -> None:
+        super().__init__(context, site, mix, plan, told)
         self._stages, self._stages_ns = plan.stages, self.began_ns
         self._at_work: dict[int, None] = {}
         """Users that wait for an answer, or think."""

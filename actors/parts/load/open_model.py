@@ -14,14 +14,15 @@ from actors.parts.load.mix import Mix
 from actors.parts.load.plan import Plan, Trace, check_rate
 from actors.parts.load.run import BadChange, LoadRun
 from actors.parts.load.site import Site
+from actors.parts.load.told import ClientMetrics
 from actors.protocols.arrivals import Stage, arrivals, rate_at, rest_of
 
 
 class OpenRun(LoadRun):
     """Requests at a plan's rates."""
 
-    def __init__(self, context: Context, site: Site, mix: Mix, plan: Plan) -> None:
-        super().__init__(context, site, mix, plan)
+    def __init__(self, context: Context, site: Site, mix: Mix, plan: Plan, told: ClientMetrics) -> None:
+        super().__init__(context, site, mix, plan, told)
         self._stages, self._stages_ns = plan.stages, self.began_ns
         """What is left of the plan, or what has been put in its place, and when that began."""
         self._coming: Iterator[tuple[int, int | None]] = iter(())

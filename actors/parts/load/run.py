@@ -36,10 +36,10 @@ class BadChange(ValueError):
 class LoadRun(ABC):
     """One run; begins when it is made, ends when all that has come has been answered or given up."""
 
-    def __init__(self, context: Context, site: Site, mix: Mix, plan: Plan) -> None:
+    def __init__(self, context: Context, site: Site, mix: Mix, plan: Plan, told: ClientMetrics) -> None:
         self.context = context
         self.plan = plan
-        self.told = ClientMetrics(context)
+        self.told = told
         self.counts = Counts(self.told, each=len(mix.wanted) > 1)
         self.began_ns = context.now_ns()
         self.ends_ns = self.began_ns + plan.duration_ns

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from actors.bounds import QUEUEING_S
 from actors.element import Context
+from actors.parts.latencies import Lately
 from actors.units import MILLISECOND, SECOND
 
 OUTCOMES = ("ok", "http_4xx", "http_5xx", "timeout", "refused", "reset", "dns_error", "tls_error")
@@ -54,6 +55,7 @@ class ClientMetrics:
         self.shells = metrics.gauge("journey_client_shells")
         self._latency = metrics.histogram("journey_client_request_duration_seconds")
         self._service = metrics.histogram("journey_client_service_duration_seconds")
+        self.lately = Lately()
 
     def answered(self, status: int, latency_ns: int, service_ns: int, journey: str | None = None) -> None:
         """A complete answer, so long after its request was meant to be sent, and was."""
@@ -61,6 +63,7 @@ class ClientMetrics:
         self._requests[outcome].value += 1
         self._latency.observe(latency_ns / SECOND, journey)
         self._service.observe(service_ns / SECOND, journey)
+        self.lately.add(latency_ns)
 
     def fetched(
         self, status: int, total_ms: float, phase: str | None, error: str | None, journey: str | None

@@ -16,7 +16,7 @@ from actors.parts.load_balancer.answers import Answer, error_answer
 from actors.parts.load_balancer.routing import route
 from actors.parts.load_balancer.stickiness import Stickiness
 from actors.parts.load_balancer.target_head import take_trace
-from actors.parts.load_balancer.telling import log_entry, tell_request, tell_response
+from actors.parts.load_balancer.telling import log_entry, tell_request, tell_response, told_on_the_way
 from actors.protocols import alb_log
 from actors.protocols.alb_causes import Cause
 from actors.protocols.balancing import State, Target
@@ -46,6 +46,7 @@ class Exchange:
 
     __slots__ = (
         "_more",
+        "answered_ns",
         "body_ended",
         "cause",
         "client",
@@ -97,6 +98,8 @@ class Exchange:
         self.connection: TargetConnection | H2TargetStream | None = None
         self.sent_ns: int | None = None
         self.first_byte_ns: int | None = None
+        self.answered_ns: int | None = None
+        """When the head of a target's response was sent on."""
         self.target_status = 0
         self.sent_bytes = 0
         self.head_sent = False
@@ -220,7 +223,9 @@ class Exchange:
             if not response.complete and _postponed(response):
                 return
             self.head_sent = True
-        self.sent_bytes += self.client.pass_on(self, response, opening)
+            self.answered_ns = self.node.context.now_ns()
+        with told_on_the_way(self, opening):
+            self.sent_bytes += self.client.pass_on(self, response, opening)
         response.body.clear()
         if response.complete:
             self._finish(response.status, "target")
@@ -253,7 +258,8 @@ class Exchange:
         headers = self.client.listener.headers
         if headers.changes_answers:
             answer = headers.of_answer(answer)
-        self.sent_bytes += self.client.answer(self, answer)
+        with told_on_the_way(self, True):
+            self.sent_bytes += self.client.answer(self, answer)
         self._finish(answer.status, source)
 
     # ---- a WebSocket -------------------------------------------------------------------------------------
@@ -262,6 +268,7 @@ class Exchange:
         """The target has switched protocols: from now on bytes go both ways as they come, first `rest`."""
         self._head_came(response)
         self.head_sent = self.tunnelling = True
+        self.answered_ns = self.first_byte_ns
         self.sent_bytes += self.client.pass_on(self, response, True)
         if rest:
             self.relay(rest)

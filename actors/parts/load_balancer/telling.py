@@ -1,12 +1,15 @@
 """What is said of an exchange: in the journal of a recorded journey, in the access log, and in the ring of errors."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
+from actors.element import Journey
 from actors.protocols import alb_log
 from actors.protocols.alb_causes import Cause
 from actors.protocols.desync import REASONS
 from actors.protocols.listener_rules import Transforms
 from actors.units import MILLISECOND
+from actors.wire.baggage import Laden
 
 if TYPE_CHECKING:
     from actors.parts.load_balancer.exchange import Exchange
@@ -53,6 +56,22 @@ def times(exchange: "Exchange", now_ns: int) -> dict[str, float | None]:
     }
 
 
+_UNTOLD = nullcontext()
+
+
+def told_on_the_way(exchange: "Exchange", opening: bool) -> AbstractContextManager[None]:
+    """Around the sending of an answer's head: the marks of its frames carry what the access log will say of the times,
+    in `alb_ns` (request_processing_time and response_processing_time) and `target_ns` (target_processing_time)."""
+    if exchange.journey is None or not opening:
+        return _UNTOLD
+    alb_ns = exchange.node.context.now_ns() - exchange.received_ns
+    facts = {"alb_ns": alb_ns}
+    if exchange.sent_ns is not None and exchange.first_byte_ns is not None:
+        facts["target_ns"] = exchange.first_byte_ns - exchange.sent_ns
+        facts["alb_ns"] -= facts["target_ns"]
+    return Journey(Laden(exchange.journey, facts))
+
+
 def url(exchange: "Exchange") -> str:
     """As AWS writes it: with the listener's port."""
     listener, location = exchange.client.listener, exchange.location
@@ -75,7 +94,7 @@ def log_entry(exchange: "Exchange", status: int, now_ns: int) -> alb_log.Entry:
         received_ns=exchange.received_ns,
         sent_ns=exchange.sent_ns,
         first_byte_ns=exchange.first_byte_ns if exchange.head_sent else None,
-        answered_ns=exchange.first_byte_ns if exchange.head_sent and exchange.first_byte_ns else now_ns,
+        answered_ns=now_ns if exchange.answered_ns is None else exchange.answered_ns,
         elb_status=status,
         target_status=exchange.target_status,
         received_bytes=request.head_bytes + request.body_bytes,

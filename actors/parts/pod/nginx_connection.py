@@ -5,6 +5,7 @@ There is no task behind it: a request costs one timer, the end of its service ti
 """
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Any
 
 from actors.element import JOURNEY
@@ -24,6 +25,8 @@ SEND_TIMEOUT_NS = 60 * SECOND
 """How long a client may take nothing of an answer (nginx's send_timeout)."""
 CHUNK_BYTES = 32 * 1024
 """What is read of a file at a time (nginx's output_buffers)."""
+_METHOD = re.compile(rb"[A-Z_-]+")
+"""What nginx takes for a method (ngx_http_parse_request_line)."""
 ANSWERED = Fate(ANSWER, None, 0)
 """What becomes of requests as long as no user meddles."""
 
@@ -154,7 +157,7 @@ class NginxConnection(asyncio.Protocol):
         if not requests:
             return
         request = requests.popleft()
-        if request.error is None:
+        if request.error is None and _METHOD.fullmatch(request.method):
             self._serve(request)
         else:
             self._transport.write(self.nginx.site.answer(request.method.decode("latin-1"), 400, False).data)

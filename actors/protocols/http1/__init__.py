@@ -8,6 +8,8 @@ for one response at a time, and has to be told the method that it answers.
 What the fast parser does not take as it stands is looked at again by `desync.py`, which may know how it was meant. An
 upgrade to WebSocket stops the reader behind the head: it keeps what comes until it is told to `tunnel` or to `resume`.
 
+A method can be any token: what the fast parser does not know is read as if it were POST, and keeps its name.
+
 Framing is the reader's own business: pieces are bare content, and whoever passes them on frames them again
 (`chunk`). Hop-by-hop fields (RFC 9110 section 7.6.1) end here. Limits are those of an ALB.
 """
@@ -25,6 +27,7 @@ from actors.protocols.http1.common import (
     ResponseHeadTooLong,
     chunk,
     http_date,
+    last_chunk,
     valid_lines,
 )
 from actors.protocols.http1.requests import Request, RequestReader
@@ -47,5 +50,6 @@ __all__ = [
     "ResponseReader",
     "chunk",
     "http_date",
+    "last_chunk",
     "valid_lines",
 ]

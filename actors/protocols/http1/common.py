@@ -49,6 +49,27 @@ def chunk(piece: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(piece), piece)
 
 
+NOT_TRAILING = REQUEST_FIELDS | frozenset(
+    [
+        b"authorization", b"cache-control", b"content-encoding", b"content-range", b"content-type", b"cookie",
+        b"max-forwards", b"range", b"set-cookie", b"www-authenticate",
+    ]
+)  # fmt: skip
+"""What must not come behind the content: framing, routing, authentication, modifiers (RFC 9110 section 6.5.1)."""
+
+
+def trailer(name: bytes, value: bytes) -> list[bytes]:
+    """A trailer field as a line, or none if it may be none."""
+    lower = name.lower()
+    sound = lower.replace(b"-", b"").isalnum() and lower not in NOT_TRAILING
+    return [b"%b: %b\r\n" % (name, value.rstrip())] if sound else []
+
+
+def last_chunk(trailers: list[bytes]) -> bytes:
+    """The end of the chunked coding, with trailer fields (RFC 9112 section 7.1.2)."""
+    return b"0\r\n%b\r\n" % b"".join(trailers)
+
+
 def valid_lines(lines: list[bytes]) -> list[bytes]:
     """Those of a head's lines whose names are of letters, digits and hyphens."""
     return [line for line in lines if line.partition(b":")[0].replace(b"-", b"").isalnum()]

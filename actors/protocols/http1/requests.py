@@ -6,14 +6,18 @@ from functools import lru_cache
 import httptools
 
 from actors.protocols.alb_causes import Cause
-from actors.protocols.desync import examine, framing_reason, may_go_on, suspicious, worse
+from actors.protocols.desync import examine, framing_reason, is_method, may_go_on, suspicious, worse
 from actors.protocols.http1.common import (
     MAX_HEADER,
     MAX_REQUEST_HEAD,
     MAX_REQUEST_LINE,
     REQUEST_FIELDS,
     drop_named,
+    trailer,
 )
+
+STAND_IN = b"POST "
+"""In place of a method that the fast parser does not know: what it makes of a request's rest depends on none."""
 
 
 class Request:
@@ -39,6 +43,7 @@ class Request:
         "method",
         "oddity",
         "target",
+        "trailers",
         "user_agent",
         "version",
         "websocket",
@@ -53,6 +58,8 @@ class Request:
         self.user_agent = b"-"
         self.body: list[bytes] = []
         self.body_bytes = 0
+        self.trailers: list[bytes] = []
+        """Lines behind the content, for who passes them on; who does not may drop them (RFC 9110 section 6.5.1)."""
         self.head_bytes = 0
         self.chunked = False
         self.complete = False
@@ -85,7 +92,8 @@ class RequestReader:
         self._in_body = False
         self._head = b""
         self._begun = 0
-        self._doubtful = False
+        self._doubtful = self._rare = False
+        self._method = b""
         self._oddity = ""
         self._ascii = True
         self._kept: bytes | None = None
@@ -146,10 +154,18 @@ class RequestReader:
             self.give_up(Cause.UNSUPPORTED_VERSION)
         else:
             self._doubtful = True
+            self._rare = "method" in complaint
             self._look_again()
 
     def _look_again(self) -> None:
         head = self._head.lstrip(b"\r\n")
+        method, space, rest = head.partition(b" ")
+        if self._rare and space and is_method(method):
+            self._doubtful = self._rare = False
+            self._method, self._begun, self._head = method, 0, STAND_IN + rest
+            self._parser = httptools.HttpRequestParser(self)
+            self._parse(self._head)
+            return
         end = head.find(b"\r\n\r\n")
         if end < 0 and may_go_on(head):
             return
@@ -230,7 +246,8 @@ class RequestReader:
         if self._in_body:
             if request.head_bytes > MAX_REQUEST_HEAD:
                 request.error = Cause.HEADERS_TOO_LONG
-            return  # a trailer; proxies may drop those (RFC 9110 section 6.5.1)
+            request.trailers += trailer(name, value)
+            return
         if size > MAX_HEADER:
             request.error = Cause.HEADER_TOO_LONG
         lower, kept_apart, invalid = _field(name)
@@ -255,7 +272,8 @@ class RequestReader:
     def on_headers_complete(self) -> None:
         request = self._request
         parser = self._parser
-        request.method = parser.get_method()
+        request.method = self._method or parser.get_method()
+        self._method = b""
         request.version = parser.get_http_version().encode()
         request.keep_alive = parser.should_keep_alive()
         request.head_bytes += len(request.method) + len(request.target) + 14

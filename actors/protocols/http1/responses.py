@@ -8,6 +8,7 @@ from actors.protocols.http1.common import (
     BadResponse,
     ResponseHeadTooLong,
     drop_named,
+    trailer,
 )
 
 
@@ -24,6 +25,7 @@ class Response:
         "lines",
         "reason",
         "status",
+        "trailer_lines",
         "trailers",
         "until_close",
     )
@@ -39,6 +41,8 @@ class Response:
         self.until_close = False
         self.complete = False
         self.keep_alive = False
+        self.trailer_lines: list[bytes] = []
+        """What came behind the content's last chunk, for who passes it on."""
         self.trailers: list[tuple[bytes, bytes]] | None = None
         """What an HTTP/2 target has sent behind the content."""
 
@@ -108,10 +112,12 @@ class ResponseReader:
         self._next.reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self.response is not None:
-            return  # a trailer; proxies may drop those (RFC 9110 section 6.5.1)
         response = self._next
         response.head_bytes += len(name) + len(value) + 4
+        if self.response is not None:
+            if response is self.response and response.head_bytes <= MAX_RESPONSE_HEAD:
+                response.trailer_lines += trailer(name, value)
+            return
         lower = name.lower()
         if lower in RESPONSE_FIELDS:
             response.fields[lower] = value.rstrip()

@@ -15,6 +15,9 @@ The room has these corners:
     host.py        what a connection asks of its host
     connection.py  the verbs of the user, and the fast path of both directions
     arrival.py     a segment arrives, in full (RFC 9293 section 3.10.7)
+    handshake.py   the SYNs, and the ACKs of them
+    text.py        what a segment brings: data, and the stream's end
+    timestamps.py  how old a segment is, and how long its way was (RFC 7323)
     output.py      what may be sent now, and how segments are put together
     timers.py      what happens when a deadline passes
     loss.py        what acknowledgments say about segments that did not arrive
@@ -43,7 +46,7 @@ scoreboard and a recovery's three marks are enough, and most connections never h
 
 from struct import Struct
 
-from actors.protocols.tcp import arrival, loss, output, timers
+from actors.protocols.tcp import arrival, handshake, loss, output, timers
 from actors.protocols.tcp.congestion import CongestionControl, NewReno
 from actors.protocols.tcp.cubic import Cubic
 from actors.protocols.tcp.host import ConnectionHost
@@ -160,7 +163,7 @@ class Connection:
         """Passive open with a SYN that was answered by a cookie: as if that SYN,ACK had been ours."""
         self.listen()
         self.opened_at_ns = self.sent_at_ns = now_ns
-        arrival.recall_syn(self, syn)
+        handshake.recall_syn(self, syn)
 
     def connect(self, now_ns: int) -> None:
         """Active open: send a SYN."""
@@ -249,7 +252,7 @@ class Connection:
         self.move(Event.ABORT)
         if known:
             output.send_reset(self)
-            self.host.on_reset("sent", reason)
+            self.host.observer.on_reset("sent", reason)
         self.finish(error)
 
     def give_up(self, error: OSError) -> None:
@@ -259,7 +262,7 @@ class Connection:
 
     def limit_mss(self, mss_bytes: int, now_ns: int) -> None:
         """The path takes smaller packets than thought (RFC 1191): what did not fit is sent again in pieces."""
-        mss_bytes = max(mss_bytes, arrival.MINIMUM_MSS) - (output.TIMES_BYTES if self.timestamps else 0)
+        mss_bytes = max(mss_bytes, handshake.MINIMUM_MSS) - (output.TIMES_BYTES if self.timestamps else 0)
         if mss_bytes >= self.mss_bytes or not self.syn_acknowledged:
             return
         self.set_segment(mss_bytes)

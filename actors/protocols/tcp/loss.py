@@ -119,7 +119,7 @@ def leave(c: "Connection", outcome: str) -> None:
     """The recovery is over."""
     c.recovery = None
     c.duplicates = 0
-    c.host.on_recovered(outcome)
+    c.host.observer.on_recovered(outcome)
 
 
 # ---- finding out ----------------------------------------------------------------------------------------------
@@ -214,7 +214,7 @@ def enter(c: "Connection", cause: Cause, lost_to: int, now_ns: int, previous: Re
     c.timed_at_ns = output.NEVER  # Karn: an answer to something sent twice tells nothing about the round trip
     c.early_at_ns = output.NEVER
     c.probe_end = 0
-    c.host.on_recovery(cause.value, in_flight, lost_to)
+    c.host.observer.on_recovery(cause.value, in_flight, lost_to)
     if cause is Cause.FAST and c.sacking:
         c.recovery.reduction = Proportional(in_flight, c.congestion.window_bytes)
     if previous is not None:

@@ -85,7 +85,7 @@ def send_reset(c: "Connection") -> None:
 def send_reset_at(c: "Connection", sequence: int) -> None:
     """The RST for a segment with an unacceptable ACK: it takes its sequence number from that."""
     c.host.transmit(HEADER(c.ports, sequence, 0, _LENGTH | RST, 0, 0))
-    c.host.on_reset("sent", f"unacceptable ACK in {c.state.name}")
+    c.host.observer.on_reset("sent", f"unacceptable ACK in {c.state.name}")
 
 
 def send_syn(c: "Connection", now_ns: int) -> None:
@@ -177,7 +177,7 @@ def send_again(c: "Connection", offset: int, size: int, why: str, now_ns: int) -
         flags |= PSH
     c.retransmits += 1
     c.sent_at_ns = now_ns
-    c.host.on_retransmit("data" if data else "FIN", len(data), why)
+    c.host.observer.on_retransmit("data" if data else "FIN", len(data), why)
     transmit(c, (c.snd_una + offset) & MASK, flags, now_ns, data)
     return size
 
@@ -243,7 +243,7 @@ def send_tail_probe(c: "Connection", now_ns: int) -> None:
     in_flight = (c.snd_nxt - c.snd_una) & MASK
     if in_flight <= c.mss_bytes:
         return
-    c.host.on_probe("tail loss", 1)
+    c.host.observer.on_probe("tail loss", 1)
     if not send_more(c, c.snd_wnd, now_ns):
         size = min(c.mss_bytes, in_flight)
         c.timed_at_ns = NEVER

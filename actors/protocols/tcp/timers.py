@@ -44,7 +44,9 @@ def _retransmit(c: "Connection", now_ns: int) -> None:
         _go_back(c, now_ns)
     else:
         c.retransmits += 1
-        c.host.on_retransmit("SYN" if c.state is State.SYN_SENT else "SYN,ACK", 0, Cause.TIMEOUT.value)
+        c.host.observer.on_retransmit(
+            "SYN" if c.state is State.SYN_SENT else "SYN,ACK", 0, Cause.TIMEOUT.value
+        )
         output.send_syn(c, now_ns)
     output.arm_retransmission(c, now_ns)
 
@@ -78,7 +80,7 @@ def _probe(c: "Connection", now_ns: int) -> None:
     c.probes += 1
     c.persist_interval_ns = min(c.persist_interval_ns << 1, c.settings.maximum_rto_ns)
     if not output.send_crumb(c, now_ns):
-        c.host.on_probe("zero window", c.probes)
+        c.host.observer.on_probe("zero window", c.probes)
         output.send_probe(c, now_ns)
         output.arm_persist(c, now_ns)
 
@@ -100,7 +102,7 @@ def _keep_alive(c: "Connection", now_ns: int) -> None:
         c.abort("nobody answers keepalives", TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT)))
         return
     c.keepalives += 1
-    c.host.on_probe("keepalive", c.keepalives)
+    c.host.observer.on_probe("keepalive", c.keepalives)
     output.send_probe(c, now_ns)
     c.keepalive_at_ns = now_ns + settings.keepalive_interval_ns
 

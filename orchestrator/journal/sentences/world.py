@@ -6,13 +6,22 @@ from orchestrator.journal.wording import listed, milliseconds, plain, plural
 
 @sentence("journey.start")
 def journey_start(r: Record) -> Told:
-    return Told(f"The click: {r.get('method', 'GET')} {r['url']}")
+    return Told(f"The click: {r.get('method', 'GET')} {r['url']}", asked_by(r))
+
+
+def asked_by(r: Record) -> str:
+    """Who has asked, of a journey's start, and how they came in: `curl via ingress`; "" for a load's requests."""
+    via, program = r.get("via"), r.get("program")
+    if via in (None, "trace"):
+        return "journey trace" if via else ""
+    return f"{program or 'a program'} via {via}"
 
 
 @sentence("journey.end")
 def journey_end(r: Record) -> Told:
     if "status" not in r:
-        return Told("The tunnel is closed", f"{plural(r['body_bytes'], 'byte')} came back")
+        what = "connection" if r.get("via") == "shell" else "tunnel"
+        return Told(f"The {what} is closed", f"{plural(r['body_bytes'], 'byte')} came back")
     body = f", {plural(r['body_bytes'], 'byte')} of body" if "body_bytes" in r else ""  # a load counts none
     return Told(f"The last byte is here: status {r['status']}{body}")
 

@@ -27,6 +27,7 @@ export class Charts {
       ["completed", "ok", short(load.completed)],
       ["failed", "lost", short(load.failed)],
     ]);
+    by("estimated").hidden = load.exact;
     keyed(by("latency-told"), [
       ["p50", "internet", ms(load.p50_ms)],
       ["p99", "alb", ms(load.p99_ms)],

@@ -13,6 +13,8 @@ export function drawDots(context, view, clock) {
   context.clearRect(0, 0, view.width, view.height);
   const paths = {},
     words = [],
+    own_words = [],
+    yours = new Path2D(),
     lost = [],
     waiting = {};
   let count = 0;
@@ -34,21 +36,25 @@ export function drawDots(context, view, clock) {
       onTheWay = true;
       count++;
       shape(path, SHAPES[request.outcome], at.x, at.y, step[4] === "TCP ACK" ? SMALL : BIG);
-      if (clock.slow >= WORDS_FROM || clock.loop) words.push([step[4], at]);
+      if (request.you) {
+        shape(yours, "circle", at.x, at.y, BIG + 4);
+        own_words.push([clock.stretched ? "you" : `you: ${step[4]}`, at]);
+      } else if (clock.slow >= WORDS_FROM || clock.loop) words.push([step[4], at]);
     }
     if (fate && own >= fate[2]) lost.push([view, fate, own - fate[2]]);
     else if (!onTheWay && own <= request.ms) {
       const where = last ? last[1] : request.from;
       if (where) {
-        (waiting[where] = waiting[where] || []).push(request.outcome);
+        (waiting[where] = waiting[where] || []).push(request);
         count++;
       }
     }
   }
-  crowds(view, waiting, paths);
+  crowds(view, waiting, paths, yours, own_words);
   for (const [outcome, path] of Object.entries(paths)) paint(context, outcome, path);
+  ring(context, yours);
   for (const [seen, fate] of lost.slice(-60)) burst(context, seen, fate);
-  tell(context, words.slice(-14));
+  tell(context, [...own_words.slice(-6), ...words.slice(-14)]);
   return count;
 }
 function paint(context, outcome, path) {
@@ -63,6 +69,12 @@ function paint(context, outcome, path) {
   }
   context.fill(path);
   context.stroke(path);
+}
+// What whoever looks on has sent: a ring about it, in the colour of the text.
+function ring(context, yours) {
+  context.strokeStyle = colour("ink");
+  context.lineWidth = 1.8;
+  context.stroke(yours);
 }
 function shape(path, kind, x, y, r) {
   if (kind === "circle" || kind === "ring") {
@@ -83,16 +95,21 @@ function shape(path, kind, x, y, r) {
   }
 }
 // Requests that wait at one element stand in rows beneath it, so that a queue can be seen.
-function crowds(view, waiting, paths) {
-  for (const [name, outcomes] of Object.entries(waiting)) {
+function crowds(view, waiting, paths, yours, words) {
+  for (const [name, requests] of Object.entries(waiting)) {
     const place = view.places[view.alias[name] || name];
     if (!place) continue;
     const per = Math.max(3, Math.floor(place.w / 8)),
       top = place.box ? place.top + place.h - 6 : place.y + place.h / 2 + 6;
-    outcomes.slice(0, per * 4).forEach((outcome, n) => {
+    const own = requests.filter((each) => each.you),
+      shown = own.length ? [...own, ...requests.filter((each) => !each.you)] : requests;
+    shown.slice(0, per * 4).forEach(({ outcome, you }, n) => {
       const x = place.x - place.w / 2 + 5 + (n % per) * 8,
         y = top + Math.floor(n / per) * 8;
       shape(paths[outcome], SHAPES[outcome], x, y, 3);
+      if (!you) return;
+      shape(yours, "circle", x, y, 6);
+      words.push(["you", { x, y: y + 40 }]);
     });
   }
 }
@@ -142,6 +159,7 @@ export function drawTrails(context, view, clock) {
     count++;
     context.globalAlpha = 0.15 + 0.5 * (1 - age / 3000);
     context.strokeStyle = colour(request.outcome);
+    context.setLineDash(request.you ? [8, 5] : []);
     context.beginPath();
     for (const step of request.steps) {
       const one = anchor(view, step[0]),
@@ -152,6 +170,7 @@ export function drawTrails(context, view, clock) {
       }
     }
     context.stroke();
+    context.setLineDash([]);
     context.globalAlpha = 1;
     for (const fate of request.lost.slice(-1)) burst(context, view, fate);
   }

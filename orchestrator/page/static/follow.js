@@ -1,6 +1,6 @@
 // One request: where its time went, what was said to whom, and every decision in the words of `journey trace`.
 import { by, clip, el, ms, OUTCOMES, sv, TIER_COLOURS, tipped, typed } from "./dom.js";
-import { mark } from "./lists.js";
+import { mark, ringed } from "./lists.js";
 
 const ROW = 20;
 const PROTOCOLS = {
@@ -42,6 +42,7 @@ export async function follow(id, replay) {
       { class: "soft mono" },
       `journey ${found.id} · Root=1-${found.id.slice(0, 8)}-${found.id.slice(8)}`,
     ),
+    found.you ? el("p", {}, ringed(), el("strong", {}, ` you: ${found.you}`)) : "",
     found.why ? el("p", {}, el("strong", {}, OUTCOMES[found.outcome]), `: ${found.why}`) : "",
     el(
       "p",

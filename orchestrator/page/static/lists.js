@@ -15,6 +15,15 @@ export function mark(outcome) {
   return sv("svg", { viewBox: "0 0 12 12", role: "img", "aria-label": OUTCOMES[outcome] }, inner);
 }
 
+// What whoever looks on has sent: a ring, as on the map.
+export const ringed = () =>
+  sv(
+    "svg",
+    { viewBox: "0 0 12 12", role: "img", "aria-label": "yours" },
+    sv("circle", { cx: 6, cy: 6, r: 5, css: { fill: "none", stroke: "var(--ink)", "stroke-width": "1.6" } }),
+    sv("circle", { cx: 6, cy: 6, r: 2, css: { fill: "var(--soft)" } }),
+  );
+
 const clockTime = (at, offset) => new Date(at + offset).toTimeString().slice(0, 8);
 
 export class Lists {
@@ -48,7 +57,7 @@ export class Lists {
       holder.prepend(
         el(
           "li",
-          { "data-id": each.id },
+          { "data-id": each.id, "data-you": each.you || null },
           el(
             "button",
             { type: "button", onclick: () => follow(each.id) },
@@ -56,6 +65,7 @@ export class Lists {
             el("span", {}, clockTime(each.at, this.offset)),
             el("b", {}, each.status ?? "–"),
             el("span", {}, ms(each.ms)),
+            each.you ? el("b", {}, ringed(), ` you: ${each.you} `) : "",
             el("span", { class: "soft" }, each.why ? clip(each.why, 60) : podName(each.pod)),
           ),
         ),

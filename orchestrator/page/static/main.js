@@ -8,7 +8,7 @@ import { closeDrawer, openDrawer } from "./drawer.js";
 import { follow as showRequest } from "./follow.js";
 import { drawGround } from "./ground.js";
 import { hit, layout } from "./layout.js";
-import { Lists, mark, showElements } from "./lists.js";
+import { Lists, mark, ringed, showElements } from "./lists.js";
 import { showControl } from "./lane.js";
 import { showBudget, showTargets, showWhy } from "./panels.js";
 import { listen } from "./stream.js";
@@ -88,6 +88,7 @@ function legend() {
   by("legend").replaceChildren(
     el("span", {}, el("b", {}, "1 dot = 1 packet of a recorded request"), ", or a request that waits there"),
     ...Object.entries(OUTCOMES).map(([outcome, told]) => el("span", {}, mark(outcome), told)),
+    el("span", {}, ringed(), "in a ring: you, by ingress, proxy, shell or journey trace"),
     el("span", { id: "stretch" }),
     el("span", {}, "a line's width: packets a second"),
     el("span", { id: "sampled" }),

@@ -66,7 +66,7 @@ async def events(world: World, *kinds: str) -> list[dict[str, Any]]:
 async def test_a_crash_is_the_end_of_a_process_and_it_stays_down_until_its_time_is_over(world, service):
     await until_reached(world, RIGHT)
     before = pid_of(world, "middle")
-    made = await service.fault_add("middle", ["crash", "for=1m"], default="element")
+    made = await service.faults.add("middle", ["crash", "for=1m"], default="element")
     async with asyncio.timeout(10):
         while not await events(world, "element.exit"):
             await asyncio.sleep(0.02)
@@ -75,31 +75,31 @@ async def test_a_crash_is_the_end_of_a_process_and_it_stays_down_until_its_time_
     [end] = await events(world, "element.exit")
     assert end["element"] == "middle" and "SIGKILL" in end["how"]
     assert not await reaches(world, "left", RIGHT) and made["down"] == ["middle"]
-    await service.fault_set("fault-1", ["for=100ms"])
+    await service.faults.change("fault-1", ["for=100ms"])
     await until_reached(world, RIGHT)
-    assert pid_of(world, "middle") != before and await service.fault_list() == []
+    assert pid_of(world, "middle") != before and await service.faults.settled() == []
 
 
 async def test_a_partition_is_between_its_sides_alone_and_outlives_who_stands_between(world, service):
     await until_reached(world, RIGHT)
-    await service.fault_partition("left", "right", [])
+    await service.faults.partition("left", "right", [])
     assert not await reaches(world, "left", RIGHT) and not await reaches(world, "right", LEFT)
     assert await reaches(world, "left", MIDDLE)
-    await service.fault_add("middle", ["crash"], default="element")
+    await service.faults.add("middle", ["crash"], default="element")
     await until_reached(world, MIDDLE)
     assert not await reaches(world, "left", RIGHT)
-    await service.fault_clear()
+    await service.faults.clear()
     await until_reached(world, RIGHT)
 
 
 async def test_a_cable_that_is_out_is_seen_at_both_ends_and_a_cut_at_none(world, service):
     await until_reached(world, RIGHT)
     before = len(await events(world, "link.down"))
-    await service.fault_add("link:east", ["cut"])
+    await service.faults.add("link:east", ["cut"])
     assert not await reaches(world, "left", RIGHT) and len(await events(world, "link.down")) == before
-    await service.fault_clear("link/east")
-    await service.fault_add("east", ["down"], default="link")
+    await service.faults.clear("link/east")
+    await service.faults.add("east", ["down"], default="link")
     lost = (await events(world, "link.down"))[before:]
     assert {each["element"] for each in lost} == {"middle", "right"}
-    await service.fault_clear()
+    await service.faults.clear()
     await until_reached(world, RIGHT)

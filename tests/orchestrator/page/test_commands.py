@@ -1,5 +1,6 @@
 """What the page's buttons say to a shell, and what they leave to it."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,17 +13,17 @@ COMPOSE = Shell("journey --world compose", "docker compose up --scale nginx-pod=
 
 
 class Faults:
-    """Of a service, what cutting a link takes."""
+    """What cutting a link takes of a service."""
 
-    async def fault_add(self, target: str, words: list[str]) -> dict[str, Any]:
+    async def add(self, target: str, words: list[str]) -> dict[str, Any]:
         return {"target": target}
 
-    async def fault_clear(self, which: str | None) -> list[dict[str, Any]]:
+    async def clear(self, which: str | None) -> list[dict[str, Any]]:
         return []
 
 
 def commands(shell: Shell = Shell()) -> Commands:
-    return Commands(None, Faults(), lambda *told: None, shell)  # type: ignore[arg-type]
+    return Commands(None, SimpleNamespace(faults=Faults()), lambda *told: None, shell)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("shell", [Shell(), COMPOSE])

@@ -20,6 +20,7 @@ class World:
         self.config = SimpleNamespace(elements={}, links={})
         self.watched: list[float] = []
         self.state = "up"
+        self.counting = False
 
     def ps(self) -> dict[str, Any]:
         listed = {"laptop": "laptop", "home-router": "home_router"}
@@ -31,22 +32,29 @@ class World:
     def link_ends(self) -> dict[str, list[str]]:
         return {"wifi": ["laptop", "home-router"]}
 
-    async def call(self, element: str, verb: str, /, per_s: float) -> None:
-        assert (element, verb) == ("laptop", "load_watch")
-        self.watched.append(per_s)
+    async def call(self, element: str, verb: str, /, **arguments: Any) -> Any:
+        assert element == "laptop"
+        if verb == "load_watch":
+            self.watched.append(arguments["per_s"])
+            return None
+        assert verb == "latencies"
+        self.counting = arguments["more"]
+        return [(2_000_000, 98), (5_000_000, 2)]
 
 
 class Service:
     """No faults, no loads."""
 
     loads = SimpleNamespace()
-
-    async def fault_list(self) -> list[Any]:
-        return []
+    faults = SimpleNamespace()
 
 
 async def running() -> int:
     return 0
+
+
+async def none() -> list[Any]:
+    return []
 
 
 @pytest.fixture
@@ -58,6 +66,7 @@ def world() -> World:
 def feed(world: World) -> Feed:
     service = Service()
     service.loads.running = running
+    service.faults.settled = none
     return Feed(world, service)  # type: ignore[arg-type]
 
 
@@ -74,7 +83,9 @@ async def test_the_first_frame_has_who_is_there_and_the_next_how_they_are(world:
         second = (await box.take()).values
         assert second["state"]["targets"] == [] and second["state"]["load"]["offered"] == 0
         assert "map" not in second, "it is told again when it has changed"
-        assert world.watched == [RECORDED_PER_S]
+        assert world.watched == [RECORDED_PER_S] and world.counting
+        load = second["state"]["load"]
+        assert load["exact"] and (load["p50_ms"], load["p99_ms"]) == (2.0, 5.0)
 
 
 async def test_nothing_is_watched_while_nobody_looks(world: World, feed: Feed):
@@ -87,6 +98,7 @@ async def test_nothing_is_watched_while_nobody_looks(world: World, feed: Feed):
         assert task is not None
     await asyncio.wait({task})
     assert world.journal.watchers == [] and world.watched[-1] == 0
+    assert not world.counting
 
 
 async def test_only_so_many_browsers_look_on(feed: Feed):

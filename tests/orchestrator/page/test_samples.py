@@ -3,7 +3,7 @@
 from orchestrator.journal.journey import Journey
 from orchestrator.journal.store import JournalStore
 from orchestrator.page.happenings import Happenings
-from orchestrator.page.samples import moving, outcome_of, why_of
+from orchestrator.page.samples import Samples, moving, outcome_of, why_of
 from orchestrator.page.story import recent, told
 from tests.orchestrator.synthetic import first_journey
 
@@ -26,6 +26,7 @@ def test_every_step_was_put_on_a_link():
     assert {(step[0], step[1]) for step in found["steps"]} <= sent
     assert all(0 <= step[2] <= step[3] for step in found["steps"])
     assert found["outcome"] == "ok" and found["why"] == "" and found["from"] == journey.origin
+    assert found["notes"][0] == [0.0, journey.origin, "The click: GET https://packet-journey.com/"]
     assert any("least" in note[2] or "chos" in note[2].lower() for note in found["notes"])
 
 
@@ -35,6 +36,40 @@ def test_a_request_that_a_cut_link_did_not_take_says_so():
     assert outcome_of(journey) == "lost"
     assert why_of(journey) == "home-router could not send on fibre: the link is cut"
     assert moving(journey)["lost"] == [["home-router", "fibre", 1.0, "cut"]]
+
+
+def test_what_the_viewer_has_sent_is_told_as_theirs_and_never_left_out(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("orchestrator.page.samples._now_s", lambda: now[0])
+    journal = JournalStore()
+    samples = Samples(journal)
+    samples.start()
+    for number in range(30):
+        by = (
+            {"via": "ingress", "program": "curl"}
+            if number in (3, 4)
+            else {"via": "trace"}
+            if number == 5
+            else {}
+        )
+        for kind, more in (
+            ("journey.start", {"url": "u", **by}),
+            ("journey.end", {"status": 200, "total_ms": 1.0}),
+        ):
+            journal.add({**record(number, "laptop", kind, **more), "journey": f"{number:032x}"})
+    now[0] = 1.0
+    told_of = {int(each["id"], 16): each["you"] for each in samples.take({})}
+    assert told_of == {3: "curl via ingress", 4: "curl via ingress", 5: "journey trace", 29: ""}
+    assert samples.skipped == 26 and samples.take({}) == []
+
+
+def test_a_tunnel_that_was_closed_has_done_well():
+    start = record(
+        1, "laptop", "journey.start", url="a.example:443", method="CONNECT", via="proxy", program=None
+    )
+    end = record(4, "laptop", "journey.end", total_ms=3.0, body_bytes=5)
+    journey = Journey("a" * 32, [start, end])
+    assert outcome_of(journey) == "ok" and moving(journey)["you"] == "a program via proxy"
 
 
 def test_nobody_knows_what_becomes_of_one_that_is_on_its_way():

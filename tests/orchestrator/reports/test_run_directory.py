@@ -15,6 +15,7 @@ from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
+from orchestrator.config import default_world, load_world
 from orchestrator.journal.journey import Journey
 from orchestrator.reports.digest import pictured
 from orchestrator.reports.directory import all_runs, new_run
@@ -30,7 +31,7 @@ from tests.orchestrator.reports.bed import played, read
 FILES = {
     "summary.json", "summary.md", "report.html", "latency.hlog", "latency-fine.hgrm", "latency-failing.hgrm",
     "journeys.ndjson.gz", "traces.otlp.json", "events.ndjson", "scenario.resolved.yaml", "environment.json",
-    "alb-access-fine.log", "alb-access-failing.log",
+    "alb-access-fine.log", "alb-access-failing.log", "world-fine.yaml", "world-failing.yaml",
 }  # fmt: skip
 
 
@@ -168,6 +169,11 @@ def test_journeys_events_and_the_scenario_are_plain_lines(run, result):
     assert [document["variant"] for document in documents] == ["fine", "failing"]
     assert documents[1]["set"] == {"pod/nginx-0": {"latency": "100ms"}, "pod/nginx-1": {"errors": "30%"}}
     assert read(run / "environment.json")["cores"] > 0
+
+
+def test_the_world_is_kept_whole(run):
+    played_in, default = load_world(run / "world-fine.yaml"), load_world(default_world())
+    assert played_in.plain() == default.plain()
 
 
 def test_the_summary_fits_a_comment_and_shows_the_slowest_request(run):

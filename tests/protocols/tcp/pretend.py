@@ -30,6 +30,7 @@ class End:
     ) -> None:
         self.world, self.name = world, name
         packed = ports[0].to_bytes(2) + ports[1].to_bytes(2)
+        self.observer = self
         self.connection = Connection(self, packed, iss, mss, settings)
         self.sent: list[Segment] = []
         self.received = bytearray()

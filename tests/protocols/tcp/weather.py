@@ -26,6 +26,7 @@ class Peer:
 
     def __init__(self, link: "Link", name: str, iss: int, settings: TcpSettings) -> None:
         self.link = link
+        self.observer = self
         self.connection = Connection(self, name.encode() * 4, iss, 1460, settings)
         self.received = bytearray()
         self.told: Counter[str] = Counter()
