@@ -78,10 +78,13 @@ class Bash:
 
     def interrupt(self) -> int:
         """^C in the other terminal; the exit code of what ran there."""
-        process = self._beside.pop()
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGINT)
-        return process.wait(timeout=60)
+        if self._beside[-1].poll() is None:
+            os.killpg(self._beside[-1].pid, signal.SIGINT)
+        return self.ended()
+
+    def ended(self) -> int:
+        """The exit code of what runs in the other terminal, once it has ended."""
+        return self._beside.pop().wait(timeout=60)
 
     def end(self) -> None:
         """Leave it, and whatever still runs in it or beside it."""

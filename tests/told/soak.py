@@ -181,7 +181,7 @@ def with_a_load(played: Player, command: Command) -> None:
     played.bash.beside(f"journey load {model} -d 1m")
     until(lambda: played.bash.type(command.text).code == 0, str(command))
     played.bash.type("journey load stop")
-    played.bash.interrupt()
+    played.bash.ended()
 
 
 def ids(played: Player) -> dict[str, str]:
