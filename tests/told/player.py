@@ -33,6 +33,7 @@ SHORTER = (
     (r"(for) \d+[sm]\b(?=['\"])", r"\1 200ms"),
     (r"^(journey capture.* (-d|--duration)) \S+", r"\1 1s"),
     (r"^(journey simulate.* --duration) \S+", r"\1 2s"),
+    (r"^((?:journey shell laptop -- )?traceroute) packet", r"\1 -m 7 packet"),
     (r"^(journey scale nginx) 1000$", r"\1 30"),
     (r"^(journey scale deployment/nginx) 40\b", r"\1 12"),
 )
@@ -103,7 +104,9 @@ class Player:
 
     def _said(self, text: str, command: Command) -> Said:
         if command.inside:
-            return self.bash.type(at_a_terminal(text), "".join(f"{line}\n" for line in command.inside))
+            return self.bash.type(
+                at_a_terminal(text), "".join(f"{shortened(line)}\n" for line in command.inside)
+            )
         if not re.match(SAME_EVERY_TIME, text):
             return self.bash.type(text)
         scenarios = ("whole" if command.shown else "brief", text)

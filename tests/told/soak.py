@@ -167,7 +167,7 @@ def example(played: Player, command: Command) -> None:
     if command.text in STAY:
         stay(played, command)
     elif command.text == "journey top":
-        quits = f"while sleep 1; do printf q; done | {at_a_terminal(command.text)}"
+        quits = f"{at_a_terminal(command.text)} < <(while sleep 1; do printf q; done)"
         played.one(command._replace(text=quits))
     elif command.text.startswith("journey load set"):
         with_a_load(played, command)
