@@ -85,7 +85,7 @@ def traceroute(
 
     [bold]Examples[/bold]
 
-      journey traceroute packet-journey.com
+      journey traceroute resolver
       journey traceroute route53 --at laptop
       journey traceroute 203.0.113.10 --at transit-1 --json | jq '.hops[].answers[0].element'
 
