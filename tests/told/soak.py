@@ -167,7 +167,8 @@ def example(played: Player, command: Command) -> None:
     if command.text in STAY:
         stay(played, command)
     elif command.text == "journey top":
-        quits = f"{at_a_terminal(command.text)} < <(while sleep 1; do printf q; done)"
+        keys = "(trap '' PIPE; while sleep 1 && printf q; do :; done) 2>/dev/null"
+        quits = f"{keys} | {at_a_terminal(command.text)}"
         played.one(command._replace(text=quits))
     elif command.text.startswith("journey load set"):
         with_a_load(played, command)
