@@ -26,7 +26,7 @@ test: $(INSTALLED) ## all tests
 
 soak: fuzz ## fuzz, and at length what tests do in brief: crashes by the hundred, a minute with BIRD, all pages' commands
 	@JOURNEY_SOAK=1 JOURNEY_SEEDS=30-199 JOURNEY_BIRD_SECONDS=60 $(BIN)/python -m pytest -n 3 \
-		-k 'outlives or survives or killed_at_any_call' tests/interop/test_bird.py \
+		-k 'outlives or survives or killed_at_any_call or load_generator' tests/interop/test_bird.py tests/interop/test_real_clients.py \
 		tests/journeys/test_cluster_crashes.py tests/elements/test_alb_controller_kills.py
 	@$(BIN)/python -m pytest -n 2 tests/told/soak.py
 
