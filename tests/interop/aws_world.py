@@ -1,4 +1,8 @@
-"""A world with AWS's API, in processes, and those who ask it: the `aws` CLI, and boto3."""
+"""A world with AWS's API, in processes, and those who ask it: the `aws` CLI, and boto3.
+
+The CLI is botocore with options for its parameters, and half a second of a core a call: it is asked once for each kind
+of thing that is its own (options, pages, waiters, its words when refused), boto3 for the rest.
+"""
 
 import asyncio
 import json
@@ -9,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from orchestrator.config import load_world
 from orchestrator.world import World
@@ -53,6 +59,10 @@ class Aws:
             "AWS_PAGER": "",
             "AWS_MAX_ATTEMPTS": "1",
         }
+        self._session = boto3.Session(
+            aws_access_key_id=KEY, aws_secret_access_key="not-looked-at", region_name=REGION
+        )
+        self._clients: dict[tuple[str, str], Any] = {}
 
     async def run(self, *arguments: str) -> tuple[int, str, str]:
         pipe = asyncio.subprocess.PIPE
@@ -76,14 +86,25 @@ class Aws:
         assert code != 0, out
         return err.strip()
 
-    def client(self, service: str, **more: Any) -> Any:
-        """A client of boto3's, which blocks: use it within `aside`."""
-        return boto3.Session(
-            aws_access_key_id=KEY, aws_secret_access_key="not-looked-at", region_name=REGION
-        ).client(service, endpoint_url=self.url, config=Config(retries={"total_max_attempts": 1}), **more)
+    def client(self, service: str, region: str = REGION) -> Any:
+        """A client of boto3's, which blocks: use it within `aside`. All who want the same one share it."""
+        if (service, region) not in self._clients:
+            self._clients[service, region] = self._session.client(
+                service,
+                region,
+                endpoint_url=self.url,
+                config=Config(retries={"total_max_attempts": 1}),
+            )
+        return self._clients[service, region]
 
     async def aside(self, work: Callable[[], Any]) -> Any:
         return await asyncio.to_thread(work)
+
+    async def refused(self, work: Callable[[], Any]) -> str:
+        """What boto3 says when it does not go well: the CLI's words, but for the retries that are turned off here."""
+        with pytest.raises(ClientError) as caught:
+            await self.aside(work)
+        return str(caught.value).replace(" (reached max retries: 0)", "")
 
 
 @asynccontextmanager

@@ -1,13 +1,20 @@
-"""A world with a Kubernetes API server, in processes, and kubectl: the server alone, or the default world."""
+"""A world with a Kubernetes API server, in processes, and kubectl: the server alone, or the default world.
+
+kubectl is a process for each command: what is only prepared or looked at, beside what a test is about, goes without
+it, by `objects`.
+"""
 
 import asyncio
-import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
+import yaml
+
+from actors.element import Context
+from actors.parts.kubernetes.client import KubeClient
 from orchestrator.config import default_world, load_world
 from orchestrator.world import World
 
@@ -33,6 +40,7 @@ class Cluster:
 
     def __init__(self, world: World, home: Path) -> None:
         self.world = world
+        self.objects = KubeClient(cast(Context, world), "kube-api", "kubernetes-admin")
         self.url = world.addresses["kube_api"]
         self.kubeconfig = world.directory / "kubeconfig"
         self._environment = {
@@ -67,10 +75,19 @@ class Cluster:
         assert result.code != 0, result.out
         return result.err
 
-    async def get(self, *arguments: str) -> Any:
-        """What `kubectl get -o json` gives: an object, or the items of a list."""
-        found = json.loads(await self.kubectl("get", *arguments, "-o", "json"))
-        return found["items"] if found["kind"] == "List" else found
+    async def pods(self, namespace: str | None = "default", selector: str = "") -> list[dict[str, Any]]:
+        """As the API server has them; of all namespaces with None."""
+        return (await self.objects.list("Pod", namespace, label_selector=selector)).items
+
+    async def space(self, name: str) -> str:
+        """A new namespace."""
+        await self.objects.create("Namespace", {"metadata": {"name": name}})
+        return name
+
+    async def create(self, manifest: str, namespace: str | None = None) -> None:
+        """What a manifest describes."""
+        value = yaml.safe_load(manifest)
+        await self.objects.create(value["kind"], value, namespace)
 
     async def until(self, true: Callable[[], Awaitable[bool]], what: str) -> None:
         """Look again and again until it is so."""

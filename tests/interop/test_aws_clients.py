@@ -41,14 +41,15 @@ async def test_the_cli_lists_certificates(aws: Aws):
     domains = [each["DomainName"] for each in listed["CertificateSummaryList"]]
     assert domains == ["packet-journey.com", "example.org"]
     arn = listed["CertificateSummaryList"][0]["CertificateArn"]
-    found = await aws.cli("acm", "get-certificate", "--certificate-arn", arn)
+    found = await aws.aside(lambda: aws.client("acm").get_certificate(CertificateArn=arn))
     assert found["Certificate"].startswith("-----BEGIN CERTIFICATE-----")
-    assert "PRIVATE KEY" not in json.dumps(found)
+    assert "PRIVATE KEY" not in str(found)
 
 
 @needs("aws")
-async def test_the_cli_changes_a_record_waits_and_sees_it(aws: Aws):
-    (zone,) = (await aws.cli("route53", "list-hosted-zones"))["HostedZones"]
+async def test_the_cli_changes_a_record_waits_and_boto3_sees_it(aws: Aws):
+    route53 = aws.client("route53")
+    (zone,) = (await aws.aside(route53.list_hosted_zones))["HostedZones"]
     change = "change-resource-record-sets"
     made = await aws.cli(
         "route53",
@@ -59,7 +60,7 @@ async def test_the_cli_changes_a_record_waits_and_sees_it(aws: Aws):
         batch("UPSERT", "cli.packet-journey.com"),
     )
     assert made["ChangeInfo"]["Status"] == "PENDING"
-    listed = await aws.cli("route53", "list-resource-record-sets", "--hosted-zone-id", zone["Id"])
+    listed = await aws.aside(lambda: route53.list_resource_record_sets(HostedZoneId=zone["Id"]))
     names = [(each["Name"], each["Type"]) for each in listed["ResourceRecordSets"]]
     assert ("cli.packet-journey.com.", "A") in names
     assert (
@@ -69,38 +70,52 @@ async def test_the_cli_changes_a_record_waits_and_sees_it(aws: Aws):
 
 
 @needs("aws")
+async def test_what_the_cli_says_to_a_wrong_call(aws: Aws):
+    assert await aws.refusal("route53", "get-hosted-zone", "--id", "ZNOPE") == (
+        "An error occurred (NoSuchHostedZone) when calling the GetHostedZone operation: "
+        "No hosted zone found with ID: ZNOPE"
+    )
+
+
+# ---- boto3 --------------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
-    "arguments, says",
+    "service, region, operation, arguments, says",
     [
         (
-            ("sts", "get-session-token"),
+            "sts",
+            "eu-west-1",
+            "get_session_token",
+            {},
             "An error occurred (InvalidAction) when calling the GetSessionToken operation: "
             "Could not find operation GetSessionToken",
         ),
         (
-            ("route53", "get-hosted-zone", "--id", "ZNOPE"),
-            "An error occurred (NoSuchHostedZone) when calling the GetHostedZone operation: "
-            "No hosted zone found with ID: ZNOPE",
-        ),
-        (
-            ("--region", "us-east-1", "acm", "list-certificates"),
+            "acm",
+            "us-east-1",
+            "list_certificates",
+            {},
             "An error occurred (SignatureDoesNotMatch) when calling the ListCertificates operation: "
             "Credential should be scoped to a valid region, not 'us-east-1'; this is eu-west-1.",
         ),
         (
-            ("route53", "list-resource-record-sets", "--hosted-zone-id", "Z" * 40),
+            "route53",
+            "eu-west-1",
+            "list_resource_record_sets",
+            {"HostedZoneId": "Z" * 40},
             "An error occurred (InvalidInput) when calling the ListResourceRecordSets operation: "
             f"1 validation error detected: Value '{'Z' * 40}' at 'hostedZoneId' failed to satisfy constraint: "
             "Member must have length less than or equal to 32",
         ),
     ],
-    ids=lambda value: value[1] if isinstance(value, tuple) else "",
+    ids=["an operation that is not served", "another region", "an argument too long"],
 )
-async def test_what_the_cli_says_to_wrong_calls(aws: Aws, arguments: tuple[str, ...], says: str):
-    assert await aws.refusal(*arguments) == says
-
-
-# ---- boto3 --------------------------------------------------------------------------------------------------
+async def test_what_boto3_says_to_wrong_calls(
+    aws: Aws, service: str, region: str, operation: str, arguments: dict[str, str], says: str
+):
+    client = aws.client(service, region)
+    assert await aws.refused(lambda: getattr(client, operation)(**arguments)) == says
 
 
 async def test_boto3_pages_through_record_sets_and_waits_for_a_change(aws: Aws):

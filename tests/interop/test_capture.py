@@ -5,18 +5,17 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from tests.journey_cli import JOURNEY, journey
 from tests.tools import needs
 
 pytestmark = needs("tshark")
 
-JOURNEY = [sys.executable, "-m", "orchestrator.cli"]
 PATIENCE_S = 60.0
 VERIFY = [f"-o{name}.check_checksum:TRUE" for name in ("ip", "tcp", "udp")]
 
@@ -25,12 +24,6 @@ class Captured(NamedTuple):
     path: Path
     journey: str
     host: str
-
-
-def journey(*arguments: str, code: int = 0) -> str:
-    done = subprocess.run([*JOURNEY, *arguments], capture_output=True, text=True, timeout=PATIENCE_S)
-    assert done.returncode == code, done.stderr
-    return done.stdout
 
 
 def until_captured(spool: Path, what: bytes) -> None:

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from orchestrator import operations
+from orchestrator.load.shapes import open_at
 from tests.interop.kube_world import PATIENCE_S, Cluster, default_cluster
 from tests.tools import needs
 
@@ -45,12 +46,16 @@ async def kube(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluste
 @pytest_asyncio.fixture(loop_scope="module")
 async def space(kube: Cluster, request: pytest.FixtureRequest) -> AsyncIterator[str]:
     """A namespace of the test's own, with the deployment `web` in it, ready."""
-    name = request.node.name.replace("_", "-")[5:40].strip("-")
-    await kube.kubectl("create", "namespace", name)
-    await kube.kubectl("-n", name, "apply", "-f", "-", stdin=DEPLOYMENT)
-    await kube.kubectl("-n", name, "rollout", "status", "deploy/web", "--timeout=20s")
+    name = await kube.space(request.node.name.replace("_", "-")[5:40].strip("-"))
+    await kube.create(DEPLOYMENT, name)
+
+    async def is_ready() -> bool:
+        status = (await kube.objects.get("Deployment", "web", name))["status"]
+        return bool(status.get("availableReplicas") == 2)
+
+    await kube.until(is_ready, "both pods of the deployment are ready")
     yield name
-    await kube.kubectl("delete", "namespace", name, "--wait=false")
+    await kube.objects.delete("Namespace", name)
 
 
 @asynccontextmanager
@@ -67,9 +72,8 @@ async def following(kube: Cluster, *arguments: str) -> AsyncIterator[asyncio.Str
         await process.communicate()
 
 
-async def names(kube: Cluster, space: str, *more: str) -> list[str]:
-    told = await kube.kubectl("-n", space, "get", "pods", "-l", "app=web", "-o", "name", *more)
-    return sorted(line.removeprefix("pod/") for line in told.split())
+async def names(kube: Cluster, space: str) -> list[str]:
+    return sorted(pod["metadata"]["name"] for pod in await kube.pods(space, "app=web"))
 
 
 def table(text: str) -> list[dict[str, str]]:
@@ -109,7 +113,7 @@ async def test_everything_in_tables(kube: Cluster):
 
 
 async def test_events_of_a_pod_in_their_order(kube: Cluster):
-    pod = (await kube.get("pods", "-l", "app=nginx"))[0]["metadata"]["name"]
+    pod = (await kube.pods(selector="app=nginx"))[0]["metadata"]["name"]
     told = (await kube.kubectl("events", "--for", f"pod/{pod}", "--no-headers")).splitlines()
     assert [line.split()[2] for line in told] == ["Scheduled", "Pulled", "Created", "Started"]
     by_field = ("--field-selector", f"involvedObject.name={pod},reason=Scheduled")
@@ -118,7 +122,7 @@ async def test_events_of_a_pod_in_their_order(kube: Cluster):
 
 
 async def test_describe(kube: Cluster):
-    pod = (await kube.get("pods", "-l", "app=nginx"))[0]
+    pod = (await kube.pods(selector="app=nginx"))[0]
     name, node, address = pod["metadata"]["name"], pod["spec"]["nodeName"], pod["status"]["podIP"]
     told = await kube.kubectl("describe", "pod", name)
     assert re.search(rf"^Node: +{node}/10\.0\.1[01]\.10$", told, re.MULTILINE)
@@ -144,18 +148,16 @@ async def test_describe(kube: Cluster):
 
 async def test_every_pod_is_a_process_that_answers_through_the_load_balancer(kube: Cluster):
     async def served() -> set[str]:
-        told = [each async for each in operations.load(kube.world, concurrency=16, duration_s=0.5)]
+        told = [each async for each in operations.run_load(kube.world, open_at(100, 0.5))]
         assert set(told[-1]["statuses"]) == {"200"}, told[-1]
         return set(told[-1]["per_pod"])
 
     async def all_serve() -> bool:
-        return await served() == {
-            pod["metadata"]["name"] for pod in await kube.get("pods", "-l", "app=nginx")
-        }
+        return await served() == {pod["metadata"]["name"] for pod in await kube.pods(selector="app=nginx")}
 
     await kube.kubectl("scale", "deploy/nginx", "--replicas=5")
     await kube.kubectl("rollout", "status", "deploy/nginx", "--timeout=20s")
-    pods = await kube.get("pods", "-l", "app=nginx")
+    pods = await kube.pods(selector="app=nginx")
     processes = [kube.process_of(pod["metadata"]["name"]) for pod in pods]
     assert len({each["pid"] for each in processes if each}) == 5
     assert {each["kind"] for each in processes if each} == {"nginx_pod"}
@@ -173,7 +175,7 @@ async def test_every_pod_is_a_process_that_answers_through_the_load_balancer(kub
 
 
 async def test_logs(kube: Cluster):
-    name = (await kube.get("pods", "-l", "app=nginx"))[0]["metadata"]["name"]
+    name = (await kube.pods(selector="app=nginx"))[0]["metadata"]["name"]
     lines = (await kube.kubectl("logs", name)).splitlines()
     assert re.fullmatch(r"\d{4}(/\d\d){2} [\d:]{8} \[notice\] 1#1: nginx/1\.27\.\d", lines[0])
     assert [line for line in lines if '"kube-probe/1.32"' in line]
@@ -230,9 +232,9 @@ async def test_rollouts(kube: Cluster, space: str):
     status = (*inside, "rollout", "status", "deploy/web", "--timeout=20s")
     done = 'deployment "web" successfully rolled out\n'
     assert (await kube.kubectl(*status)).endswith(done)
-    assert {
-        pod["spec"]["containers"][0]["image"] for pod in await kube.get("pods", *inside) if is_live(pod)
-    } == {"nginx:1.28"}
+    assert {pod["spec"]["containers"][0]["image"] for pod in await kube.pods(space) if is_live(pod)} == {
+        "nginx:1.28"
+    }
     history = await kube.kubectl(*inside, "rollout", "history", "deploy/web")
     assert re.findall(r"^(\d+) ", history, re.MULTILINE) == ["1", "2"]
     second = await kube.kubectl(*inside, "rollout", "history", "deploy/web", "--revision=2")
@@ -244,7 +246,7 @@ async def test_rollouts(kube: Cluster, space: str):
         await kube.kubectl(*inside, "rollout", "restart", "deploy/web") == "deployment.apps/web restarted\n"
     )
     assert (await kube.kubectl(*status)).endswith(done)
-    live = {pod["metadata"]["name"] for pod in await kube.get("pods", *inside) if is_live(pod)}
+    live = {pod["metadata"]["name"] for pod in await kube.pods(space) if is_live(pod)}
     assert len(live) == 2 and not live & set(before)
     sizes = sorted(row["READY"] for row in table(await kube.kubectl(*inside, "get", "rs")))
     assert sizes == ["0", "0", "2"], "old replica sets are kept, empty"
@@ -299,7 +301,7 @@ async def test_a_deleted_pod_is_replaced(kube: Cluster, space: str):
 
 async def test_drain_and_uncordon(kube: Cluster, space: str):
     async def where() -> set[str]:
-        return {pod["spec"]["nodeName"] for pod in await kube.get("pods", "-n", space) if is_live(pod)}
+        return {pod["spec"]["nodeName"] for pod in await kube.pods(space) if is_live(pod)}
 
     await kube.kubectl("run", "lonely", "--image=nginx", "--overrides", '{"spec":{"nodeName":"node-1"}}')
     selected = ("drain", "node-1", "--pod-selector", "app!=nginx")
@@ -372,7 +374,7 @@ async def test_a_killed_pod_is_restarted_by_its_kubelet(kube: Cluster, space: st
 async def test_a_killed_node_brings_its_pods_back(kube: Cluster, space: str):
     """The instance has lost power: its pods' processes are gone with it, and made anew when it has booted."""
     inside = ("-n", space)
-    before = {pod["metadata"]["name"]: pod for pod in await kube.get("pods", *inside)}
+    before = {pod["metadata"]["name"]: pod for pod in await kube.pods(space)}
     lost = [name for name, pod in before.items() if pod["spec"]["nodeName"] == "node-1"]
     pids = {name: kube.process_of(f"{space}--{name}") for name in before}
     kube.world.kill("node-1")
@@ -396,8 +398,8 @@ async def test_what_steers_is_killed_and_goes_on(kube: Cluster, space: str):
     inside = ("-n", space)
     await kube.kubectl(*inside, "scale", "deploy/web", "--replicas=6")
     await kube.kubectl(*inside, "rollout", "status", "deploy/web", "--timeout=20s")
-    addresses = {pod["status"]["podIP"] for pod in await kube.get("pods", "-A")}
-    assert len(addresses) == len(await kube.get("pods", "-A")), "no address is given twice"
+    addresses = {pod["status"]["podIP"] for pod in await kube.pods(None)}
+    assert len(addresses) == len(await kube.pods(None)), "no address is given twice"
 
 
 async def test_a_killed_api_server_is_waited_for(kube: Cluster, space: str):
@@ -417,5 +419,5 @@ async def test_a_killed_api_server_is_waited_for(kube: Cluster, space: str):
         if watching.returncode is None:
             watching.kill()
     assert out.endswith(b'deployment "web" successfully rolled out\n')
-    assert {pod["status"]["phase"] for pod in await kube.get("pods", *inside) if is_live(pod)} == {"Running"}
+    assert {pod["status"]["phase"] for pod in await kube.pods(space) if is_live(pod)} == {"Running"}
     assert kube.process_of("kube-api")["restarts"] == 1

@@ -2,12 +2,9 @@
 
 import json
 import math
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -18,10 +15,10 @@ from dashboards.model import Page, Panel, Query
 from dashboards.pages import PAGES
 from tests.dashboards.promql import all_queries, filled_in
 from tests.interop.prometheus import Prometheus
+from tests.journey_cli import JOURNEY, journey
 from tests.promtool import complaints
 from tests.tools import needs
 
-JOURNEY = [sys.executable, "-m", "orchestrator.cli"]
 PATIENCE_S = 45
 RATE = 40
 
@@ -31,22 +28,9 @@ pytestmark = needs("prometheus")
 class Watched(NamedTuple):
     """A world under load, and the Prometheus that watches it."""
 
-    home: Path
     exporter: str
     """`HOST:PORT`"""
     prometheus: Prometheus
-
-    def journey(self, *arguments: str) -> str:
-        """Run a command in this world; what it wrote to stdout."""
-        done = subprocess.run(
-            [*JOURNEY, *arguments], capture_output=True, text=True, timeout=90, env=environment(self.home)
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-
-def environment(home: Path) -> dict[str, str]:
-    return {**os.environ, "JOURNEY_HOME": str(home)}
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -62,31 +46,33 @@ def answered_per_s(watched: Watched) -> float:
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    home = tmp_path_factory.mktemp("h")
-    subprocess.run([*JOURNEY, "up", "--detach"], check=True, capture_output=True, env=environment(home))
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JOURNEY_HOME", str(tmp_path_factory.mktemp("h")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def watched(home: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    journey("up", "--detach")
     load = None
     try:
-        listed = subprocess.run(
-            [*JOURNEY, "ps", "--json"], check=True, capture_output=True, env=environment(home)
-        )
-        exporter = urlsplit(json.loads(listed.stdout)["addresses"]["metrics"]).netloc
+        exporter = urlsplit(json.loads(journey("ps", "--json"))["addresses"]["metrics"]).netloc
         with Prometheus(exporter, tmp_path_factory.mktemp("prometheus")) as prometheus:
             load = subprocess.Popen(
                 [*JOURNEY, "load", "--rate", str(RATE), "--duration", "5m", "--json"],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env=environment(home),
             )
-            watched = Watched(home, exporter, prometheus)
-            watched.journey("scale", "nginx", "4")
+            watched = Watched(exporter, prometheus)
+            journey("scale", "nginx", "4")
             until(lambda: answered_per_s(watched) > RATE / 2)
             yield watched
     finally:
         if load is not None:
             load.terminate()
             load.wait()
-        subprocess.run([*JOURNEY, "down"], check=True, capture_output=True, env=environment(home))
+        journey("down")
 
 
 def tells_something(found: list[dict[str, Any]]) -> bool:
@@ -138,22 +124,23 @@ def test_the_load_is_what_the_dashboard_says(watched: Watched):
 
 
 def test_latencies_have_exemplars_that_lead_to_a_journey(watched: Watched):
-    journey = json.loads(watched.journey("trace", "--json"))["journey"]
+    traced = json.loads(journey("trace", "--json"))["journey"]
     deadline = time.monotonic() + 10
     told: set[str] = set()
-    while journey not in told and time.monotonic() < deadline:
+    while traced not in told and time.monotonic() < deadline:
         series = watched.prometheus.exemplars("journey_alb_target_response_duration_seconds_bucket")
         told = {exemplar["labels"]["trace_id"] for each in series for exemplar in each["exemplars"]}
         time.sleep(0.5)
-    assert journey in told
+    assert traced in told
 
 
 def test_pods_that_are_gone_leave_no_ghosts(watched: Watched):
-    watched.journey("scale", "nginx", "2")
+    journey("scale", "nginx", "2")
     deadline = time.monotonic() + 20
     seen, pods = {""}, set[str]()
     while not (seen == pods and len(pods) == 2) and time.monotonic() < deadline:
-        listed = json.loads(watched.journey("ps", "--json"))["elements"]
+        time.sleep(0.2)
+        listed = json.loads(journey("ps", "--json"))["elements"]
         pods = {each["name"] for each in listed if each["kind"] == "nginx_pod"}
         seen = {
             series["metric"]["pod"] for series in watched.prometheus.query("journey_pod_inflight_requests")

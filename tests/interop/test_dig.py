@@ -3,23 +3,17 @@
 import json
 import re
 import subprocess
-import sys
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.journey_cli import journey
 from tests.tools import needs
 
 pytestmark = needs("dig")
 
-JOURNEY = [sys.executable, "-m", "orchestrator.cli"]
 SITE = "packet-journey.com"
-
-
-def journey(*arguments: str, code: int = 0) -> str:
-    done = subprocess.run([*JOURNEY, *arguments], capture_output=True, text=True, timeout=60)
-    assert done.returncode == code, done.stderr
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +67,7 @@ def test_asked_again_the_time_to_live_has_gone_down_and_the_addresses_have_turne
         second = dig("home-router", SITE, "+noall", "+answer")
         if ttls(second) != ttls(first):
             break
-        subprocess.run(["sleep", "0.1"], check=True)
+        time.sleep(0.1)
     assert all(now <= before for before, now in zip(ttls(first), ttls(second), strict=True))
     assert ttls(second) < ttls(first), "no TTL went down within three seconds"
     orders = {tuple(addresses(dig("route53", name_of(first)))) for _ in range(2)}

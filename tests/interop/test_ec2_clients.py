@@ -1,5 +1,6 @@
 """The verdict of the `aws` CLI and of boto3 on EC2: what is described, made, changed and refused."""
 
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -66,7 +67,7 @@ async def until_adopted(aws: Aws) -> None:
     def wait() -> None:
         ec2 = aws.client("ec2")
         while not (ec2.describe_vpcs()["Vpcs"] and ec2.describe_addresses()["Addresses"]):
-            pass
+            time.sleep(0.05)
 
     await aws.aside(wait)
 
@@ -79,15 +80,13 @@ async def test_the_cli_looks_at_what_the_world_began_with(aws: Aws):
     )  # fmt: skip
     (eni,) = found["NetworkInterfaces"]
     assert eni["NetworkInterfaceId"] == ENIS[0] and eni["Association"]["PublicIp"] == "198.51.100.7"
-    described = await aws.cli(
-        "ec2", "describe-instances", "--query", "Reservations[].Instances[].InstanceType"
-    )
-    assert described == ["m5.4xlarge"]
 
 
-async def test_boto3_looks_at_groups_and_subnets(aws: Aws):
+async def test_boto3_looks_at_instances_groups_and_subnets(aws: Aws):
     def story() -> None:
         ec2: Any = aws.client("ec2")
+        (reservation,) = ec2.describe_instances()["Reservations"]
+        assert [each["InstanceType"] for each in reservation["Instances"]] == ["m5.4xlarge"]
         (group,) = ec2.describe_security_groups(GroupIds=[NODES])["SecurityGroups"]
         (permission,) = group["IpPermissions"]
         assert permission["UserIdGroupPairs"] == [{"GroupId": NODES, "UserId": "123456789012"}]
@@ -106,15 +105,16 @@ async def test_the_cli_makes_a_group_and_is_told_why_not(aws: Aws):
     )  # fmt: skip
     group = made["GroupId"]
     rule = ("--group-id", group, "--protocol", "tcp", "--port", "443", "--cidr", "0.0.0.0/0")
-    await aws.cli("ec2", "authorize-security-group-ingress", *rule)
+    same = {"GroupId": group, "IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIp": "0.0.0.0/0"}
+    ec2: Any = aws.client("ec2")
+    await aws.aside(lambda: ec2.authorize_security_group_ingress(**same))
     assert await aws.refusal("ec2", "authorize-security-group-ingress", *rule) == (
         "An error occurred (InvalidPermission.Duplicate) when calling the AuthorizeSecurityGroupIngress operation: "
         'the specified rule "peer: 0.0.0.0/0, TCP, from port: 443, to port: 443, ALLOW" already exists'
     )
-    assert "(DryRunOperation)" in await aws.refusal("ec2", "describe-vpcs", "--dry-run")
+    assert "(DryRunOperation)" in await aws.refused(lambda: ec2.describe_vpcs(DryRun=True))
 
     def unmade() -> None:
-        ec2: Any = aws.client("ec2")
         (permission,) = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissions"]
         ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[permission])
         ec2.delete_security_group(GroupId=group)

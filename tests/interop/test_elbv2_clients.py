@@ -101,36 +101,40 @@ async def made(aws: Aws) -> Made:
 
 
 @needs("aws")
-async def test_the_cli_describes_all_of_it(aws: Aws, made: Made):
+async def test_the_cli_and_boto3_describe_all_of_it(aws: Aws, made: Made):
     (balancer,) = (await aws.cli("elbv2", "describe-load-balancers", "--names", "web"))["LoadBalancers"]
     assert balancer["State"] == {"Code": "active"} and balancer["SecurityGroups"] == [GROUP]
     assert balancer["DNSName"].endswith(".eu-west-1.elb.amazonaws.com")
-    (listener,) = (await aws.cli("elbv2", "describe-listeners", "--load-balancer-arn", made.load_balancer))[
-        "Listeners"
-    ]
-    assert listener["DefaultActions"][0]["ForwardConfig"]["TargetGroups"] == [
-        {"TargetGroupArn": made.group, "Weight": 1}
-    ]
-    (rule,) = (await aws.cli("elbv2", "describe-rules", "--listener-arn", made.listener))["Rules"]
-    assert rule["Priority"] == "default" and rule["IsDefault"] is True
-    (group,) = (await aws.cli("elbv2", "describe-target-groups", "--names", "pods"))["TargetGroups"]
-    assert group["LoadBalancerArns"] == [made.load_balancer] and group["HealthCheckIntervalSeconds"] == 30
+
+    def the_rest() -> None:
+        elb = aws.client("elbv2")
+        (listener,) = elb.describe_listeners(LoadBalancerArn=made.load_balancer)["Listeners"]
+        assert listener["DefaultActions"][0]["ForwardConfig"]["TargetGroups"] == [
+            {"TargetGroupArn": made.group, "Weight": 1}
+        ]
+        (rule,) = elb.describe_rules(ListenerArn=made.listener)["Rules"]
+        assert rule["Priority"] == "default" and rule["IsDefault"] is True
+        (group,) = elb.describe_target_groups(Names=["pods"])["TargetGroups"]
+        assert group["LoadBalancerArns"] == [made.load_balancer] and group["HealthCheckIntervalSeconds"] == 30
+
+    await aws.aside(the_rest)
+
+
+async def test_boto3_changes_attributes(aws: Aws, made: Made):
+    attribute = {"Key": "load_balancing.algorithm.type", "Value": "least_outstanding_requests"}
+
+    def story() -> None:
+        elb = aws.client("elbv2")
+        changed = elb.modify_target_group_attributes(TargetGroupArn=made.group, Attributes=[attribute])
+        assert attribute in changed["Attributes"]
+        described = elb.describe_target_group_attributes(TargetGroupArn=made.group)
+        assert described["Attributes"] == changed["Attributes"]
+
+    await aws.aside(story)
 
 
 @needs("aws")
-async def test_the_cli_changes_attributes_and_rules(aws: Aws, made: Made):
-    key, value = "load_balancing.algorithm.type", "least_outstanding_requests"
-    changed = await aws.cli(
-        "elbv2",
-        "modify-target-group-attributes",
-        "--target-group-arn",
-        made.group,
-        "--attributes",
-        f"Key={key},Value={value}",
-    )
-    assert {"Key": key, "Value": value} in changed["Attributes"]
-    described = await aws.cli("elbv2", "describe-target-group-attributes", "--target-group-arn", made.group)
-    assert described == changed
+async def test_the_cli_makes_a_rule(aws: Aws, made: Made):
     (rule,) = (
         await aws.cli(
             "elbv2",
@@ -150,22 +154,21 @@ async def test_the_cli_changes_attributes_and_rules(aws: Aws, made: Made):
 
 
 @needs("aws")
-async def test_the_cli_is_refused_in_aws_s_words(aws: Aws, made: Made):
+async def test_both_are_refused_in_aws_s_words(aws: Aws, made: Made):
     said = await aws.refusal("elbv2", "describe-load-balancers", "--names", "ghost")
     assert said == (
         "An error occurred (LoadBalancerNotFound) when calling the DescribeLoadBalancers operation: "
         "Load balancers '[ghost]' not found"
     )
-    said = await aws.refusal("elbv2", "delete-target-group", "--target-group-arn", made.group)
+    elb = aws.client("elbv2")
+    said = await aws.refused(lambda: elb.delete_target_group(TargetGroupArn=made.group))
     assert "(ResourceInUse)" in said and "is currently in use by a listener or a rule" in said
-    said = await aws.refusal(
-        "elbv2",
-        "modify-target-group-attributes",
-        "--target-group-arn",
-        made.group,
-        "--attributes",
-        "Key=slow_start.duration_seconds,Value=30",
-        "Key=load_balancing.algorithm.type,Value=weighted_random",
+    both = [
+        {"Key": "slow_start.duration_seconds", "Value": "30"},
+        {"Key": "load_balancing.algorithm.type", "Value": "weighted_random"},
+    ]
+    said = await aws.refused(
+        lambda: elb.modify_target_group_attributes(TargetGroupArn=made.group, Attributes=both)
     )
     assert "(InvalidConfigurationRequest)" in said
     assert "You cannot enable both slow start and weighted random algorithm on a target group" in said
@@ -185,7 +188,9 @@ async def test_the_cli_registers_a_target_and_boto3_sees_it_go(aws: Aws, made: M
 
     await aws.aside(lambda: elb.modify_target_group_attributes(TargetGroupArn=made.group, Attributes=[delay]))
     await aws.cli("elbv2", "register-targets", *group, *target)
-    told = await aws.cli("elbv2", "describe-target-health", *group, "--include", "AnomalyDetection")
+    told = await aws.aside(
+        lambda: elb.describe_target_health(TargetGroupArn=made.group, Include=["AnomalyDetection"])
+    )
     (found,) = told["TargetHealthDescriptions"]
     assert found["Target"] == {"Id": "10.0.0.77", "Port": 8080, "AvailabilityZone": "eu-west-1a"}
     assert found["TargetHealth"]["State"] == "initial" and found["HealthCheckPort"] == "8080"

@@ -1,16 +1,14 @@
 """`journey kubectl` and the verbs in its words, with the real kubectl and a world of real processes."""
 
 import json
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
 import pytest
 
+from tests.journey_cli import said as journey
 from tests.tools import needs
 
-JOURNEY = [sys.executable, "-m", "orchestrator.cli"]
 WORLD = """
     version: 1
     name: cluster
@@ -34,23 +32,18 @@ MANIFEST = """
 """
 
 
-@pytest.fixture
-def journey(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Runs a command; gives its exit code, and what it wrote to stdout and stderr."""
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("JOURNEY_HOME", str(tmp_path / "h"))
     (tmp_path / "world.yaml").write_text(textwrap.dedent(WORLD))
     (tmp_path / "nginx.yaml").write_text(textwrap.dedent(MANIFEST))
 
-    def run(*arguments: str) -> tuple[int, str, str]:
-        done = subprocess.run([*JOURNEY, *arguments], capture_output=True, text=True, timeout=90)
-        return done.returncode, done.stdout, done.stderr
-
-    yield run
-    run("down")
+    yield
+    journey("down")
 
 
 @needs("kubectl")
-def test_kubectl_and_the_verbs_in_its_words_see_one_cluster(journey, tmp_path: Path):
+def test_kubectl_and_the_verbs_in_its_words_see_one_cluster(tmp_path: Path):
     code, _, said = journey("up", str(tmp_path / "world.yaml"), "--detach")
     assert code == 0, said
     assert journey("kubectl", "create", "-f", str(tmp_path / "nginx.yaml"))[0] == 0

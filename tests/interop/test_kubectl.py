@@ -52,9 +52,7 @@ async def kube(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluste
 @pytest_asyncio.fixture(loop_scope="module")
 async def space(kube: Cluster, request: pytest.FixtureRequest) -> str:
     """A namespace of the test's own, as kubectl's `-n` wants it."""
-    name = request.node.name.replace("_", "-")[5:60].strip("-")
-    await kube.kubectl("create", "namespace", name)
-    return name
+    return await kube.space(request.node.name.replace("_", "-")[5:60].strip("-"))
 
 
 # ---- looking -----------------------------------------------------------------------------------------------
@@ -75,7 +73,7 @@ async def test_resources_have_their_short_names(kube: Cluster):
 
 
 async def test_get_prints_tables(kube: Cluster, space: str):
-    await kube.kubectl("-n", space, "create", "-f", "-", stdin=DEPLOYMENT)
+    await kube.create(DEPLOYMENT, space)
     lines = (await kube.kubectl("-n", space, "get", "deploy", "-o", "wide")).splitlines()
     assert lines[0].split() == [
         "NAME",
@@ -108,7 +106,7 @@ async def test_a_watch_shows_what_happens(kube: Cluster, space: str):
     try:
         async with asyncio.timeout(PATIENCE_S):
             await asyncio.sleep(0.3)
-            await kube.kubectl("-n", space, "create", "-f", "-", stdin=pod("one"))
+            await kube.create(pod("one"), space)
             await kube.kubectl("-n", space, "label", "pod", "one", "a=b")
             await kube.kubectl("-n", space, "delete", "pod", "one", "--wait=false")
             while not lines or lines[-1][0] != "DELETED":
@@ -123,7 +121,7 @@ async def test_a_watch_shows_what_happens(kube: Cluster, space: str):
 
 
 async def test_describe_shows_an_object_and_its_events(kube: Cluster, space: str):
-    await kube.kubectl("-n", space, "create", "-f", "-", stdin=pod("one"))
+    await kube.create(pod("one"), space)
     told = await kube.kubectl("-n", space, "describe", "pod", "one")
     assert "QoS Class:        BestEffort" in told
     assert "node.kubernetes.io/not-ready:NoExecute op=Exists for 300s" in told
@@ -136,7 +134,7 @@ async def test_explain_knows_the_fields(kube: Cluster):
 
 async def test_selectors_choose(kube: Cluster, space: str):
     for name in ("one", "two"):
-        await kube.kubectl("-n", space, "create", "-f", "-", stdin=pod(name))
+        await kube.create(pod(name), space)
     await kube.kubectl("-n", space, "label", "pod", "two", "tier=web")
     assert await kube.kubectl("-n", space, "get", "pods", "-l", "tier in (web)", "-o", "name") == "pod/two\n"
     by_field = ("-n", space, "get", "pods", "--field-selector", "metadata.name!=two", "-o", "name")
@@ -154,7 +152,7 @@ async def test_client_side_apply_creates_changes_and_leaves_alone(kube: Cluster,
     assert await kube.kubectl(*apply, stdin=DEPLOYMENT) == "deployment.apps/nginx unchanged\n"
     changed = DEPLOYMENT.replace("replicas: 2", "replicas: 5").replace("1.27", "1.28")
     assert await kube.kubectl(*apply, stdin=changed) == "deployment.apps/nginx configured\n"
-    shown = json.loads(await kube.kubectl("-n", space, "get", "deploy", "nginx", "-o", "json"))
+    shown = await kube.objects.get("Deployment", "nginx", space)
     assert (shown["spec"]["replicas"], shown["metadata"]["generation"]) == (5, 2)
     assert shown["spec"]["template"]["spec"]["containers"][0]["image"] == "nginx:1.28"
 
@@ -171,7 +169,7 @@ async def test_server_side_apply_tells_of_conflicts(kube: Cluster, space: str):
 
 
 async def test_replace_of_an_old_version_is_refused(kube: Cluster, space: str):
-    await kube.kubectl("-n", space, "create", "-f", "-", stdin=DEPLOYMENT)
+    await kube.create(DEPLOYMENT, space)
     old = await kube.kubectl("-n", space, "get", "deploy", "nginx", "-o", "yaml")
     await kube.kubectl("-n", space, "scale", "deploy", "nginx", "--replicas=4")
     refusal = await kube.refusal("-n", space, "replace", "-f", "-", stdin=old)
@@ -187,11 +185,10 @@ async def test_replace_of_an_old_version_is_refused(kube: Cluster, space: str):
     ],
 )
 async def test_patch(kube: Cluster, kind: str, patch: str):
-    space = f"patch-{kind}"
-    await kube.kubectl("create", "namespace", space)
-    await kube.kubectl("-n", space, "create", "-f", "-", stdin=DEPLOYMENT)
+    space = await kube.space(f"patch-{kind}")
+    await kube.create(DEPLOYMENT, space)
     await kube.kubectl("-n", space, "patch", "deploy", "nginx", "--type", kind, "-p", patch)
-    shown = json.loads(await kube.kubectl("-n", space, "get", "deploy", "nginx", "-o", "json"))
+    shown = await kube.objects.get("Deployment", "nginx", space)
     container = shown["spec"]["template"]["spec"]["containers"][0]
     assert container["image"] == "nginx:2"
     assert ("ports" in container) is (kind != "merge")
@@ -220,7 +217,7 @@ async def test_imperative_commands_of_typed_clients(kube: Cluster, space: str):
 
 
 async def test_labels_and_annotations(kube: Cluster, space: str):
-    await kube.kubectl("-n", space, "create", "-f", "-", stdin=pod("one"))
+    await kube.create(pod("one"), space)
     await kube.kubectl("-n", space, "label", "pod", "one", "tier=web")
     await kube.kubectl("-n", space, "annotate", "pod", "one", "why=because")
     assert "tier=web" in await kube.kubectl("-n", space, "get", "pod", "one", "--show-labels")
@@ -229,15 +226,15 @@ async def test_labels_and_annotations(kube: Cluster, space: str):
 
 
 async def test_delete_waits_until_the_object_is_gone(kube: Cluster, space: str):
-    await kube.kubectl("-n", space, "create", "-f", "-", stdin=pod("one"))
+    await kube.create(pod("one"), space)
     assert await kube.kubectl("-n", space, "delete", "pod", "one") == 'pod "one" deleted\n'
     assert "NotFound" in await kube.refusal("-n", space, "get", "pod", "one")
-    await kube.kubectl("-n", space, "create", "-f", "-", stdin=DEPLOYMENT)
+    await kube.create(DEPLOYMENT, space)
     await kube.kubectl("-n", space, "delete", "-f", "-", stdin=DEPLOYMENT)
 
 
 async def test_a_bound_pod_waits_for_its_kubelet_unless_forced(kube: Cluster, space: str):
-    await kube.kubectl("-n", space, "create", "-f", "-", stdin=pod("one", nodeName="nowhere"))
+    await kube.create(pod("one", nodeName="nowhere"), space)
     await kube.kubectl("-n", space, "delete", "pod", "one", "--wait=false")
     assert " Terminating " in await kube.kubectl("-n", space, "get", "pod", "one")
     result = await kube.run("-n", space, "delete", "pod", "one", "--force", "--grace-period=0")
@@ -245,9 +242,8 @@ async def test_a_bound_pod_waits_for_its_kubelet_unless_forced(kube: Cluster, sp
 
 
 async def test_a_node_is_cordoned_and_drained(kube: Cluster, space: str):
-    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "drained"}}
-    await kube.kubectl("create", "-f", "-", stdin=json.dumps(node))
-    await kube.kubectl("-n", space, "create", "-f", "-", stdin=pod("one", nodeName="drained"))
+    await kube.create("{kind: Node, apiVersion: v1, metadata: {name: drained}}")
+    await kube.create(pod("one", nodeName="drained"), space)
     told = await kube.kubectl("drain", "drained", "--force", "--grace-period=0", "--timeout=10s")
     assert "node/drained cordoned" in told and "pod/one evicted" in told and "node/drained drained" in told
     assert "SchedulingDisabled" in await kube.kubectl("get", "node", "drained")
@@ -256,11 +252,11 @@ async def test_a_node_is_cordoned_and_drained(kube: Cluster, space: str):
 
 
 async def test_a_rollout_is_restarted_paused_and_given_another_image(kube: Cluster, space: str):
-    await kube.kubectl("-n", space, "create", "-f", "-", stdin=DEPLOYMENT)
+    await kube.create(DEPLOYMENT, space)
     await kube.kubectl("-n", space, "rollout", "restart", "deploy", "nginx")
     await kube.kubectl("-n", space, "set", "image", "deploy/nginx", "nginx=nginx:1.29")
     await kube.kubectl("-n", space, "rollout", "pause", "deploy", "nginx")
-    shown = json.loads(await kube.kubectl("-n", space, "get", "deploy", "nginx", "-o", "json"))
+    shown = await kube.objects.get("Deployment", "nginx", space)
     template = shown["spec"]["template"]
     assert "kubectl.kubernetes.io/restartedAt" in template["metadata"]["annotations"]
     assert template["spec"]["containers"][0]["image"] == "nginx:1.29"
@@ -358,16 +354,16 @@ async def test_a_namespace_that_is_not_there(kube: Cluster):
 
 async def test_logs_that_cannot_be_had(kube: Cluster, space: str):
     assert 'pods "none" not found' in await kube.refusal("-n", space, "logs", "none")
-    await kube.kubectl("-n", space, "create", "-f", "-", stdin=pod("one"))
+    await kube.create(pod("one"), space)
     assert await kube.kubectl("-n", space, "logs", "one") == ""
     assert "container x is not valid for pod one" in await kube.refusal("-n", space, "logs", "one", "-c", "x")
-    await kube.kubectl("-n", space, "create", "-f", "-", stdin=pod("lost", nodeName="nowhere"))
+    await kube.create(pod("lost", nodeName="nowhere"), space)
     assert "there is no element 'nowhere'" in await kube.refusal("-n", space, "logs", "lost")
 
 
 async def test_debugging_is_refused_in_kubectls_words(kube: Cluster, space: str):
     """kubectl looks into the details of a 404, and panics if there are none."""
-    await kube.kubectl("-n", space, "create", "-f", "-", stdin=pod("one"))
+    await kube.create(pod("one"), space)
     refusal = await kube.refusal("-n", space, "debug", "one", "--image=busybox")
     assert "ephemeral containers are disabled for this cluster" in refusal
 
@@ -380,7 +376,7 @@ async def test_a_resource_that_is_not_there(kube: Cluster):
 
 
 async def test_the_kubeconfig_stays_good_when_the_server_is_killed(kube: Cluster, space: str):
-    await kube.kubectl("-n", space, "create", "-f", "-", stdin=DEPLOYMENT)
+    await kube.create(DEPLOYMENT, space)
     before = kube.kubeconfig.read_text()
     kube.world.kill("kube-api")
     async with asyncio.timeout(PATIENCE_S):

@@ -16,20 +16,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.journey_cli import journey, program, said
 from tests.tools import needs
 
-JOURNEY = [sys.executable, "-m", "orchestrator.cli"]
 SITE = "https://packet-journey.com/"
 MEGABYTES = 5
 WRK_S = 10 if os.environ.get("JOURNEY_SOAK") else 2
 
 pytestmark = needs("curl")
-
-
-def journey(*arguments: str, code: int = 0) -> str:
-    done = subprocess.run([*JOURNEY, *arguments], capture_output=True, text=True, timeout=60)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout
 
 
 class Doors(NamedTuple):
@@ -74,11 +68,7 @@ def test_a_request_by_the_laptop_can_be_explained(doors):
     parts = [float(value) for _, value in times]
     assert abs(sum(parts[:-1]) - parts[-1]) < 0.01 and identity is not None
     until = time.monotonic() + 20
-    while "the answer was 200" not in (
-        told := subprocess.run(
-            [*JOURNEY, "explain", "request", identity[1]], capture_output=True, text=True, check=False
-        ).stdout
-    ):
+    while "the answer was 200" not in (told := said("explain", "request", identity[1]).out):
         assert time.monotonic() < until, told
         time.sleep(0.2)
     assert "chose 10.0." in told
@@ -227,10 +217,8 @@ def _open(doors: Doors) -> bool:
 
 def test_other_machines_are_not_let_in(doors, tmp_path, monkeypatch):
     monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
-    done = subprocess.run(
-        [*JOURNEY, "up", "--http", "0.0.0.0:0"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 3 and "for this machine only" in done.stderr
+    done = program("up", "--http", "0.0.0.0:0")
+    assert done.code == 3 and "for this machine only" in done.err
 
 
 @needs("chromium", "certutil")

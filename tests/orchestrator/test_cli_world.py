@@ -4,30 +4,27 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-JOURNEY = [sys.executable, "-m", "orchestrator.cli"]
+from tests.journey_cli import BELIEVED_OR_NOT, JOURNEY, journey, program
+from tests.orchestrator.small_world import SMALL_WORLD
 
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("JOURNEY_HOME", str(tmp_path / "h"))
     yield tmp_path / "h"
-    subprocess.run([*JOURNEY, "down"], capture_output=True)
+    journey("down")
 
 
-BELIEVED_OR_NOT = (0, 5)
-"""How a load ends: on a busy machine its figures are told, and not to be believed."""
-
-
-def journey(*arguments: str, code: int | tuple[int, ...] = 0) -> str:
-    done = subprocess.run([*JOURNEY, *arguments], capture_output=True, text=True, timeout=60)
-    assert done.returncode in (code if isinstance(code, tuple) else (code,)), done.stderr
-    return done.stdout
+def by_itself(*arguments: str) -> str:
+    """What the program writes to stdout when all goes well."""
+    done = program(*arguments)
+    assert done.code == 0, done.err
+    return done.out
 
 
 def running(pid: int) -> bool:
@@ -43,11 +40,11 @@ def runs_in(home: Path) -> list[Path]:
 
 def test_a_detached_world_serves_other_commands_until_it_is_taken_down(home, tmp_path):
     assert "200 after" in journey("up", "--detach")
-    listed = json.loads(journey("ps", "--json"))
+    listed = json.loads(by_itself("ps", "--json"))
     pids = [element["pid"] for element in listed["elements"]]
     assert all(map(running, pids))
 
-    told = json.loads(journey("trace", "--json"))
+    told = json.loads(by_itself("trace", "--json"))
     assert told["status"] == 200
     assert sum(told["phases"].values()) == pytest.approx(told["total_ms"], rel=0.01)
     assert sum(tier["ms"] for tier in told["time_spent"]) == pytest.approx(told["total_ms"], rel=0.001)
@@ -64,28 +61,31 @@ def test_a_detached_world_serves_other_commands_until_it_is_taken_down(home, tmp
     assert (tmp_path / "x.pcapng").stat().st_size > 5000
 
     journey("up", code=3)
-    journey("down")
+    by_itself("down")
     assert not any(map(running, pids))
     assert runs_in(home) == []
 
 
 def test_a_command_without_a_world_leaves_none_behind(home):
-    assert json.loads(journey("trace", "--json"))["status"] == 200
+    assert json.loads(by_itself("trace", "--json"))["status"] == 200
     assert runs_in(home) == []
     assert json.loads(journey("ps", "--json"))["elements"] == []
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 0)])
-def test_a_world_in_the_foreground_ends_when_it_is_told_to(home, number, code):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_world_in_the_foreground_ends_when_it_is_told_to(home, tmp_path, number):
+    """A small one: that the default world ends by Ctrl-C is seen in test_tour.py."""
+    (tmp_path / "small.yaml").write_text(SMALL_WORLD)
     process = subprocess.Popen(
-        [*JOURNEY, "up"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+        [*JOURNEY, "up", tmp_path / "small.yaml"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
     assert process.stderr is not None
     for line in process.stderr:
         if "Ctrl-C" in line:
             break
     os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
-    assert process.wait(20) == code
+    assert process.wait(20) == 0
     process.stderr.close()
     assert runs_in(home) == []
 
@@ -101,11 +101,12 @@ def test_a_start_that_is_interrupted_leaves_nothing_behind(home):
     assert runs_in(home) == []
 
 
-def test_a_world_file_that_is_wrong_leaves_no_process_and_no_directory(tmp_path: Path):
+def test_a_world_file_that_is_wrong_leaves_no_process_and_no_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     (tmp_path / "wrong.yaml").write_text("version: 1\nelements: {}\n")
     home = tmp_path / "h"
-    command = [sys.executable, "-m", "orchestrator.cli", "up", str(tmp_path / "wrong.yaml")]
-    environment = {**os.environ, "JOURNEY_HOME": str(home)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
-    assert done.returncode == 2 and "wrong.yaml:2" in done.stderr
+    monkeypatch.setenv("JOURNEY_HOME", str(home))
+    done = program("up", str(tmp_path / "wrong.yaml"))
+    assert done.code == 2 and "wrong.yaml:2" in done.err
     assert list(home.iterdir()) == []

@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 
 SHORT_TOUR = (
-    "from orchestrator.commands import foreground; foreground.TOUR_S = 1.0; "
+    "from orchestrator.commands import foreground; foreground.TOUR_S = {seconds}; "
     "from orchestrator.cli import main; main()"
 )
-TOUR = [sys.executable, "-c", SHORT_TOUR, "up", "--tour"]
 PATIENCE_S = 60
+
+
+def tour(seconds: float) -> list[str]:
+    return [sys.executable, "-c", SHORT_TOUR.format(seconds=seconds), "up", "--tour"]
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +52,7 @@ def read_until(terminal: int, text: str) -> str:
 
 
 def test_without_a_terminal_it_shows_everything_and_ends(home):
-    done = subprocess.run(TOUR, capture_output=True, text=True, timeout=PATIENCE_S)
+    done = subprocess.run(tour(1.0), capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
     told = done.stdout
     assert told.index("200 after") < told.index("1 seconds of load") < told.index("p99.9")
@@ -62,7 +65,7 @@ def test_without_a_terminal_it_shows_everything_and_ends(home):
 
 def test_on_a_terminal_it_stays_until_ctrl_c(home):
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(TOUR, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    process = subprocess.Popen(tour(0.25), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
     os.close(theirs)
     try:
         told = read_until(ours, "stops it")

@@ -22,6 +22,7 @@ from actors.wire.envelope import encode_batch, pack
 from orchestrator.config import default_world, load_world
 from orchestrator.directory import home
 from orchestrator.world import World
+from tests.orchestrator.small_world import SMALL_WORLD
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -166,20 +167,21 @@ async def test_junk_on_every_link_socket_is_counted_and_kills_nothing(world: Wor
     assert states(world) == before
 
 
-def run_world(home_directory: Path) -> subprocess.Popen[str]:
+def run_world(home_directory: Path, file: Path) -> subprocess.Popen[str]:
     program = (
-        "import asyncio, json\n"
-        "from orchestrator.config import default_world, load_world\n"
+        "import asyncio, json, sys\n"
+        "from pathlib import Path\n"
+        "from orchestrator.config import load_world\n"
         "from orchestrator.world import World\n"
         "async def main():\n"
-        "    async with World(load_world(default_world())) as world:\n"
+        "    async with World(load_world(Path(sys.argv[1]))) as world:\n"
         "        print(json.dumps(world.ps()), flush=True)\n"
         "        await world.wait()\n"
         "asyncio.run(main())\n"
     )
     environment = {**os.environ, "JOURNEY_HOME": str(home_directory)}
     return subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=environment
+        [sys.executable, "-c", program, str(file)], stdout=subprocess.PIPE, text=True, env=environment
     )
 
 
@@ -191,12 +193,18 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.parametrize(
-    "end", ["kill the orchestrator", "kill the fork server", "interrupt the orchestrator"]
+    "end, size",
+    [
+        ("kill the orchestrator", "default"),
+        ("kill the fork server", "small"),
+        ("interrupt the orchestrator", "small"),
+    ],
 )
-async def test_nothing_is_left_behind(tmp_path_factory: pytest.TempPathFactory, end: str):
+async def test_nothing_is_left_behind(tmp_path: Path, end: str, size: str):
     directory = home() / f"test{os.getpid()}"
     directory.mkdir()
-    process = run_world(directory)
+    (tmp_path / "small.yaml").write_text(SMALL_WORLD)
+    process = run_world(directory, default_world() if size == "default" else tmp_path / "small.yaml")
     try:
         assert process.stdout is not None
         line = await asyncio.to_thread(process.stdout.readline)
