@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 TEST_PROCESSES ?= auto
+# Compiled files are kept, whatever the environment says: each process of a world and of a test would compile anew.
+unexport PYTHONDONTWRITEBYTECODE
 FIND_PYTHON := for python in $(PYTHON) python3.11 python3.12 python3.13 python3.14 python3 python; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && exit; done; \
 	echo "packet-journey needs Python 3.11 or newer; say where: make PYTHON=/path/to/python3.11" >&2; exit 1
@@ -20,12 +22,13 @@ run: $(INSTALLED) ## bring the world up, tell the first journey, send requests f
 	@$(BIN)/journey up --tour
 
 test: $(INSTALLED) ## all tests
-	@$(BIN)/python -m pytest -n $(TEST_PROCESSES)
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal
 
-soak: fuzz ## fuzz, and at length what tests do in brief: crashes of a cluster by the hundred, a minute with BIRD
+soak: fuzz ## fuzz, and at length what tests do in brief: crashes by the hundred, a minute with BIRD, all pages' commands
 	@JOURNEY_SOAK=1 JOURNEY_SEEDS=30-199 JOURNEY_BIRD_SECONDS=60 $(BIN)/python -m pytest -n 3 \
-		-k 'outlives or survives or killed_at_any_call' tests/interop/test_bird.py \
+		-k 'outlives or survives or killed_at_any_call or load_generator' tests/interop/test_bird.py tests/interop/test_real_clients.py \
 		tests/journeys/test_cluster_crashes.py tests/elements/test_alb_controller_kills.py
+	@$(BIN)/python -m pytest -n 2 tests/told/soak.py
 
 fuzz: $(INSTALLED) ## every parser against FUZZ_INPUTS mutated inputs, and as many of each flood
 	@$(BIN)/python -m tests.fuzz --inputs $(FUZZ_INPUTS)

@@ -42,6 +42,8 @@ from actors.runtime.process import Doors, ProcessHost
 log = logging.getLogger("actors")
 
 CALL_TIMEOUT_S = 30.0
+LAUNCH_TIMEOUT_S = 120.0
+"""As long as a kubelet waits for its container runtime (`runtimeRequestTimeout`): hundreds of pods take turns."""
 CONNECT_S = 0.5
 """How long to wait for neighbours; who is not there then is met later."""
 
@@ -184,21 +186,22 @@ class Member:
 
     # ---- the management network ------------------------------------------------------------------------------
 
-    async def call(self, element: str, verb: str, arguments: dict[str, Any]) -> Any:
+    async def call(
+        self, element: str, verb: str, arguments: dict[str, Any], timeout_s: float = CALL_TIMEOUT_S
+    ) -> Any:
         """Ask another element; raises `CallFailed`."""
         number = self._calls.open()
         packed = msgpack.packb(arguments)
         self._send({"t": "call", "id": number, "to": element, "verb": verb, "arguments": packed})
-        late = f"{element}: no answer to {verb!r} within {CALL_TIMEOUT_S:g} s"
-        return msgpack.unpackb(await self._calls.answer(number, CALL_TIMEOUT_S, late))
+        late = f"{element}: no answer to {verb!r} within {timeout_s:g} s"
+        return msgpack.unpackb(await self._calls.answer(number, timeout_s, late))
 
     async def launch(
         self, name: str, kind: str, config: dict[str, Any], port: str, link: dict[str, Any]
     ) -> None:
         """Have an element of ours started; raises `CallFailed`."""
-        await self.call(
-            ORCHESTRATOR, "launch", {"name": name, "kind": kind, "config": config, "port": port, "link": link}
-        )
+        arguments = {"name": name, "kind": kind, "config": config, "port": port, "link": link}
+        await self.call(ORCHESTRATOR, "launch", arguments, LAUNCH_TIMEOUT_S)
 
     async def signal(self, name: str, number: int) -> None:
         """Send an element of ours a signal; raises `CallFailed`."""

@@ -1,6 +1,9 @@
 """The benchmark measures what it says; how fast this machine is proves nothing here."""
 
+from collections.abc import AsyncIterator
+
 import pytest
+import pytest_asyncio
 
 from orchestrator.bench import choice, clock, hops, https, many_targets, memory, recovery, rules, suite
 from orchestrator.bench.figures import Figure, in_turn
@@ -62,24 +65,29 @@ def test_the_chain_of_processes_carries_packets():
     assert measured.reference is not None and measured.reference > 0
 
 
-async def test_the_figures_of_a_running_world():
-    async with World(load_world(default_world())) as world:
-        pods = memory.measure(world)
-        assert pods.reference is not None and 1e6 < pods.reference < pods.value
-        requests = await https.measure(world, "packet-journey.com", seconds=0.3, rounds=1)
-        assert requests.value > 0
-        among = await many_targets.measure_pods(world, "packet-journey.com", seconds=0.3, rounds=1, pods=5)
-        assert (among.key, among.value > 0, among.bar) == ("https_requests_per_s_5_pods", True, None)
-        assert (await recovery.measure(world, suite.ROUTER, suite.BEHIND_IT)).value < recovery.GIVE_UP_S
-
-
-async def test_many_targets_behind_many_rules_share_the_requests():
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world() -> AsyncIterator[World]:
+    """The default world, at whose pods there is room for many targets."""
     async with World(many_targets.listening(load_world(default_world()))) as world:
-        measured = await many_targets.measure_targets(
-            world, "packet-journey.com", seconds=0.3, rounds=1, many=12
-        )
-        assert (measured.key, measured.value > 0) == ("https_requests_per_s_12_targets", True)
-        groups = (await world.call("alb-1a", "inspect"))["target_groups"]
-        served = [target["served"] for target in groups["many"]["targets"]]
-        assert len(served) == 12
-        assert min(served) > 0
+        yield world
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_figures_of_a_running_world(world: World):
+    pods = memory.measure(world)
+    assert pods.reference is not None and 1e6 < pods.reference < pods.value
+    requests = await https.measure(world, "packet-journey.com", seconds=0.3, rounds=1)
+    assert requests.value > 0
+    among = await many_targets.measure_pods(world, "packet-journey.com", seconds=0.3, rounds=1, pods=5)
+    assert (among.key, among.value > 0, among.bar) == ("https_requests_per_s_5_pods", True, None)
+    assert (await recovery.measure(world, suite.ROUTER, suite.BEHIND_IT)).value < recovery.GIVE_UP_S
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_many_targets_behind_many_rules_share_the_requests(world: World):
+    measured = await many_targets.measure_targets(world, "packet-journey.com", seconds=0.3, rounds=1, many=12)
+    assert (measured.key, measured.value > 0) == ("https_requests_per_s_12_targets", True)
+    groups = (await world.call("alb-1a", "inspect"))["target_groups"]
+    served = [target["served"] for target in groups["many"]["targets"]]
+    assert len(served) == 12
+    assert min(served) > 0
