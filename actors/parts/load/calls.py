@@ -105,7 +105,7 @@ class LoadCalls:
             return False
         if per_s < 0:
             raise CallFailed(f"{per_s:g} requests a second cannot be recorded")
-        self.run.watch_ns = round(SECOND / per_s) if per_s else None
+        self.run.recorded.watch_ns = round(SECOND / per_s) if per_s else None
         return True
 
     async def call_load_stop(self) -> dict[str, Any]:
