@@ -99,10 +99,8 @@ class AwsApi(Element):
 
     async def on_call(self, verb: str, arguments: dict[str, Any]) -> Any:
         """Calls of its own, and those that services answer."""
-        for service in self.plane.services.values():
-            if hasattr(service, f"call_{verb}"):
-                return await answer_call(service, self.context.name, verb, arguments)
-        return await super().on_call(verb, arguments)
+        parts = (*self.plane.services.values(), self)
+        return await answer_call(parts, self.context.name, verb, arguments)
 
     async def call_request(
         self, service: str, operation: str, parameters: dict[str, Any], caller: str

@@ -10,7 +10,7 @@ import importlib
 import importlib.util
 from abc import ABC, abstractmethod
 from bisect import bisect_left
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
@@ -311,18 +311,19 @@ class Element(ABC):
 
     async def on_call(self, verb: str, arguments: dict[str, Any]) -> Any:
         """A call over the management network. The default runs `call_<verb>(**arguments)`."""
-        return await answer_call(self, self.context.name, verb, arguments)
+        return await answer_call((self,), self.context.name, verb, arguments)
 
     def inspect(self) -> dict[str, Any]:
         """The element's state, as plain values, for `journey inspect`."""
         return {}
 
 
-async def answer_call(what: object, name: str, verb: str, arguments: dict[str, Any]) -> Any:
-    """Run `call_<verb>(**arguments)` of an element called `name`, or of a part that answers for it."""
-    method = getattr(what, f"call_{verb}", None)
+async def answer_call(parts: Sequence[object], name: str, verb: str, arguments: dict[str, Any]) -> Any:
+    """Run `call_<verb>(**arguments)` of an element called `name`: of the first of its parts that has it."""
+    method = next((found for part in parts if (found := getattr(part, f"call_{verb}", None))), None)
     if method is None:
-        known = sorted(each.removeprefix("call_") for each in dir(what) if each.startswith("call_"))
+        calls = {each for part in parts for each in dir(part) if each.startswith("call_")}
+        known = sorted(each.removeprefix("call_") for each in calls)
         raise CallFailed(f"{name} does not know {verb!r}; it knows {', '.join(known) or 'no calls'}")
     try:
         answer = method(**arguments)  # a coroutine function only takes its arguments here

@@ -25,7 +25,7 @@ from actors.parts.dns_serving import DnsService
 from actors.parts.dns_sharing import SharedResolve
 from actors.parts.home_router_config import DhcpConfig, DnsConfig, LanConfig, NatConfig, WanConfig, parse_pool
 from actors.parts.home_router_view import leases_of, nat_of, pool_of, sessions_of
-from actors.parts.kept_heads import Heads, known, remember
+from actors.parts.kept_heads import Way, known, remember
 from actors.parts.lan import Lan
 from actors.parts.nat_failures import NatFailures
 from actors.parts.tools import DnsTools
@@ -104,8 +104,12 @@ class HomeRouter(DnsTools, Element):
         self.nat = Nat(config.nat.settings(self._outside), context.random, self._is_own)
         self._failures = NatFailures(context, self.nat)
         self.stack.ip.as_received = self.nat.original
-        self._outward: Heads = {}
-        self._inward: Heads = {}
+        self._outward = Way(
+            LAN, WAN, self.lan.mac, "out", self.nat.settled_outbound, self._from_inside_carefully, {}
+        )
+        self._inward = Way(
+            WAN, LAN, self._wan_mac, "in", self.nat.settled_inbound, self._from_outside_carefully, {}
+        )
         self.dhcp = DhcpService(context, self.stack, LAN, config.dhcp.settings(inside))
         self._dns_cache = Cache(config.dns.cache_size)
         self.dns_service = self._forwarder()
@@ -156,44 +160,26 @@ class HomeRouter(DnsTools, Element):
         now_ns = self.context.now_ns()
         try:
             if port == WAN:
-                self._from_outside(frame, now_ns)
+                self._pass(self._inward, frame, now_ns)
             elif self.lan.on_frame(port, frame, now_ns):
-                self._from_inside(frame, now_ns)
+                self._pass(self._outward, frame, now_ns)
         except Malformed as error:
             self.stack.ip.drop("malformed", str(error))
 
-    def _from_inside(self, frame: bytes, now_ns: int) -> None:
-        """A frame from the LAN, for the router alone or for all."""
-        translated = known(self._outward, frame, now_ns)
-        if translated is not None:
-            self.forwarder.forward(LAN, translated)
-            return
-        rewrite = self.nat.settled_outbound(frame, now_ns)
-        if (
-            rewrite is None or frame[22] < 2 or len(frame) > self._frame_bytes[WAN] or frame[:6] != self.lan.mac
-        ):  # fmt: skip
-            self._from_inside_carefully(frame)
-            return
-        self._tell(rewrite.session, "out")
-        translated = rewrite.apply(frame)
-        remember(self._outward, frame, translated, rewrite.session)
-        self.forwarder.forward(LAN, translated)
-
-    def _from_outside(self, frame: bytes, now_ns: int) -> None:
-        translated = known(self._inward, frame, now_ns)
-        if translated is not None:
-            self.forwarder.forward(WAN, translated)
-            return
-        rewrite = self.nat.settled_inbound(frame, now_ns)
-        if (
-            rewrite is None or frame[22] < 2 or len(frame) > self._frame_bytes[LAN] or frame[:6] != self._wan_mac
-        ):  # fmt: skip
-            self._from_outside_carefully(frame)
-            return
-        self._tell(rewrite.session, "in")
-        translated = rewrite.apply(frame)
-        remember(self._inward, frame, translated, rewrite.session)
-        self.forwarder.forward(WAN, translated)
+    def _pass(self, way: Way, frame: bytes, now_ns: int) -> None:
+        """A frame for the router alone, or for all."""
+        translated = known(way.heads, frame, now_ns)
+        if translated is None:
+            rewrite = way.settled(frame, now_ns)
+            if (
+                rewrite is None or frame[22] < 2 or len(frame) > self._frame_bytes[way.far] or frame[:6] != way.mac
+            ):  # fmt: skip
+                way.carefully(frame)
+                return
+            self._tell(rewrite.session, way.direction)
+            translated = rewrite.apply(frame)
+            remember(way.heads, frame, translated, rewrite.session)
+        self.forwarder.forward(way.near, translated)
 
     # ---- the careful way -----------------------------------------------------------------------------------
 

@@ -1,7 +1,6 @@
 """A laptop on the home network: DHCP client, the operating system's resolver, a browser, and a load generator."""
 
 import asyncio
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 from yarl import URL
 
-from actors.element import JOURNEY, CallFailed, Context, Element, ElementConfig
+from actors.element import JOURNEY, CallFailed, Context, Element, ElementConfig, answer_call
 from actors.parts.browser import Browser, Fetched
 from actors.parts.config_fields import Part
 from actors.parts.dhcp_udp import DhcpInterface
@@ -17,12 +16,9 @@ from actors.parts.dns_asking import ask
 from actors.parts.dns_metrics import counted, follow_cache
 from actors.parts.dns_serving import DnsService
 from actors.parts.dns_sharing import SharedResolve
-from actors.parts.load.closed import ClosedRun
-from actors.parts.load.mix import BadRequest, mix_of
-from actors.parts.load.open_model import OpenRun
-from actors.parts.load.plan import CLOSED, HTTP_2, OPEN, BadPlan, Plan, plan_of, trace_plan_of
-from actors.parts.load.run import BadChange, LoadRun
-from actors.parts.load.site import Site
+from actors.parts.load.calls import LoadCalls
+from actors.parts.load.plan import HTTP_2
+from actors.parts.load.site import Site, url_of
 from actors.parts.load.told import ClientMetrics
 from actors.parts.names import BrowserDns
 from actors.parts.tools import DnsTools
@@ -133,9 +129,8 @@ class Laptop(DnsTools, Element):
             context, self.stack, BrowserDns(context, self._resolve, config.browser.dns_cache_max_ttl)
         )
         self._told = ClientMetrics(context)
-        context.metrics.on_collect(self._count_connections)
+        self.load = LoadCalls(context, self._told, self._site)
         self._online = asyncio.Event()
-        self._load: LoadRun | None = None
         self.lobby: Lobby | None = None
         self._guests: Guests | None = None
         self._shell_door: Path | None = None
@@ -145,8 +140,7 @@ class Laptop(DnsTools, Element):
         await self.dhcp.start()
 
     async def stop(self) -> None:
-        if self._load is not None:
-            self._load.stop()
+        self.load.stop()
         if self.lobby is not None:
             self.lobby.close()
         await self.browser.close()
@@ -173,6 +167,10 @@ class Laptop(DnsTools, Element):
             if self._guests is not None:
                 self._guests.on_address()
 
+    async def on_call(self, verb: str, arguments: dict[str, Any]) -> Any:
+        """Calls of its own, and those about its load."""
+        return await answer_call((self, self.load), self.context.name, verb, arguments)
+
     async def _answer_here(self, query: dns.Message, client: bytes) -> dns.Message:
         """What the operating system's resolver says to a program on this computer, as systemd-resolved does."""
         return await respond(query, self._resolve)
@@ -188,7 +186,7 @@ class Laptop(DnsTools, Element):
         Returns status, headers, body_bytes, total_ms, phases (ms, adding up to total_ms), and, if it failed, error
         and phase.
         """
-        target = _url(url)
+        target = url_of(url)
         token = JOURNEY.set(journey)
         try:
             online = await self.online()
@@ -283,111 +281,16 @@ class Laptop(DnsTools, Element):
             self._shell_door = await self.context.serve_unix(f"{self.context.name}.shell", make)
         return {"socket": None if self._shell_door is None else str(self._shell_door)}
 
-    # ---- load ----------------------------------------------------------------------------------------------
-
-    async def call_load_start(self, url: str, concurrency: int, duration_s: float) -> dict[str, Any]:
-        """Begin a closed model of `concurrency` users for so many seconds; returns its status."""
-        return await self.call_load_plan(url, [{"duration_s": duration_s, "users": concurrency}])
-
-    async def call_load_plan(
-        self, url: str, stages: list[dict[str, float]], **options: Any
-    ) -> dict[str, Any]:
-        """Begin a load; returns its status.
-
-        A stage of an open model, whose requests come whatever becomes of those before them, is `{"duration_s", "rate",
-        "rate_at_end"?}` (requests a second); of a closed one, whose users each ask again when they have been answered,
-        `{"duration_s", "users", "users_at_end"?}`. Options of both are `timeout_s`, `seed`,
-        `warm_up_s` (of the stages' time; nothing is counted of it), `trace_every` (one of so many requests is a journey
-        that everybody records; 0: none) and `trace_ids` (what the journeys' ids are drawn from), `retries` and
-        `retry_wait_s`, `requests` (as `mix.py` has them, with weights), `keepalive` (the share of requests that go out
-        on a connection that is kept), `http` (1.1 or 2) and `paused`; an open one has `arrivals` (poisson or uniform),
-        `max_connections` and `max_inflight`, a closed one `think_s`."""
-        return await self._begin(url, lambda: plan_of(stages, options))
-
-    async def call_load_trace(
-        self, url: str, due_us: list[int], which: list[int] | None, duration_s: float, **options: Any
-    ) -> dict[str, Any]:
-        """Begin an open model whose requests are due at these moments, and which of `requests` each of them is (None:
-        by weight); it ends after `duration_s`, or the last of them. Options are those of an open model."""
-        return await self._begin(url, lambda: trace_plan_of(due_us, which, duration_s, options))
-
-    async def _begin(self, url: str, planned: Callable[[], Plan]) -> dict[str, Any]:
-        self._check_idle()
-        target = _url(url)
-        try:
-            plan = planned()
-            mix = mix_of(target, plan.requests)
-        except (BadPlan, BadRequest) as error:
-            raise CallFailed(f"{self.context.name}: {error}") from None
-        kind = ClosedRun if plan.executor == CLOSED else OpenRun
-        site = await self._site(target, plan)
-        self._load = kind(self.context, site, mix, plan, self._told)
-        return self._load.status()
-
-    def _check_idle(self) -> None:
-        if self._load is not None and self._load.running:
-            raise CallFailed("a load is running already; stop it first")
-
-    async def _site(self, target: URL, plan: Plan) -> Site:
+    async def _site(self, target: URL, http: str) -> Site:
+        """Where a load goes to, which speaks this version of HTTP. Raises `CallFailed`."""
         tls = None
         if target.scheme == "https":
-            tls = self.browser.tls_h2 if plan.http == HTTP_2 else self.browser.tls
-        elif plan.http == HTTP_2:
+            tls = self.browser.tls_h2 if http == HTTP_2 else self.browser.tls
+        elif http == HTTP_2:
             raise CallFailed(f"HTTP/2 is agreed on in TLS: {target} has none, ask for https")
         if not await self.online():
             raise CallFailed(_NETWORK_DOWN.error)
         return Site(self.stack, self._resolve, tls, target)
-
-    async def call_load_status(self, percentiles: bool = True) -> dict[str, Any]:
-        """What the latest load has counted so far; see `LoadRun.status`. Percentiles can be left to those who add the
-        histograms of several clients up: here they would take time from the load."""
-        if self._load is None:
-            raise CallFailed("there has been no load yet")
-        return self._load.status(percentiles=percentiles)
-
-    async def call_load_change(
-        self, do: str, rate: float | None = None, users: int | None = None
-    ) -> dict[str, Any]:
-        """`pause`, `resume` or `stop` the load that runs, or `set` its rate or its users: `what` was done, and its
-        `status`; `before` is the level that it had."""
-        if self._load is None:
-            raise CallFailed("there has been no load yet")
-        before = self._load.wanted_now()
-        try:
-            what = self._load.change(do, rate, users)
-        except (BadChange, BadPlan) as error:
-            raise CallFailed(str(error)) from None
-        return {"what": what, "before": before, "status": self._load.status()}
-
-    async def call_latencies(self, more: bool) -> list[tuple[int, int]]:
-        """How long requests took that were answered since this was asked last, each from when it was due: `(ns, how
-        often)`. They are counted from the first time on, while there will be `more` questions."""
-        return self._told.lately.take(more)
-
-    async def call_load_watch(self, per_s: float) -> bool:
-        """From now on so many requests a second at most of the load that runs are journeys, beside those that its plan
-        wants to have recorded; 0: none. Whether there is a load."""
-        if self._load is None or not self._load.running:
-            return False
-        if per_s < 0:
-            raise CallFailed(f"{per_s:g} requests a second cannot be recorded")
-        self._load.watch_ns = round(SECOND / per_s) if per_s else None
-        return True
-
-    async def call_load_stop(self) -> dict[str, Any]:
-        """End the load; requests that are under way are still waited for."""
-        if self._load is None:
-            raise CallFailed("there has been no load yet")
-        self._load.stop()
-        return self._load.status()
-
-    def _count_connections(self) -> None:
-        """Of the load; those of the browser are gone as soon as they have been used."""
-        load = self._load
-        self._told.tell_connections({} if load is None else load.connections())
-        wanted = 0.0 if load is None else load.wanted_now()
-        is_open = load is not None and load.plan.executor == OPEN
-        self._told.tell_plan(wanted if is_open else 0.0, 0.0 if is_open else wanted)
 
     # ---- looking in ----------------------------------------------------------------------------------------
 
@@ -404,14 +307,3 @@ class Laptop(DnsTools, Element):
             "browser_dns_cache": self.browser.names.cache.contents(now_ns),
             **self.stack.inspect(),
         }
-
-
-def _url(text: str) -> URL:
-    """An http or https URL with a host; raises `CallFailed`."""
-    try:
-        url = URL(text)
-    except ValueError as error:
-        raise CallFailed(f"{text!r} is not a URL: {error}") from None
-    if url.scheme not in ("http", "https") or not url.raw_host:
-        raise CallFailed(f"{text!r} is not a URL such as https://packet-journey.com/")
-    return url

@@ -10,7 +10,7 @@ import base64
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,7 +30,7 @@ async def capture(
     duration_s: float | None = None,
     url: str | None = None,
     element: str | None = None,
-) -> AsyncIterator[dict[str, Any]]:
+) -> AsyncGenerator[dict[str, Any], None]:
     """Frames on the named links (None: all), while `url` is fetched once if given, else for `duration_s`, else on.
 
     Yields `{"packets": blocks of pcapng in base64, "frames": how many so far, "tls_keys": new lines of the key log}`.

@@ -1,5 +1,6 @@
 """Run directories: where a world keeps its sockets, certificates, logs and journal while it runs."""
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -45,3 +46,14 @@ def new_directory() -> Path:
         shutil.rmtree(directory, ignore_errors=True)
         raise
     return directory
+
+
+def last_words(directory: Path) -> str:
+    """The last line of each process's log, each on a line of its own."""
+    words = []
+    for path in sorted((directory / "logs").glob("*.log")):
+        with contextlib.suppress(OSError):
+            lines = path.read_text(errors="replace").strip().splitlines()
+            if lines and not path.name.endswith(".access.log"):
+                words.append(f"\n  {path.name}: {lines[-1]}")
+    return "".join(words)

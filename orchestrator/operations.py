@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -159,7 +159,7 @@ def load(
     duration_s: float,
     url: str | None = None,
     clients: Sequence[str] = (),
-) -> AsyncIterator[dict[str, Any]]:
+) -> AsyncGenerator[dict[str, Any], None]:
     """A closed model: so many requests at once, each followed by the next. Yields as `run_load` does."""
     return run_load(world, closed(concurrency, duration_s), url=url, clients=clients)
 
@@ -171,7 +171,7 @@ async def run_load(
     url: str | None = None,
     clients: Sequence[str] = (),
     book: LoadBook | None = None,
-) -> AsyncIterator[dict[str, Any]]:
+) -> AsyncGenerator[dict[str, Any], None]:
     """Any load, by these laptops or all, which can be changed through the book. Yields what they have counted so far.
 
     The last value has `running` False and is the result. Beside what `LoadRun.status` tells, a value has `clients`:

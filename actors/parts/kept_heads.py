@@ -1,10 +1,12 @@
 """Frames of one session and length begin with the same 38 bytes before translation, and with the same 38 after it."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from actors.element import JOURNEY
 from actors.protocols.flows import FIN_SYN_RST
 from actors.protocols.nat import Session
+from actors.protocols.nat.engine import AnyRewrite
 from actors.wire import ipv4
 
 MAX_HEADS = 16_384
@@ -21,6 +23,21 @@ class Head(NamedTuple):
 
 
 Heads = dict[bytes, Head]
+
+
+class Way(NamedTuple):
+    """One of the two ways across a router that translates."""
+
+    near: str
+    far: str
+    mac: bytes
+    """Of the router, on the near side."""
+    direction: str
+    settled: Callable[[bytes, int], AnyRewrite | None]
+    """How a frame is rewritten that belongs to a session with nothing to decide any more."""
+    carefully: Callable[[bytes], None]
+    """What all other frames take."""
+    heads: Heads
 
 
 def known(heads: Heads, frame: bytes, now_ns: int) -> bytes | None:

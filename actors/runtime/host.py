@@ -197,12 +197,12 @@ class Host(Context):
     def record(self, kind: str, /, *, journey: str | None = None, **fields: Any) -> None:
         journey = journey or JOURNEY.get()
         if journey is not None:
-            self.write(
-                {"t_ns": self.now_ns(), "element": self.name, "kind": kind, "journey": journey, **fields}
-            )
+            told = {"t_ns": self.now_ns(), "element": self.name, "kind": kind, "journey": str(journey)}
+            self.write({**told, **fields})
 
     def event(self, kind: str, /, **fields: Any) -> None:
-        journey = JOURNEY.get()
+        current = JOURNEY.get()
+        journey = None if current is None else str(current)  # the id, without what its mark carries
         self.write({"t_ns": self.now_ns(), "element": self.name, "kind": kind, "journey": journey, **fields})
 
     # ---- what the ports ask for ----------------------------------------------------------------------------

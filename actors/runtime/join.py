@@ -33,24 +33,18 @@ import zmq
 from actors.element import CallFailed, load_kind
 from actors.links.curve import Keys, keys_for
 from actors.links.impairments import LinkConfig
-from actors.links.zeromq import DrainedSocket
 from actors.runtime.control_line import BEAT_S, HELLO_S, hear
-from actors.runtime.open_calls import OpenCalls
-from actors.runtime.post import Post
+from actors.runtime.element_line import ElementLine, OverTheLine
 from actors.runtime.process import Doors, ProcessHost
 
 log = logging.getLogger("actors")
 
-CALL_TIMEOUT_S = 30.0
 CONNECT_S = 0.5
 """How long to wait for neighbours; who is not there then is met later."""
 
 MAX_SOCKETS = 16_384
 """A node has one for each of its pods, and libzmq would stop at 1,023. It sets memory aside for each, so that others
 do with less."""
-
-ORCHESTRATOR = ""
-"""Whom an element calls for what is no element's business: launching others, and sending them signals."""
 
 
 class Member:
@@ -61,21 +55,14 @@ class Member:
         self.name = name
         self._keys = keys_for(control, keys)
         self._loop = asyncio.get_running_loop()
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._link_context = self._context
-        self._socket = self._context.socket(zmq.DEALER)
-        self._socket.set(zmq.LINGER, 200)
-        if self._keys is not None:
-            self._keys.call(self._socket, self._keys.orchestrator)
-        self._socket.connect(control)
-        self._line = DrainedSocket(self._socket, self._on_message)
+        self._line = ElementLine(control, self._keys, self._on_message)
+        self._others = OverTheLine(self._line)
+        self._post = self._others.post
+        self._link_context = self._line.context
         self._host: ProcessHost | None = None
         self._welcome: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         self._started: asyncio.Future[dict[str, str]] = self._loop.create_future()
         self._over = asyncio.Event()
-        self._calls = OpenCalls()
-        self._outbox: list[dict[str, Any]] = []
-        self._post = Post(self._send)
         self._answers: set[asyncio.Task[None]] = set()
         self.malformed = 0
 
@@ -101,14 +88,14 @@ class Member:
                 host.listen()
                 starting = self._loop.create_task(host.start())
                 await asyncio.sleep(0)
-                self._send({"t": "listening"})
+                self._line.say({"t": "listening"})
                 await self._first_of(starting)
             except Exception as error:
                 log.exception("%s could not start", self.name)
-                self._send({"t": "failed", "why": f"{type(error).__name__}: {error}"})
+                self._line.say({"t": "failed", "why": f"{type(error).__name__}: {error}"})
                 return await self._leave(1)
             if not self._over.is_set():
-                self._send({"t": "ready"})
+                self._line.say({"t": "ready"})
                 beats = self._loop.create_task(self._beat())
                 await self._over.wait()
                 beats.cancel()
@@ -116,7 +103,7 @@ class Member:
 
     async def _be_welcomed(self) -> dict[str, Any] | None:
         while not self._over.is_set():
-            self._send({"t": "hello", "name": self.name, "pid": os.getpid()})
+            self._line.say({"t": "hello", "name": self.name, "pid": os.getpid()})
             with contextlib.suppress(asyncio.TimeoutError):
                 async with asyncio.timeout(HELLO_S):
                     await self._first_of(self._welcome)
@@ -142,7 +129,7 @@ class Member:
             Path(welcome["directory"]),
             welcome["unix_offset_ns"],
             self._link_context,
-            self,
+            self._others,
             Doors(self._keys, **welcome.get("doors", {})),
         )
         bound = host.bind(welcome["bind"])
@@ -153,7 +140,7 @@ class Member:
             for fault, fields in faults.items():
                 host.suffer(link, fault, fields)
         self._host = host
-        self._send({"t": "bound", "endpoint": bound})
+        self._line.say({"t": "bound", "endpoint": bound})
         return host
 
     async def _leave(self, code: int) -> int:
@@ -162,10 +149,8 @@ class Member:
         for task in self._answers:
             task.cancel()
         self._post.send_records()
-        self._send({"t": "left"})
-        self._send_now()
-        self._line.close(linger_ms=200)
-        self._context.term()
+        self._line.say({"t": "left"})
+        self._line.close()
         self._link_context.term()
         return code
 
@@ -180,49 +165,7 @@ class Member:
     def _beat_now(self) -> None:
         assert self._host is not None
         self._host.metrics.counter("journey_runtime_malformed_control_total").value = self.malformed
-        self._send({"t": "beat", "metrics": self._host.metrics.deltas()})
-
-    # ---- the management network ------------------------------------------------------------------------------
-
-    async def call(self, element: str, verb: str, arguments: dict[str, Any]) -> Any:
-        """Ask another element; raises `CallFailed`."""
-        number = self._calls.open()
-        packed = msgpack.packb(arguments)
-        self._send({"t": "call", "id": number, "to": element, "verb": verb, "arguments": packed})
-        late = f"{element}: no answer to {verb!r} within {CALL_TIMEOUT_S:g} s"
-        return msgpack.unpackb(await self._calls.answer(number, CALL_TIMEOUT_S, late))
-
-    async def launch(
-        self, name: str, kind: str, config: dict[str, Any], port: str, link: dict[str, Any]
-    ) -> None:
-        """Have an element of ours started; raises `CallFailed`."""
-        await self.call(
-            ORCHESTRATOR, "launch", {"name": name, "kind": kind, "config": config, "port": port, "link": link}
-        )
-
-    async def signal(self, name: str, number: int) -> None:
-        """Send an element of ours a signal; raises `CallFailed`."""
-        await self.call(ORCHESTRATOR, "signal", {"name": name, "number": number})
-
-    def publish(self, name: str, url: str) -> None:
-        """Tell where this element serves real programs."""
-        self._send({"t": "address", "name": name, "url": url})
-
-    def write(self, record: dict[str, Any]) -> None:
-        """Post a record to the journal, soon."""
-        self._post.write(record)
-
-    def _send(self, message: dict[str, Any]) -> None:
-        if not self._outbox:
-            self._loop.call_soon(self._send_now)
-        self._outbox.append(message)
-
-    def _send_now(self) -> None:
-        if self._outbox and not self._socket.closed:
-            with contextlib.suppress(zmq.Again):
-                self._socket.send(msgpack.packb(self._outbox), zmq.NOBLOCK)
-            self._line.look_again()
-        self._outbox = []
+        self._line.say({"t": "beat", "metrics": self._host.metrics.deltas()})
 
     # ---- what the orchestrator says --------------------------------------------------------------------------
 
@@ -252,19 +195,19 @@ class Member:
                 raise CallFailed(f"{self.name} is not up yet")
             value = await self._host.answer(verb, arguments)
             self._post.send_records()
-            self._send({"t": "result", "id": number, "value": msgpack.packb(value)})
+            self._line.say({"t": "result", "id": number, "value": msgpack.packb(value)})
         except CallFailed as error:
-            self._send({"t": "result", "id": number, "error": str(error)})
+            self._line.say({"t": "result", "id": number, "error": str(error)})
 
     def _on_result(self, message: dict[str, Any]) -> None:
-        self._calls.settle(message)
+        self._others.calls.settle(message)
 
     def _on_flush(self, message: dict[str, Any]) -> None:
         self._post.send_records()
         self._post.send_frames()
         if self._host is not None and self._host.ready:
             self._beat_now()
-        self._send({"t": "flushed", "id": message["id"]})
+        self._line.say({"t": "flushed", "id": message["id"]})
 
     def _on_carrier(self, message: dict[str, Any]) -> None:
         if self._host is not None:

@@ -48,7 +48,7 @@ class Ending:
         else:
             self._wait_for_peer()
         self._lose_after_fin()
-        if connection.paused:
+        if connection.unread.paused:
             connection.resume_reading(now_ns)
 
     def force(self, error: BaseException | None) -> None:

@@ -7,35 +7,25 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator.commands.failure import environment
-from orchestrator.commands.options import FileOption, From, a_world, checked_url, seconds
+from orchestrator.commands.options import FileOption, From, a_world, checked_url, optional, seconds
 from orchestrator.commands.terminal import say
 
 At = Annotated[
     list[str] | None,
-    typer.Option(
-        "--at",
-        metavar="LINK",
-        help="Only this link (a pod's is NODE.POD); may be given again.",
-        show_default=False,
-    ),
+    optional("--at", metavar="LINK", help="Only this link (a pod's is NODE.POD); may be given again."),
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The pcapng file to write.")]
 Keys = Annotated[
     Path | None,
-    typer.Option(
-        "--keylog",
-        metavar="FILE",
-        help="Write the TLS key log here too; the capture holds it already.",
-        show_default=False,
+    optional(
+        "--keylog", metavar="FILE", help="Write the TLS key log here too; the capture holds it already."
     ),
 ]
 Duration = Annotated[
     str | None,
-    typer.Option("--duration", "-d", help="Stop after this time, such as 10s.", show_default=False),
+    optional("--duration", "-d", help="Stop after this time, such as 10s."),
 ]
-Fetch = Annotated[
-    str | None, typer.Option("--url", help="Fetch this once, and stop when it is done.", show_default=False)
-]
+Fetch = Annotated[str | None, optional("--url", help="Fetch this once, and stop when it is done.")]
 
 
 def capture(

@@ -9,7 +9,7 @@ import typer
 
 from orchestrator.commands.failure import THRESHOLD, Failure, usage
 from orchestrator.commands.kubectl import run_kubectl
-from orchestrator.commands.options import Json, seconds, the_cluster
+from orchestrator.commands.options import Json, optional, seconds, the_cluster
 from orchestrator.commands.terminal import print_json, say
 
 if TYPE_CHECKING:
@@ -138,9 +138,7 @@ def status(
 def history(
     deployment: Deployment,
     namespace: Namespace = "default",
-    revision: Annotated[
-        int | None, typer.Option("--revision", min=1, help="Show this one in full.", show_default=False)
-    ] = None,
+    revision: Annotated[int | None, optional("--revision", min=1, help="Show this one in full.")] = None,
 ) -> None:
     """List the revisions of a deployment; kubectl does it.
 
@@ -159,7 +157,7 @@ def undo(
     namespace: Namespace = "default",
     to_revision: Annotated[
         int | None,
-        typer.Option("--to-revision", min=1, help="Go back to this one.", show_default=False),
+        optional("--to-revision", min=1, help="Go back to this one."),
     ] = None,
 ) -> None:
     """Go back to the revision before, or to a certain one; kubectl does it.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.commands.failure import INTERRUPTED, INVALID, environment
-from orchestrator.commands.options import Json, Metrics
+from orchestrator.commands.options import Json, Metrics, optional
 from orchestrator.commands.scenarios import Out, Scenario, Seed, keep, see_that_runs_are_kept
 from orchestrator.commands.terminal import pages, print_json, say
 
@@ -18,12 +18,11 @@ def compare(
     scenario: Scenario,
     vary: Annotated[
         list[str] | None,
-        typer.Option(
+        optional(
             "--vary",
             metavar="KEY=A,B",
             help="What differs: alb.algorithm=..., deployment/nginx.replicas=..., cni.WARM_IP_TARGET=..., "
             "elements.NAME....=...",
-            show_default=False,
         ),
     ] = None,
     repeat: Annotated[

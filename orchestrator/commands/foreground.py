@@ -99,8 +99,8 @@ class Foreground:
         if places["metrics"] != OFF:
             await world.export(places["metrics"])
         if places["dns"] != OFF:
-            await world.serve_dns(places["dns"])
-        await world.serve_clients(places["http"], places["proxy"], page=_followed(world))
+            await world.doors.serve_dns(places["dns"])
+        await world.doors.serve_clients(places["http"], places["proxy"], page=_followed(world))
 
     def _tell_ready(self, world: World) -> None:
         assert self._ready_fd is not None

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.commands.failure import usage
+from orchestrator.commands.options import optional
 
 LEAST_RATE = 0.001
 
@@ -23,53 +24,46 @@ def _rate(text: str) -> float:
 
 Concurrency = Annotated[
     int | None,
-    typer.Option("--concurrency", "-c", min=1, help="Users at once (closed model); 16.", show_default=False),
+    optional("--concurrency", "-c", min=1, help="Users at once (closed model); 16."),
 ]
 Rate = Annotated[
     float | None,
-    typer.Option(
+    optional(
         "--rate",
         "-r",
         metavar="RATE",
         parser=_rate,
         help="Requests a second (open model), whatever becomes of those before them: 300, or 300/s.",
-        show_default=False,
     ),
 ]
 Stages = Annotated[
     list[str] | None,
-    typer.Option(
+    optional(
         "--stage",
         metavar="STAGE",
         help="Instead of both, one after the other: '50/s to 300/s for 10s', or '20 users for 1m'.",
-        show_default=False,
     ),
 ]
 TraceFile = Annotated[
     Path | None,
-    typer.Option(
+    optional(
         "--trace",
         metavar="FILE",
         help='Or a file of moments: a line has seconds, or {"t": 1.25, "path": "/", ...}.',
-        show_default=False,
     ),
 ]
 Requests = Annotated[
     list[str] | None,
-    typer.Option(
+    optional(
         "--request",
         metavar="REQUEST",
         help="What is asked for; several by weight: '3x GET /', 'POST /orders -> 405'.",
-        show_default=False,
     ),
 ]
 Mix = Annotated[
     Path | None,
-    typer.Option(
-        "--mix",
-        metavar="FILE",
-        help="Requests in a YAML file: `requests: [{path: /, weight: 3}, ...]`.",
-        show_default=False,
+    optional(
+        "--mix", metavar="FILE", help="Requests in a YAML file: `requests: [{path: /, weight: 3}, ...]`."
     ),
 ]
 Keepalive = Annotated[
@@ -84,36 +78,27 @@ Http2 = Annotated[
 ]
 Think = Annotated[
     str | None,
-    typer.Option(
-        metavar="TIME", help="What a user waits between an answer and the next request.", show_default=False
-    ),
+    optional(metavar="TIME", help="What a user waits between an answer and the next request."),
 ]
 Arrivals = Annotated[
     str | None,
-    typer.Option(
-        "--arrivals", help="How an open model's requests are spaced: poisson or uniform.", show_default=False
-    ),
+    optional("--arrivals", help="How an open model's requests are spaced: poisson or uniform."),
 ]
 Clients = Annotated[
     list[str] | None,
-    typer.Option(
+    optional(
         "--from",
         metavar="LAPTOP",
         help="A laptop that it comes from, several in even parts; all that there are.",
-        show_default=False,
     ),
 ]
-Duration = Annotated[
-    str | None, typer.Option("--duration", "-d", help="How long, such as 1m30s; 10s.", show_default=False)
-]
+Duration = Annotated[str | None, optional("--duration", "-d", help="How long, such as 1m30s; 10s.")]
 
 WarmUp = Annotated[
     str | None,
-    typer.Option(
-        metavar="TIME", help="Load before that, at the first level, which is not counted.", show_default=False
-    ),
+    optional(metavar="TIME", help="Load before that, at the first level, which is not counted."),
 ]
 Seed = Annotated[
     int | None,
-    typer.Option(min=0, help="Arrivals and mix are drawn from it; the laptop's dice.", show_default=False),
+    optional(min=0, help="Arrivals and mix are drawn from it; the laptop's dice."),
 ]

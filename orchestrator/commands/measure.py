@@ -7,18 +7,13 @@ from urllib.parse import urlsplit
 import typer
 
 from orchestrator.commands.failure import THRESHOLD, usage
-from orchestrator.commands.options import FileOption, Json, read_config, seconds
+from orchestrator.commands.options import FileOption, Json, optional, read_config, seconds
 from orchestrator.commands.scenarios import Out, play_scenario
 from orchestrator.commands.terminal import out, print_json, say
 
 Seed = Annotated[
     int | None,
-    typer.Option(
-        "--seed",
-        min=0,
-        help="All dice are thrown from this; the world's own if none is given.",
-        show_default=False,
-    ),
+    optional("--seed", min=0, help="All dice are thrown from this; the world's own if none is given."),
 ]
 File = Annotated[
     Path | None,
@@ -30,17 +25,15 @@ File = Annotated[
 ]
 Concurrency = Annotated[
     int | None,
-    typer.Option("--concurrency", "-c", min=1, help="Requests at the same time; 8.", show_default=False),
+    optional("--concurrency", "-c", min=1, help="Requests at the same time; 8."),
 ]
 Duration = Annotated[
     str | None,
-    typer.Option("--duration", "-d", help="Virtual time of load, such as 5s; 5s.", show_default=False),
+    optional("--duration", "-d", help="Virtual time of load, such as 5s; 5s."),
 ]
 Output = Annotated[
     Path | None,
-    typer.Option(
-        "--output", "-o", metavar="FILE", help="Write the journal here, as ndjson.", show_default=False
-    ),
+    optional("--output", "-o", metavar="FILE", help="Write the journal here, as ndjson."),
 ]
 
 

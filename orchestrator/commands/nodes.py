@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.commands.failure import THRESHOLD, Failure, usage
-from orchestrator.commands.options import Json, seconds, the_cluster
+from orchestrator.commands.options import Json, optional, seconds, the_cluster
 from orchestrator.commands.terminal import print_json, say
 
 if TYPE_CHECKING:
@@ -44,12 +44,11 @@ def drain(
     timeout: Annotated[str, typer.Option("--timeout", help="Give up after this, such as 90s.")] = "5m",
     grace_period: Annotated[
         int | None,
-        typer.Option(
+        optional(
             "--grace-period",
             metavar="SECONDS",
             min=0,
             help="What each pod gets to end; its own if not given.",
-            show_default=False,
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Evict pods without a controller, too.")] = False,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
+from typer.models import OptionInfo
 
 from orchestrator.commands.failure import environment, usage
 from orchestrator.commands.terminal import say
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 WORLD = "JOURNEY_WORLD"
 """Says that the world is elsewhere: `compose`."""
 
+
+def optional(*names: str, help: str, **how: Any) -> OptionInfo:
+    """An option that need not be given; its help says what holds then."""
+    info: OptionInfo = typer.Option(*names, help=help, show_default=False, **how)
+    return info
+
+
 File = Annotated[
     Path | None,
     typer.Argument(
@@ -28,28 +36,20 @@ File = Annotated[
 ]
 FileOption = Annotated[
     Path | None,
-    typer.Option(
-        "--file",
-        metavar="FILE",
-        help="World file, when a world has to be started for this.",
-        show_default=False,
-    ),
+    optional("--file", metavar="FILE", help="World file, when a world has to be started for this."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 From = Annotated[
     str | None,
-    typer.Option(
-        "--from", metavar="ELEMENT", help="The laptop that asks; the world's first.", show_default=False
-    ),
+    optional("--from", metavar="ELEMENT", help="The laptop that asks; the world's first."),
 ]
 At = Annotated[
     str | None,
-    typer.Option(
+    optional(
         "--at",
         "--from",
         metavar="ELEMENT",
         help="The element that asks, as `journey ps` lists it; the world's first laptop.",
-        show_default=False,
     ),
 ]
 Url = Annotated[
@@ -66,59 +66,24 @@ def _place(param: typer.CallbackParam, text: str | None) -> str | None:
     return text
 
 
-Metrics = Annotated[
-    str | None,
-    typer.Option(
-        "--metrics",
-        metavar="HOST:PORT",
-        envvar="JOURNEY_METRICS",
-        callback=_place,
-        help="Where Prometheus may come while processes run; `off` for nowhere. "
-        "[127.0.0.1:9464, or the next port that is free]",
-    ),
-]
+def _door(name: str, what: str, port: int) -> OptionInfo:
+    """Where the world serves programs of this machine."""
+    told = f"{what}; `off` for nowhere. [127.0.0.1:{port}, or the next port that is free]"
+    info: OptionInfo = typer.Option(
+        f"--{name}", metavar="HOST:PORT", envvar=f"JOURNEY_{name.upper()}", callback=_place, help=told
+    )
+    return info
+
+
+Metrics = Annotated[str | None, _door("metrics", "Where Prometheus may come while processes run", 9464)]
 Dns = Annotated[
     str | None,
-    typer.Option(
-        "--dns",
-        metavar="HOST:PORT",
-        envvar="JOURNEY_DNS",
-        callback=_place,
-        help="Where dig may ask the resolver, and other DNS servers at the ports after it; `off` for nowhere. "
-        "[127.0.0.1:5300, or the next port that is free]",
-    ),
+    _door("dns", "Where dig may ask the resolver, and other DNS servers at the ports after it", 5300),
 ]
-Page = Annotated[
-    str | None,
-    typer.Option(
-        "--page",
-        metavar="HOST:PORT",
-        envvar="JOURNEY_PAGE",
-        callback=_place,
-        help="Where the live page is; `off` for nowhere. [127.0.0.1:7463, or the next port that is free]",
-    ),
-]
-Http = Annotated[
-    str | None,
-    typer.Option(
-        "--http",
-        metavar="HOST:PORT",
-        envvar="JOURNEY_HTTP",
-        callback=_place,
-        help="Where curl and browsers may ask as the laptop; `off` for nowhere. "
-        "[127.0.0.1:8080, or the next port that is free]",
-    ),
-]
+Page = Annotated[str | None, _door("page", "Where the live page is", 7463)]
+Http = Annotated[str | None, _door("http", "Where curl and browsers may ask as the laptop", 8080)]
 Proxy = Annotated[
-    str | None,
-    typer.Option(
-        "--proxy",
-        metavar="HOST:PORT",
-        envvar="JOURNEY_PROXY",
-        callback=_place,
-        help="Where SOCKS5 and HTTP proxy clients get the laptop's Internet; `off` for nowhere. "
-        "[127.0.0.1:1080, or the next port that is free]",
-    ),
+    str | None, _door("proxy", "Where SOCKS5 and HTTP proxy clients get the laptop's Internet", 1080)
 ]
 
 

@@ -29,7 +29,7 @@ def ping(
 
       journey ping resolver
       journey ping 203.0.113.1 -c 3 --at home-router
-      journey ping packet-journey.com --json | jq '.answers[].rtt_ms'
+      journey ping isp --json | jq '.answers[].rtt_ms'
 
     Ends with 4 when nothing was answered.
     """
@@ -85,7 +85,7 @@ def traceroute(
 
     [bold]Examples[/bold]
 
-      journey traceroute packet-journey.com
+      journey traceroute resolver
       journey traceroute route53 --at laptop
       journey traceroute 203.0.113.10 --at transit-1 --json | jq '.hops[].answers[0].element'
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.commands.failure import INTERRUPTED, INVALID, THRESHOLD, environment
-from orchestrator.commands.options import Json, Metrics, Page
+from orchestrator.commands.options import Json, Metrics, Page, optional
 from orchestrator.commands.terminal import pages, print_json, say
 
 if TYPE_CHECKING:
@@ -18,20 +18,13 @@ if TYPE_CHECKING:
 Scenario = Annotated[Path, typer.Argument(metavar="SCENARIO", help="Scenario file.")]
 Seed = Annotated[
     int | None,
-    typer.Option(
-        "--seed",
-        min=0,
-        help="All dice are thrown from this; the scenario's own if none is given.",
-        show_default=False,
-    ),
+    optional("--seed", min=0, help="All dice are thrown from this; the scenario's own if none is given."),
 ]
 
 
 Out = Annotated[
     Path | None,
-    typer.Option(
-        "--out", metavar="DIR", help="Where the run's directory is made; ./runs.", show_default=False
-    ),
+    optional("--out", metavar="DIR", help="Where the run's directory is made; ./runs."),
 ]
 
 

@@ -136,12 +136,12 @@ def _page(world: World, service: Service, threshold: Threshold, ports: Ports) ->
 async def _open(world: World, ports: Ports) -> None:
     """What real programs come in by: DNS servers here, the laptop's own doors there. Raises `PortTaken`."""
     first, last = ports.dns
-    await world.serve_dns(f"{outward()}:{first}")
+    await world.doors.serve_dns(f"{outward()}:{first}")
     for name in [name for name in world.addresses if name.partition(".")[0] == "dns"]:
         port = int(world.addresses.pop(name).rpartition(":")[2])
         if port <= last:  # a world with more of them has some that are not published
             world.addresses[name] = f"{HOST}:{port}"
-    await world.serve_clients(
+    await world.doors.serve_clients(
         f"{HOST}:{ports.ingress}",
         f"{HOST}:{ports.proxy}",
         page=f"{world.addresses['page']}#journey=",
@@ -162,7 +162,7 @@ async def _live(world: World, host: ContainerHost, ends: "Iterable[asyncio.Task[
 def _follow(world: World, host: ContainerHost) -> "asyncio.Task[None]":
     kinds = {name: spec.kind for name, spec in world.config.elements.items()}
     kube_api = next((name for name, kind in kinds.items() if kind == "kube_api"), "kube-api")
-    replicas = Replicas(host, world.call, POD_KIND, kube_api, world.pod_of)
+    replicas = Replicas(host, world.call, POD_KIND, kube_api, world.members.pod_of)
     host.on_places()
     return asyncio.create_task(replicas.follow(DEPLOYMENT))
 

@@ -1,6 +1,6 @@
 """Nothing is asked of a world that is not up yet: a name asked too early would be known to be none for a minute."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from orchestrator.control.api import ENVIRONMENT, Answer, RequestFailed, Stream
@@ -31,7 +31,7 @@ class Threshold:
         return guarded
 
     def _stream(self, stream: Stream) -> Stream:
-        async def guarded(**arguments: Any) -> AsyncIterator[Any]:
+        async def guarded(**arguments: Any) -> AsyncGenerator[Any, None]:
             self.check()
             async for value in stream(**arguments):
                 yield value

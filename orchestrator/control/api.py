@@ -15,7 +15,7 @@ import hmac
 import json
 import logging
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -33,7 +33,7 @@ ENVIRONMENT, USAGE = 3, 2
 BAD_TOKEN = "this world wants its token: the file api.token of its orchestrator's state"
 
 Answer = Callable[..., Awaitable[Any]]
-Stream = Callable[..., AsyncIterator[Any]]
+Stream = Callable[..., AsyncGenerator[Any, None]]
 
 
 class RequestFailed(Exception):
@@ -134,12 +134,12 @@ class ApiServer:
 
     @staticmethod
     async def _stream(
-        reader: asyncio.StreamReader, values: AsyncIterator[Any], say: Callable[..., Awaitable[None]]
+        reader: asyncio.StreamReader, values: AsyncGenerator[Any, None], say: Callable[..., Awaitable[None]]
     ) -> None:
         """Pass values on until they end or the client hangs up."""
 
         async def pass_on() -> None:
-            async with contextlib.aclosing(values):  # type: ignore[type-var]
+            async with contextlib.aclosing(values):
                 async for value in values:
                     await say(value=value)
 

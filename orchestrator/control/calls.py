@@ -7,7 +7,7 @@ from typing import Any
 import msgpack
 
 from actors.element import CallFailed
-from actors.runtime.join import ORCHESTRATOR
+from actors.runtime.element_line import ORCHESTRATOR
 from actors.runtime.open_calls import OpenCalls
 from orchestrator.control.members import Member, Members
 

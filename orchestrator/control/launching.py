@@ -55,6 +55,9 @@ class Launcher:
         member.parent = parent.name
         member.plug = self._plug(name, port, member.welcome)
         async with self._turns:
+            if member.doomed:  # whoever wanted it has not waited for its turn
+                self._registry.members.forget(member)
+                raise CallFailed(f"{name} was ended before it had begun")
             try:
                 await self._supervisor.spawn(member)
             except CallFailed:  # there is no place for it

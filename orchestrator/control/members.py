@@ -43,6 +43,12 @@ class Member:
         self.state = state
         self.changed.set()
 
+    async def until_up(self, up: bool = True) -> None:
+        """Wait until it is up, again if need be, or is not."""
+        while (self.state == "up") != up:
+            self.changed.clear()
+            await self.changed.wait()
+
     @property
     def shown_state(self) -> str:
         """The state as users see it: an element that is up but has not been heard of for a while is late."""
@@ -56,6 +62,7 @@ class Members(dict[str, Member]):
     def __init__(self) -> None:
         super().__init__()
         self._faults: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
+        """Those that elements begin with: by element, link and fault."""
 
     def expect(self, name: str, kind: str, welcome: dict[str, Any]) -> Member:
         """Let an element of this name join; `welcome` is what it will be told."""
@@ -78,6 +85,10 @@ class Members(dict[str, Member]):
         if name not in self:
             raise CallFailed(f"there is no element {name!r}")
         return self[name]
+
+    def pod_of(self, name: str) -> str:
+        """The `namespace/name` of the pod that an element is. Raises `CallFailed` or KeyError if it is none."""
+        return str(self.find(name).welcome["config"]["pod"])
 
     async def until(self, *states: str) -> None:
         """Wait until everyone is in one of these states. Raises `CallFailed` if one fails to start."""
@@ -108,12 +119,15 @@ class Members(dict[str, Member]):
         links = (each for member in self.values() for each in member.welcome["links"])
         return next((int(each["config"]["delay"]) for each in links if each["link"] == link), 0)
 
-    def faults_of(self, element: str) -> dict[str, dict[str, dict[str, Any]]]:
-        """Faults that an element begins with, by link and id, to be changed; also when it is launched anew."""
+    def note_fault(self, element: str, link: str, fault: str, fields: dict[str, Any] | None) -> None:
+        """Have an element begin with a fault of a link when it is started or launched anew, or no longer (None)."""
         faults = self._faults.setdefault(element, {})
         if element in self:
             self[element].welcome["faults"] = faults
-        return faults
+        if fields is None:
+            faults.setdefault(link, {}).pop(fault, None)
+        else:
+            faults.setdefault(link, {})[fault] = fields
 
     def neighbours(self, member: Member) -> list[tuple[str, Member, str]]:
         """What is at the other end of each of its links: its own port, who is there, and at which port of theirs."""

@@ -1,7 +1,7 @@
 """A world for one command, asked in its own process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -64,9 +64,9 @@ async def _answer(answer: Awaitable[Any]) -> Any:
     return await answer
 
 
-async def _next(values: AsyncIterator[Any]) -> Any:
+async def _next(values: AsyncGenerator[Any, None]) -> Any:
     return await anext(values)
 
 
-async def _close(values: Any) -> None:
+async def _close(values: AsyncGenerator[Any, None]) -> None:
     await values.aclose()

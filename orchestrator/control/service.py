@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from orchestrator import operations
@@ -180,7 +180,7 @@ class Service:
         url: str | None = None,
         clients: Sequence[str] = (),
         **options: Any,
-    ) -> AsyncIterator[dict[str, Any]]:
+    ) -> AsyncGenerator[dict[str, Any], None]:
         """A load of stages, which are all of rates or all of users, by some laptops or all; `options` are their own."""
         shape = Staged(tuple(stages), options)
         return operations.run_load(self._world, shape, url=url, clients=clients, book=self.loads)
@@ -194,24 +194,24 @@ class Service:
         url: str | None = None,
         clients: Sequence[str] = (),
         **options: Any,
-    ) -> AsyncIterator[dict[str, Any]]:
+    ) -> AsyncGenerator[dict[str, Any], None]:
         """A load whose requests are due at given moments."""
         shape = Traced(tuple(due_us), None if which is None else tuple(which), duration_s, options)
         return operations.run_load(self._world, shape, url=url, clients=clients, book=self.loads)
 
-    def ping(self, **arguments: Any) -> AsyncIterator[dict[str, Any]]:
+    def ping(self, **arguments: Any) -> AsyncGenerator[dict[str, Any], None]:
         """Echo requests, one by one."""
         from orchestrator.tools.probing import ping
 
         return ping(self._world, **arguments)
 
-    def traceroute(self, **arguments: Any) -> AsyncIterator[dict[str, Any]]:
+    def traceroute(self, **arguments: Any) -> AsyncGenerator[dict[str, Any], None]:
         """The hops of a way, one by one."""
         from orchestrator.tools.probing import traceroute
 
         return traceroute(self._world, **arguments)
 
-    def capture(self, **arguments: Any) -> AsyncIterator[dict[str, Any]]:
+    def capture(self, **arguments: Any) -> AsyncGenerator[dict[str, Any], None]:
         """While this world's own URL is fetched if neither a URL nor a time is given and `until_fetched` is."""
         if arguments.pop("until_fetched", False) and not arguments.get("url"):
             arguments["url"] = operations.target_of(self._world)

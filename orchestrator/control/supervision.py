@@ -42,6 +42,17 @@ class Supervisor:
         self.host.kill(member.pid, number)
         return member.pid
 
+    def hold(self, element: str) -> None:
+        """End an element's process with SIGKILL, and start it again only when it is released. Raises `CallFailed`."""
+        member = self._registry.members.find(element)
+        if member.parent is not None:
+            raise CallFailed(
+                f"{element} was launched by {member.parent}, which starts another one when it likes"
+            )
+        member.held = True
+        if member.state != "down":
+            self.kill(element, signal.SIGKILL)
+
     def release(self, element: str) -> None:
         """Start an element again that was held down."""
         member = self._registry.members.find(element)

@@ -13,8 +13,9 @@ class LiveFaults:
     def __init__(self, world: World) -> None:
         self._world = world
         self.call = world.call
-        self.link_ends = world.link_ends
-        self.link_delay_ns = world.link_delay_ns
+        self.link_ends = world.members.link_ends
+        self.link_delay_ns = world.members.link_delay_ns
+        self.note_fault = world.members.note_fault
 
     def kinds(self) -> dict[str, str]:
         return kinds_of(self._world)
@@ -24,12 +25,12 @@ class LiveFaults:
 
     async def crash(self, element: str, *, hold: bool) -> None:
         if hold:
-            self._world.hold(element)
+            self._world.supervisor.hold(element)
         else:
             self._world.kill(element)
 
     async def release(self, element: str) -> None:
-        self._world.release(element)
+        self._world.supervisor.release(element)
 
     def tell_event(self, event: str, target: str, active: bool | None) -> None:
         if active is None:
@@ -39,6 +40,3 @@ class LiveFaults:
 
     def journalise(self, kind: str, element: str, fields: dict[str, Any]) -> None:
         self._world.operated(kind, element, **fields)
-
-    def note_fault(self, element: str, link: str, fault: str, fields: dict[str, Any] | None) -> None:
-        self._world.note_fault(element, link, fault, fields)

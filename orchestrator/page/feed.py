@@ -52,7 +52,7 @@ class Feed:
         self.happenings = Happenings(world.journal)
         self._numbers = Numbers(world.metrics)
         self._latencies = Latencies(world, WINDOW_S)
-        self._targets = Outstanding(Asked(world))  # type: ignore[arg-type]
+        self._targets = Outstanding(Asked(world))
         self._dropped = world.numbers.frames_dropped
         self._looks = 0
 

@@ -40,7 +40,7 @@ class WorldMap:
         return {each["name"]: each["kind"] for each in self._plain.get("elements", ())}
 
     def _drawn(self) -> Plain:
-        ends = self._world.link_ends()
+        ends = self._world.members.link_ends()
         elements = self._world.ps()["elements"]
         kinds = {each["name"]: each["kind"] for each in elements}
         nodes: dict[str, str] = {}

@@ -5,9 +5,10 @@ the wall clock is in `Wall` alone.
 """
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-FORMAT = 2
+Format = Literal[2]
+FORMAT: Format = 2
 """Of `summary.json`. 1 had no seconds, no budget and no wall."""
 
 Plain = dict[str, Any]

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.reports.result import FORMAT
+from orchestrator.reports.result import Format
 
 Verdict = Literal["pass", "fail", "invalid"]
 Values = list[float | None]
@@ -226,7 +226,7 @@ class Wall(Part):
 class Summary(Part):
     """A run's `summary.json`."""
 
-    format: Literal[FORMAT]  # type: ignore[valid-type]
+    format: Format
     scenario: str
     title: str
     description: str

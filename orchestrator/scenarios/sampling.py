@@ -8,8 +8,8 @@ from typing import Any
 
 from actors.element import CallFailed
 from orchestrator.kubernetes.workloads import shown_state
-from orchestrator.scenarios.scene import Scene
 from orchestrator.settings.cluster import AsyncCluster, server_of
+from orchestrator.settings.words import Calls
 
 ALB = "alb"
 
@@ -32,9 +32,9 @@ class Tally:
 class Outstanding:
     """Of all targets, while a load runs."""
 
-    def __init__(self, scene: Scene) -> None:
-        self._scene = scene
-        self.nodes = [name for name, kind in scene.kinds().items() if kind == ALB]
+    def __init__(self, world: Calls) -> None:
+        self._world = world
+        self.nodes = [name for name, kind in world.kinds().items() if kind == ALB]
         self.pods: dict[str, str] = {}
         """Names by address; a pod that has gone leaves its name."""
         self._nameless: set[str] = set()
@@ -52,7 +52,7 @@ class Outstanding:
         self.latest = {}
         for node in self.nodes:
             try:
-                targets = await self._scene.call(node, "targets")
+                targets = await self._world.call(node, "targets")
             except CallFailed:
                 continue
             await self._learn_new(targets)
@@ -75,11 +75,11 @@ class Outstanding:
 
     async def learn_names(self) -> None:
         """Which pod has which address now."""
-        server = server_of(self._scene)
+        server = server_of(self._world)
         if server is None:
             return
         try:
-            pods = await AsyncCluster(self._scene, server).every("Pod")
+            pods = await AsyncCluster(self._world, server).every("Pod")
         except CallFailed:
             return  # it is being started again
         self.pod_states = {pod["metadata"]["name"]: shown_state(pod) for pod in pods}

@@ -34,6 +34,8 @@ class Door(NamedTuple):
 INGRESS = Door("ingress", 8080, "--http", "HTTP")
 PROXY = Door("proxy", 1080, "--proxy", "the proxy")
 
+Until = Callable[[str, bool], Awaitable[None]]
+"""`await until(element, up)`: until the element is up, or is not."""
 Wanted = tuple[int, int]
 """The first port to try, and how many."""
 
@@ -66,13 +68,13 @@ class LaptopDoors:
     def __init__(
         self,
         call: Callable[..., Awaitable[Any]],
-        until: Callable[[str, bool], Awaitable[None]],
+        until: Until,
         laptop: str,
         url: str | None,
         page: str = PAGE,
         published: str = "",
     ) -> None:
-        """`until(element, up)` waits until the element is up, or is not; `published` is put behind the doors' names."""
+        """`published` is put behind the doors' names."""
         self._call, self._until, self._laptop = call, until, laptop
         self._arguments = {"url": url, "page": page, "published": published}
         self._keeping: asyncio.Task[None] | None = None

@@ -1,7 +1,7 @@
 """ping and traceroute from an element of a running world."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from actors.element import CallFailed
@@ -50,7 +50,7 @@ async def ping(
     count: int = 4,
     interval_s: float = 1.0,
     timeout_s: float = 1.0,
-) -> AsyncIterator[dict[str, Any]]:
+) -> AsyncGenerator[dict[str, Any], None]:
     """Echo requests: first whom (`from`, `host`, `address`, `element`), then what came of each of them, with `seq`."""
     asker = asker_of(world, element)
     known = await look_around(world)
@@ -70,7 +70,7 @@ async def traceroute(
     element: str | None = None,
     max_hops: int = 30,
     timeout_s: float = 1.0,
-) -> AsyncIterator[dict[str, Any]]:
+) -> AsyncGenerator[dict[str, Any], None]:
     """The way to a host: first whom, as `ping` has it, then each `hop` with its `answers`; the last one says by `end`
     whether the host was `reached`, or why the way ends there."""
     asker = asker_of(world, element)

@@ -8,6 +8,7 @@ from textual import work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.coordinate import Coordinate
 from textual.css.query import NoMatches
 from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Sparkline, Static
@@ -156,7 +157,7 @@ class TopApp(App[None]):
             for y, (old, new) in enumerate(zip(before, rows, strict=True)):
                 for x, value in enumerate(new):
                     if old[x] != value:
-                        table.update_cell_at((y, x), value, update_width=True)  # type: ignore[arg-type]
+                        table.update_cell_at(Coordinate(y, x), value, update_width=True)
         self._cells[name] = rows
 
     def _table(self, name: str) -> "DataTable[str]":

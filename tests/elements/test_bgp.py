@@ -44,7 +44,7 @@ def test_a_neighbour_whose_tcp_takes_nothing_is_told_nothing_more_and_left_in_th
         await internet.sleep(1)
         assert neighbour.outbox.held
         isp.bgp.speaker.ribs.told["transit-1"].clear()
-        isp.bgp.speaker._advertise(neighbour, list(isp.bgp.speaker.ribs.chosen), 0)
+        isp.bgp.speaker.routes_out.advertise_all(neighbour, 0)
         assert neighbour.outbox._pending
         assert internet.events("bgp.down", "isp") == []
         neighbour.established.hold_at = None

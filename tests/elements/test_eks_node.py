@@ -12,6 +12,7 @@ from actors.element import CallFailed
 from actors.parts.kubelet.sandboxes import STOP_S
 from actors.parts.kubernetes.informer import Informer
 from actors.protocols.kubelet.node_object import CNI_NOT_READY
+from actors.runtime.virtual import VirtualHost
 from tests.elements.node_bed import Bed, Object, condition, pod
 
 SH: Object = {"name": "c", "image": "busybox", "imagePullPolicy": "IfNotPresent"}
@@ -70,6 +71,28 @@ def test_a_pod_starts_in_order_with_few_writes():
             ("Running", "running", True, "True", "True", "False", "False"),
             ("Running", "running", True, "True", "True", "True", "True"),
         ]
+
+    Bed().play(story)
+
+
+def test_a_sandbox_that_comes_up_too_late_is_ended_and_another_is_begun(monkeypatch):
+    """A node with hundreds of pods asks for them all at once: what has waited too long must not stand in the way."""
+    launch, late = VirtualHost.launch, []
+
+    async def slow(self: VirtualHost, name: str, *arguments: Any, **more: Any) -> None:
+        await launch(self, name, *arguments, **more)
+        if not late:
+            late.append(name)
+            raise CallFailed("orchestrator: no answer to 'launch' within 120 s")
+
+    monkeypatch.setattr(VirtualHost, "launch", slow)
+
+    async def story(bed: Bed) -> None:
+        await bed.create()
+        await bed.until_ready()
+        (event,) = [each for each in await bed.events() if each.startswith("FailedCreatePodSandBox")]
+        assert "failed to create containerd task: orchestrator: no answer to 'launch' within 120 s" in event
+        assert len(late) == 1 and late[0] in bed.net.hosts
 
     Bed().play(story)
 

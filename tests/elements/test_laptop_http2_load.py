@@ -374,7 +374,7 @@ def test_whatever_a_server_does_each_request_has_one_outcome(scene, seed, caplog
     model = {"rate": 150} if seed % 2 else {"users": 30, "think_s": 0.05}
     status, _ = load(scene, settings, keepalive=0.8, retries=seed % 3, seed=seed, timeout_s=0.4, **model)
     assert status["offered"] == status["requests"] + sum(status["errors"].values()) > 150
-    assert (status["inflight"], len(scene.net.element("laptop")._load.pool)) == (0, 0)
+    assert (status["inflight"], len(scene.net.element("laptop").load.run.pool)) == (0, 0)
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 

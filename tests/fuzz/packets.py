@@ -119,7 +119,11 @@ class _Nat:
 
 
 class _Listening:
-    """A connection's host that keeps nothing."""
+    """A connection's host, and its observer, that keeps nothing."""
+
+    @property
+    def observer(self) -> "_Listening":
+        return self
 
     def transmit(self, segment: bytes) -> None: ...
     def on_data(self, data: bytes) -> None: ...

@@ -47,6 +47,7 @@ NONE_AT_ALL = {
     "parts.clients.relay.End.data_received": "content, which is passed on",
     "parts.clients.tunnel.Tunnel.data_received": "content, which is passed on",
     "parts.load_balancer.h2_stream.H2Stream.data_received": "content that the engine has taken apart",
+    "parts.pod.app_server.Connection.data_received": "aiohttp's, which takes it apart",
     "protocols.bgp.neighbour.Neighbour.send": "sends",
     "protocols.bgp.neighbour.Owner.transmit": "sends",
     "protocols.bgp.session.Host.send": "sends",

@@ -13,7 +13,6 @@ from orchestrator.bench.figures import Figure
 from orchestrator.cli import app
 from orchestrator.commands import failure, options
 from orchestrator.commands import world as world_verbs
-from orchestrator.control import service
 from orchestrator.control.api import RequestFailed
 from tests.orchestrator.fake_world import CONFIG, FakeWorld, load_status
 from tests.orchestrator.synthetic import EXPECTED_HOPS, first_journey
@@ -74,7 +73,7 @@ def own_world(monkeypatch):
         worlds.append(FakeWorld(config))
         return worlds[-1]
 
-    monkeypatch.setattr(service, "World", make)
+    monkeypatch.setattr("orchestrator.control.own_world.World", make)
     monkeypatch.setattr(options, "read_config", lambda file: CONFIG)
     return worlds
 

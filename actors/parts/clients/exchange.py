@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from actors.parts.browser import Stopwatch
-from actors.parts.clients.dialing import NoConnection
+from actors.parts.clients.asking import Asked
+from actors.parts.clients.framing import Framing
 from actors.parts.clients.head import Pace, link_field, program_of, request_head
-from actors.parts.clients.sites import Site
 from actors.protocols.forwarded_fields import trace_root
-from actors.protocols.http1 import Request, chunk, last_chunk
+from actors.protocols.http1 import Request, Response, chunk, last_chunk
 
 if TYPE_CHECKING:
     from actors.parts.clients.lobby import Lobby
@@ -18,15 +18,17 @@ class Exchange:
     """A request, what was decided about it, and how far it is. `journey` is None when it is not being recorded."""
 
     __slots__ = (
-        "answered", "body_bytes", "body_ended", "facts", "journey", "lobby", "request", "retries", "sent", "site",
-        "status", "target", "trace", "upgraded", "watch",
+        "answered", "body_bytes", "body_ended", "by_field", "facts", "framing", "journey", "lobby", "request",
+        "retries", "sent", "site", "status", "target", "trace", "upgraded", "watch",
     )  # fmt: skip
 
-    def __init__(self, lobby: "Lobby", request: Request, site: Site, target: bytes, via: str) -> None:
+    framing: Framing
+    """Of the answer, once that has begun to come."""
+
+    def __init__(self, lobby: "Lobby", request: Request, asked: Asked, via: str) -> None:
         self.lobby = lobby
         self.request = request
-        self.site = site
-        self.target = target
+        self.site, self.target, self.by_field = asked
         self.journey = lobby.ids.journey()
         self.trace = request.fields.get(b"x-amzn-trace-id")
         self.watch = Stopwatch(lobby.context)
@@ -37,7 +39,7 @@ class Exchange:
         """What the load balancer tells of its part (`wire.baggage`)."""
         lobby.told.offered.value += 1
         if self.journey is not None:
-            method, url = request.method.decode("latin-1"), f"{site}{target.decode('latin-1')}"
+            method, url = request.method.decode("latin-1"), f"{self.site}{self.target.decode('latin-1')}"
             program = program_of(request.user_agent)
             self.record("journey.start", url=url, method=method, via=via, program=program)
 
@@ -69,6 +71,13 @@ class Exchange:
             data = b"".join(request.body)
         request.body.clear()
         return data
+
+    def open_answer(self, response: Response) -> bytes:
+        """An answer has begun to come: its head, as the program gets it."""
+        self.answered, self.status = True, response.status
+        self.watch.enter("download")
+        self.framing = Framing.of(self.request, response)
+        return self.framing.head(response, self.ours())
 
     def may_retry(self) -> bool:
         """Whether it may be sent again after a kept connection has turned out to be closed (RFC 9110 section 9.2.2)."""
@@ -115,6 +124,3 @@ class Exchange:
         self.lobby.told.fetched(0, watch.total_ms, watch.phase, words, self.journey)
         if self.journey is not None:
             self.record("journey.failed", error=words, phase=watch.phase)
-
-
-__all__ = ["Exchange", "NoConnection"]

@@ -5,6 +5,7 @@ and tells the process its network. What went wrong half-way is undone. StopPodSa
 """
 
 import asyncio
+import contextlib
 import hashlib
 import re
 from typing import Any, NamedTuple
@@ -90,6 +91,10 @@ class Runtime:
         return sandbox._replace(address=address, veth=veth)
 
     async def _launch(self, machine: PodMachine, sandbox: Sandbox) -> None:
+        if sandbox.process in self._alive:
+            raise RuntimeFailed(
+                _not_started(sandbox, f"name {sandbox.process!r} is reserved: its pod still ends")
+            )
         config: dict[str, Any] = {"node": self._context.name, "pod": f"{machine.namespace}/{machine.name}"}
         if self._sysctls:
             config["sysctls"] = self._sysctls
@@ -97,9 +102,12 @@ class Runtime:
         try:
             await self._context.launch(sandbox.process, POD_KIND, config, port=sandbox.netns, link=VETH)
         except CallFailed as error:
+            with contextlib.suppress(
+                CallFailed
+            ):  # it may only be late: one that comes up after all is nobody's
+                await self._context.signal(sandbox.process, KILL)
             self.on_exit(sandbox.process)
-            why = f'failed to start sandbox "{sandbox.id}": failed to create containerd task: {error}'
-            raise RuntimeFailed(why) from None
+            raise RuntimeFailed(_not_started(sandbox, str(error))) from None
         self._kernel.add_netns(sandbox.netns)
 
     async def _add(self, machine: PodMachine, sandbox: Sandbox) -> dict[str, Any]:
@@ -239,6 +247,10 @@ class Runtime:
             await self._context.call(sandbox.process, "flush_logs")
         except CallFailed:
             pass
+
+
+def _not_started(sandbox: Sandbox, why: str) -> str:
+    return f'failed to start sandbox "{sandbox.id}": failed to create containerd task: {why}'
 
 
 def _plugin_failed(verb: str, command: str, sandbox_id: str, error: Any) -> str:

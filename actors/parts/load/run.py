@@ -17,6 +17,8 @@ from actors.parts.load.counts import Counts
 from actors.parts.load.mix import Mix
 from actors.parts.load.plan import HTTP_1, Plan
 from actors.parts.load.pool import Pool
+from actors.parts.load.recorded import Recorded
+from actors.parts.load.retries import Retries
 from actors.parts.load.site import Site
 from actors.parts.load.told import ClientMetrics
 from actors.units import MILLISECOND, SECOND
@@ -44,19 +46,16 @@ class LoadRun(ABC):
         self.began_ns = context.now_ns()
         self.ends_ns = self.began_ns + plan.duration_ns
         self.paused = plan.paused
-        self.watch_ns: int | None = None
-        """One request in so much time is a journey for those who look on; None: nobody does."""
-        self._watched_ns = 0
+        self.recorded = Recorded(context, plan)
         self._counted_ns = self.began_ns + plan.warm_up_ns
         self._last_ns = self._counted_ns
         self._mix, self._site = mix, site
         own = plan.seed is None
         self.dice = context.random if own else Random(plan.seed)
         self._mix_dice = context.random if own else Random(f"{plan.seed} mix")
-        self._ids = context.random if plan.trace_ids is None else Random(plan.trace_ids)
         self._inflight: dict[Arrival, None] = {}  # a set in the order in which they were due
-        self._retrying: dict[Arrival, None] = {}  # between two tries
-        self._offered = self._retried = 0
+        self._retries = Retries(context, plan, self._send)
+        self._offered = 0
         self._dropped: Counter[str] = Counter()
         self._lag = new_histogram()
         self.pool = _pool(plan)(context, site, plan.max_connections, self, reads=mix.reads)
@@ -94,7 +93,7 @@ class LoadRun(ABC):
 
     @property
     def running(self) -> bool:
-        return self.comes_more or bool(self._inflight) or bool(self._retrying)
+        return self.comes_more or bool(self._inflight) or bool(self._retries)
 
     def connections(self) -> dict[str, int]:
         """Its connections by state."""
@@ -104,8 +103,7 @@ class LoadRun(ABC):
         """Nobody comes any more; those who are here are still waited for."""
         self.ends_ns = min(self.ends_ns, self.context.now_ns())
         self.halt()
-        for arrival in list(self._retrying):
-            self._retrying.pop(arrival)
+        for arrival in self._retries.end():
             self._lost(arrival, "not_retried")
 
     def change(self, do: str, rate: float | None = None, users: int | None = None) -> str:
@@ -159,8 +157,11 @@ class LoadRun(ABC):
             self._drop(counts, "max_inflight")
             return
         arrival = Arrival(due_ns, wanted, alone=self._comes_alone(), user=user)
-        if counts and self._is_recorded(due_ns):
-            arrival.journey = f"{self._ids.getrandbits(128):032x}"
+        if counts:
+            arrival.journey = self.recorded.journey(self._offered, due_ns)
+        self._send(arrival)
+
+    def _send(self, arrival: Arrival) -> None:
         self._inflight[arrival] = None
         self.told.inflight.value = len(self._inflight)
         self.pool.give(arrival)
@@ -170,14 +171,6 @@ class LoadRun(ABC):
         if due_ns >= self._counted_ns:
             self._lag.record_value(min(lag_ns // 1000, LONGEST_US))
             self.told.late(lag_ns)
-
-    def _is_recorded(self, due_ns: int) -> bool:
-        if self.plan.trace_every and self._offered % self.plan.trace_every == 0:
-            return True
-        if self.watch_ns is None or due_ns - self._watched_ns < self.watch_ns:
-            return False
-        self._watched_ns = due_ns
-        return True
 
     def _comes_alone(self) -> bool:
         keepalive = self.plan.keepalive
@@ -212,25 +205,7 @@ class LoadRun(ABC):
             self.finished(arrival, kind)
 
     def _tries_again(self, arrival: Arrival) -> bool:
-        """Whether the client asks once more; if so, in a while."""
-        if arrival.retries >= self.plan.retries:
-            return False
-        wait_ns = self.plan.retry_wait_ns << arrival.retries
-        arrival.retries += 1
-        arrival.line = None
-        self._retried += arrival.due_ns >= self._counted_ns
-        self._retrying[arrival] = None
-        self.context.call_at(self.context.now_ns() + wait_ns, self._try_again, arrival)
-        return True
-
-    def _try_again(self, arrival: Arrival) -> None:
-        if arrival not in self._retrying:
-            return
-        del self._retrying[arrival]
-        arrival.tried_ns = self.context.now_ns()
-        self._inflight[arrival] = None
-        self.told.inflight.value = len(self._inflight)
-        self.pool.give(arrival)
+        return self._retries.takes(arrival, counts=arrival.due_ns >= self._counted_ns)
 
     def _lost(self, arrival: Arrival, kind: str) -> None:
         if kind == "timeout" and arrival.due_ns >= self._counted_ns:
@@ -292,7 +267,7 @@ class LoadRun(ABC):
             "offered": self._offered,
             "requests": requests,
             "requests_per_s": requests / elapsed_s if elapsed_s else 0.0,
-            "retries": self._retried,
+            "retries": self._retries.count,
             "inflight": len(self._inflight),
             "dropped": {reason: count for reason, count in sorted(self._dropped.items()) if count},
             "timeout_ms": self.plan.timeout_ns / MILLISECOND,

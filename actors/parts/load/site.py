@@ -6,6 +6,7 @@ from typing import Any
 
 from yarl import URL
 
+from actors.element import CallFailed
 from actors.parts.names import NameNotResolved, addresses
 from actors.protocols.dns.answer import Resolve
 from actors.stack import Stack
@@ -57,3 +58,14 @@ class Site:
         except OSError:
             return "unreachable"
         return ""
+
+
+def url_of(text: str) -> URL:
+    """An http or https URL with a host; raises `CallFailed`."""
+    try:
+        url = URL(text)
+    except ValueError as error:
+        raise CallFailed(f"{text!r} is not a URL: {error}") from None
+    if url.scheme not in ("http", "https") or not url.raw_host:
+        raise CallFailed(f"{text!r} is not a URL such as https://packet-journey.com/")
+    return url

@@ -242,10 +242,6 @@ class Connection(asyncio.Protocol):
         self.inner: Any = server.protocol()
         self.gone = asyncio.Event()
         self._server = server
-        self.data_received = self.inner.data_received  # type: ignore[method-assign]
-        self.eof_received = self.inner.eof_received  # type: ignore[method-assign]
-        self.pause_writing = self.inner.pause_writing  # type: ignore[method-assign]
-        self.resume_writing = self.inner.resume_writing  # type: ignore[method-assign]
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
@@ -256,6 +252,19 @@ class Connection(asyncio.Protocol):
         self._server.closed(self)
         self.gone.set()
         self._server.run_inside(self.inner.connection_lost, exc)
+
+    def data_received(self, data: bytes) -> None:
+        self.inner.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        more: bool | None = self.inner.eof_received()
+        return more
+
+    def pause_writing(self) -> None:
+        self.inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        self.inner.resume_writing()
 
 
 class _AccessLog(AbstractAccessLogger):

@@ -10,7 +10,7 @@ import contextvars
 import errno
 import io
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
 from contextvars import ContextVar
 from random import Random
 from typing import Any, TypeVar
@@ -112,7 +112,7 @@ def _install() -> None:
             setattr(sys, name, _Stream(name, getattr(sys, name)))
     loop = asyncio.get_running_loop()
     if loop.get_task_factory() is not _known_task:
-        loop.set_task_factory(_known_task)  # type: ignore[arg-type]
+        loop.set_task_factory(_known_task)
         loop.getaddrinfo = _emulated_names_only(loop.getaddrinfo)  # type: ignore[method-assign]
     if not _HOOKED:
         _HOOKED.append(True)
@@ -124,8 +124,10 @@ _HOOKED: list[bool] = []
 
 
 def _known_task(
-    loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], **options: Any
-) -> "asyncio.Task[Any]":
+    loop: asyncio.AbstractEventLoop,
+    work: Coroutine[Any, Any, Result] | Generator[Any, None, Result],
+    **options: Any,
+) -> "asyncio.Task[Result]":
     task = asyncio.Task(work, loop=loop, **options)
     inside = INSIDE.get()
     if inside is not None:

@@ -118,6 +118,7 @@ def explained(speaker: Speaker, address: bytes) -> dict[str, Any]:
 
 def _told(speaker: Speaker, best: Path) -> dict[str, str]:
     return {
-        name: speaker.not_told(neighbour, best) or ("yes" if neighbour.established else "no session")
+        name: speaker.routes_out.not_told(neighbour, best)
+        or ("yes" if neighbour.established else "no session")
         for name, neighbour in speaker.neighbours.items()
     }

@@ -10,15 +10,17 @@ from collections.abc import Iterable
 from random import Random
 from typing import Any, Protocol
 
-from actors.protocols.bgp.attributes import Attributes, Origin, path_text
+from actors.protocols.bgp.attributes import Attributes, Origin
 from actors.protocols.bgp.convergence import Converged, Convergence
-from actors.protocols.bgp.decision import Path, Verdict
-from actors.protocols.bgp.errors import MAX_PREFIXES, BgpError, Code, error_text
+from actors.protocols.bgp.decision import Path
+from actors.protocols.bgp.diary import Diary
+from actors.protocols.bgp.errors import MAX_PREFIXES, BgpError, Code
 from actors.protocols.bgp.fsm import Event
 from actors.protocols.bgp.messages import Notification, RouteRefresh, Update
 from actors.protocols.bgp.neighbour import Neighbour, Peering
-from actors.protocols.bgp.policy import Relationship, exported, imported, refusal, withheld
+from actors.protocols.bgp.policy import imported, refusal
 from actors.protocols.bgp.rib import Heard, Ribs
+from actors.protocols.bgp.routes_out import RoutesOut
 from actors.protocols.bgp.session import Session
 from actors.wire.addresses import Prefix, ip_text
 
@@ -41,10 +43,6 @@ class Surroundings(Protocol):
     def converged(self, what: Converged) -> None: ...
 
 
-_UNSAID = Attributes(Origin.INCOMPLETE, (), b"")
-"""Stands for what a neighbour was told and wants to hear again; like nothing that is ever told."""
-
-
 class Speaker:
     """One BGP router."""
 
@@ -64,6 +62,8 @@ class Speaker:
         self.best_path_changes = 0
         self._surroundings = surroundings
         self._convergence = Convergence()
+        self._diary = Diary(surroundings.tell)
+        self.routes_out = RoutesOut(asn, self.ribs, self.neighbours)
         self._by_address = {each.peering.address: each for each in self.neighbours.values()}
         for prefix in networks:
             self.ribs.own[prefix] = Path(prefix, Attributes(Origin.IGP, (), bytes(4)), identifier=identifier)
@@ -106,7 +106,7 @@ class Speaker:
         session.set_deaf(deaf, now_ns)
         if session is neighbour.established:
             neighbour.outbox.held = deaf
-            self._flush(neighbour, now_ns)
+            self.routes_out.flush(neighbour, now_ns)
 
     def lost(self, name: str, session: Session, why: str, now_ns: int) -> None:
         """A connection has ended, or could not be made."""
@@ -121,7 +121,7 @@ class Speaker:
     def on_deadline(self, now_ns: int) -> None:
         for neighbour in self.neighbours.values():
             neighbour.on_deadline(now_ns)
-            self._flush(neighbour, now_ns)
+            self.routes_out.flush(neighbour, now_ns)
         done = self._convergence.take(now_ns)
         if done is not None:
             self._surroundings.converged(done)
@@ -138,59 +138,27 @@ class Speaker:
         self._surroundings.hang_up(session)
 
     def on_open(self, neighbour: Neighbour, session: Session) -> None:
-        peer = session.peer
-        assert peer is not None
-        self._surroundings.tell(
-            "bgp.open",
-            neighbour=neighbour.name,
-            peer_asn=peer.asn,
-            identifier=ip_text(peer.identifier),
-            hold_time_s=peer.hold_time_s,
-            capabilities=[code for code, _ in peer.capabilities],
-        )
+        self._diary.opened(neighbour, session)
 
     def on_up(self, neighbour: Neighbour, now_ns: int) -> None:
-        session = neighbour.established
-        assert session is not None
-        self._surroundings.tell(
-            "bgp.established",
-            neighbour=neighbour.name,
-            peer_asn=neighbour.peering.settings.peer_asn,
-            hold_time_s=session.hold_ns / 1e9,
-            dialled=session.dialled,
-        )
+        self._diary.up(neighbour)
         self._convergence.begin("session_up", now_ns, now_ns)
-        self._advertise(neighbour, list(self.ribs.chosen), now_ns)
+        self.routes_out.advertise_all(neighbour, now_ns)
 
     def on_down(self, neighbour: Neighbour, session: Session, why: str, now_ns: int) -> None:
         gone = self.ribs.forget(neighbour.name)
-        self._surroundings.tell(
-            "bgp.down",
-            neighbour=neighbour.name,
-            peer_asn=neighbour.peering.settings.peer_asn,
-            why=why,
-            routes_lost=len(gone),
-        )
+        self._diary.down(neighbour, why, len(gone))
         silent = why.startswith(f"{Code.HOLD_TIMER_EXPIRED.value}/")
         event = "hold_timer" if silent else "link_down" if why == "link down" else "session_down"
         self._convergence.begin(event, session.heard_ns if silent else now_ns, now_ns)
         self._decide(gone, now_ns)
 
     def on_notification(self, neighbour: Neighbour, direction: str, message: Notification) -> None:
-        self._surroundings.tell(
-            "bgp.notification",
-            neighbour=neighbour.name,
-            direction=direction,
-            error=error_text(message.code, message.subcode),
-        )
+        self._diary.notified(neighbour, direction, message)
 
     def on_message(self, neighbour: Neighbour, message: Update | RouteRefresh, now_ns: int) -> None:
         if isinstance(message, RouteRefresh):
-            told = self.ribs.told[neighbour.name]
-            told.update(
-                dict.fromkeys(told, _UNSAID)
-            )  # it still has them, so what goes meanwhile is withdrawn
-            self._advertise(neighbour, list(self.ribs.chosen), now_ns)
+            self.routes_out.refresh(neighbour, now_ns)
             return
         if message.attributes is None:
             self._withdraw(neighbour, message, now_ns)
@@ -204,10 +172,7 @@ class Speaker:
         if not gone:
             return  # End-of-RIB (RFC 4724)
         self.received["withdraw"] += len(gone)
-        fields: dict[str, Any] = {"neighbour": neighbour.name, "prefixes": _some(gone)}
-        if message.troubles:
-            fields["why"] = f"treated as withdrawn: {'; '.join(map(str, message.troubles))}"
-        self._surroundings.tell("bgp.withdraw", **fields)
+        self._diary.withdrawn(neighbour, message, gone)
         heard = self.ribs.heard[neighbour.name]
         self._decide([prefix for prefix in gone if heard.pop(prefix, None)], now_ns)
 
@@ -227,7 +192,7 @@ class Speaker:
             path = Path(prefix, let_in, neighbour.name, session.peer.identifier, peering.address)
             heard[prefix] = Heard(attributes, why, path)
             changed.append(prefix)
-        self._tell_update(neighbour, message, attributes, refused)
+        self._diary.updated(neighbour, message, attributes, refused)
         if len(heard) > peering.policy.max_prefixes:
             neighbour.block(now_ns)
             error = BgpError(Code.CEASE, MAX_PREFIXES, f"more than {peering.policy.max_prefixes} prefixes")
@@ -240,25 +205,7 @@ class Speaker:
             return f"next hop {ip_text(attributes.next_hop)} is no neighbour on this link"
         return refusal(peering.policy, self.asn, peering.settings.peer_asn, prefix, attributes)
 
-    def _tell_update(
-        self, neighbour: Neighbour, message: Update, attributes: Attributes, refused: dict[str, str]
-    ) -> None:
-        fields: dict[str, Any] = {"refused": refused} if refused else {}
-        if message.troubles:
-            fields["discarded"] = list(map(str, message.troubles))
-        if message.withdrawn:
-            fields["withdrawn"] = _some(message.withdrawn)
-        self._surroundings.tell(
-            "bgp.update",
-            neighbour=neighbour.name,
-            prefixes=_some(message.announced),
-            as_path=path_text(attributes.as_path),
-            next_hop=ip_text(attributes.next_hop),
-            med=attributes.med,
-            **fields,
-        )
-
-    # ---- the decision, and routes out ----------------------------------------------------------------------
+    # ---- the decision --------------------------------------------------------------------------------------
 
     def _decide(self, prefixes: Iterable[Prefix], now_ns: int) -> None:
         changed = []
@@ -271,78 +218,7 @@ class Speaker:
             self.best_path_changes += 1
             self._convergence.changed(now_ns)
             self._surroundings.install(prefix, new if new and new.neighbour else None)
-            self._tell_decision(prefix, old, now)
+            self._diary.decided(prefix, old, now)
         if changed:
             for neighbour in self.neighbours.values():
-                self._advertise(neighbour, changed, now_ns)
-
-    def _tell_decision(self, prefix: Prefix, old: Path | None, now: Verdict | None) -> None:
-        self._surroundings.tell(
-            "bgp.best_path",
-            prefix=str(prefix),
-            neighbour=now.best.told_by if now else None,
-            as_path=path_text(now.best.attributes.as_path) if now else None,
-            step=now.step.value if now else "no path is left",
-            before=old.told_by if old else None,
-        )
-
-    def _advertise(self, neighbour: Neighbour, prefixes: list[Prefix], now_ns: int) -> None:
-        """Tell a neighbour what has become of these: withdraw at once, announce when the MRAI allows it."""
-        if neighbour.established is None:
-            return
-        told, gone = self.ribs.told[neighbour.name], []
-        if neighbour.outbox.held:
-            for prefix in prefixes:
-                neighbour.outbox.put(prefix)
-            return
-        for prefix in prefixes:
-            attributes = self._export(neighbour, prefix)
-            if attributes is None:
-                neighbour.outbox.drop(prefix)
-                if told.pop(prefix, None) is not None:
-                    gone.append(prefix)
-            elif attributes != told.get(prefix):
-                neighbour.outbox.put(prefix)
-            else:
-                neighbour.outbox.drop(prefix)
-        neighbour.tell(gone, {})
-        self._flush(neighbour, now_ns)
-
-    def _flush(self, neighbour: Neighbour, now_ns: int) -> None:
-        if neighbour.established is None:
-            return
-        groups: dict[Attributes, list[Prefix]] = {}
-        told, gone = self.ribs.told[neighbour.name], []
-        for prefix in neighbour.outbox.take(now_ns):
-            attributes = self._export(neighbour, prefix)
-            if attributes is None:
-                if told.pop(prefix, None) is not None:
-                    gone.append(prefix)
-            elif attributes != told.get(prefix):
-                told[prefix] = attributes
-                groups.setdefault(attributes, []).append(prefix)
-        neighbour.tell(gone, groups)
-
-    def _export(self, neighbour: Neighbour, prefix: Prefix) -> Attributes | None:
-        verdict = self.ribs.chosen.get(prefix)
-        if verdict is None or self.not_told(neighbour, verdict.best) is not None:
-            return None
-        peering = neighbour.peering
-        return exported(peering.policy, self.asn, peering.local_address, verdict.best.attributes)
-
-    def not_told(self, neighbour: Neighbour, path: Path) -> str | None:
-        """Why a neighbour does not hear of this path; None when it does."""
-        if path.neighbour == neighbour.name:
-            return "it told us"
-        return withheld(neighbour.peering.policy, path, self.relationship(path))
-
-    def relationship(self, path: Path) -> Relationship | None:
-        """What the neighbour is to us who told the path; None for our own."""
-        teller = self.neighbours.get(path.neighbour)
-        return None if teller is None else teller.peering.policy.relationship
-
-
-def _some(prefixes: Iterable[Prefix]) -> list[str]:
-    """The first twenty, as texts: a record is for reading."""
-    texts = [str(prefix) for prefix in prefixes]
-    return texts if len(texts) <= 20 else [*texts[:20], f"and {len(texts) - 20} more"]
+                self.routes_out.advertise(neighbour, changed, now_ns)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from actors.protocols.elbv2.account import Account
+from actors.protocols.elbv2.attribute_calls import attribute_calls
 from actors.protocols.elbv2.documents import Documents
 from actors.protocols.elbv2.listeners import Listeners
 from actors.protocols.elbv2.load_balancers import LoadBalancers
@@ -74,16 +75,12 @@ def _others(state: State, world: World, load_balancers: LoadBalancers) -> dict[s
     return {
         "DescribeLoadBalancers": load_balancers.describe,
         "DeleteLoadBalancer": load_balancers.delete,
-        "DescribeLoadBalancerAttributes": load_balancers.describe_attributes,
-        "ModifyLoadBalancerAttributes": load_balancers.modify_attributes,
         "SetSecurityGroups": load_balancers.set_security_groups,
         "SetIpAddressType": load_balancers.set_ip_address_type,
         "CreateListener": listeners.create,
         "DescribeListeners": listeners.describe,
         "ModifyListener": listeners.modify,
         "DeleteListener": listeners.delete,
-        "DescribeListenerAttributes": listeners.describe_attributes,
-        "ModifyListenerAttributes": listeners.modify_attributes,
         "AddListenerCertificates": listeners.add_certificates,
         "RemoveListenerCertificates": listeners.remove_certificates,
         "DescribeListenerCertificates": listeners.describe_certificates,
@@ -96,8 +93,7 @@ def _others(state: State, world: World, load_balancers: LoadBalancers) -> dict[s
         "DescribeTargetGroups": groups.describe,
         "ModifyTargetGroup": groups.modify,
         "DeleteTargetGroup": groups.delete,
-        "DescribeTargetGroupAttributes": groups.describe_attributes,
-        "ModifyTargetGroupAttributes": groups.modify_attributes,
+        **attribute_calls(state),
         "AddTags": tags.add,
         "RemoveTags": tags.remove,
         "DescribeTags": tags.describe,

@@ -210,20 +210,6 @@ class Listeners:
     def _default_rule(self, listener: str) -> Record:
         return self._state.rules_of(listener)[-1]
 
-    # ---- attributes ----------------------------------------------------------------------------------------
-
-    def describe_attributes(self, parameters: Parameters) -> dict[str, Any]:
-        """DescribeListenerAttributes."""
-        record = self._state.listener(required(parameters, "ListenerArn"))
-        return {"Attributes": attributes.listed(record["Attributes"])}
-
-    def modify_attributes(self, parameters: Parameters) -> dict[str, Any]:
-        """ModifyListenerAttributes."""
-        record = self._state.listener(required(parameters, "ListenerArn"))
-        new = attributes.modified("Listener", attributes.LISTENER, record["Attributes"], parameters)
-        self._state.listeners.put(record["Listener"]["ListenerArn"], {**record, "Attributes": new})
-        return {"Attributes": attributes.listed(new)}
-
     # ---- certificates --------------------------------------------------------------------------------------
 
     def add_certificates(self, parameters: Parameters) -> dict[str, Any]:

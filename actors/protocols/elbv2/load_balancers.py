@@ -292,7 +292,7 @@ class LoadBalancers:
         self._check_offered({"IpAddressType": parameters["IpAddressType"]})
         return {"IpAddressType": "ipv4"}
 
-    # ---- describe, attributes ------------------------------------------------------------------------------
+    # ---- describe ------------------------------------------------------------------------------------------
 
     def describe(self, parameters: Parameters) -> dict[str, Any]:
         """DescribeLoadBalancers: all, or by ARN or name."""
@@ -310,21 +310,6 @@ class LoadBalancers:
             records = [each for each in records if each["LoadBalancer"]["LoadBalancerName"] in names]
         shown = [(by_age(each), each["LoadBalancer"]) for each in sorted(records, key=by_age)]
         return page(shown, parameters, "LoadBalancers")
-
-    def describe_attributes(self, parameters: Parameters) -> dict[str, Any]:
-        """DescribeLoadBalancerAttributes."""
-        record = self._state.load_balancer(required(parameters, "LoadBalancerArn"))
-        return {"Attributes": attributes.listed(record["Attributes"])}
-
-    def modify_attributes(self, parameters: Parameters) -> dict[str, Any]:
-        """ModifyLoadBalancerAttributes."""
-        record = self._state.load_balancer(required(parameters, "LoadBalancerArn"))
-        new = attributes.modified("Load balancer", attributes.LOAD_BALANCER, record["Attributes"], parameters)
-        attributes.check_load_balancer(new)
-        self._state.load_balancers.put(
-            record["LoadBalancer"]["LoadBalancerArn"], {**record, "Attributes": new}
-        )
-        return {"Attributes": attributes.listed(new)}
 
     # ---- time ----------------------------------------------------------------------------------------------
 

@@ -154,16 +154,3 @@ class TargetGroups:
     def _described(self, record: Record) -> dict[str, Any]:
         group = record["TargetGroup"]
         return {**group, "LoadBalancerArns": self._state.users_of(group["TargetGroupArn"])}
-
-    def describe_attributes(self, parameters: Parameters) -> dict[str, Any]:
-        """DescribeTargetGroupAttributes."""
-        record = self._state.target_group(required(parameters, "TargetGroupArn"))
-        return {"Attributes": attributes.listed(record["Attributes"])}
-
-    def modify_attributes(self, parameters: Parameters) -> dict[str, Any]:
-        """ModifyTargetGroupAttributes."""
-        record = self._state.target_group(required(parameters, "TargetGroupArn"))
-        new = attributes.modified("Target group", attributes.TARGET_GROUP, record["Attributes"], parameters)
-        attributes.check_target_group(new)
-        self._state.target_groups.put(record["TargetGroup"]["TargetGroupArn"], {**record, "Attributes": new})
-        return {"Attributes": attributes.listed(new)}

@@ -17,6 +17,7 @@ The room has these corners:
     arrival.py     a segment arrives, in full (RFC 9293 section 3.10.7)
     handshake.py   the SYNs, and the ACKs of them
     text.py        what a segment brings: data, and the stream's end
+    unread.py      what waits while the application does not read
     timestamps.py  how old a segment is, and how long its way was (RFC 7323)
     output.py      what may be sent now, and how segments are put together
     timers.py      what happens when a deadline passes
@@ -46,7 +47,7 @@ scoreboard and a recovery's three marks are enough, and most connections never h
 
 from struct import Struct
 
-from actors.protocols.tcp import arrival, handshake, loss, output, timers
+from actors.protocols.tcp import arrival, handshake, loss, output, timers, unread
 from actors.protocols.tcp.congestion import CongestionControl, NewReno
 from actors.protocols.tcp.cubic import Cubic
 from actors.protocols.tcp.host import ConnectionHost
@@ -58,6 +59,7 @@ from actors.protocols.tcp.send_buffer import SendBuffer
 from actors.protocols.tcp.sequence import HALF, MASK
 from actors.protocols.tcp.settings import DEFAULTS, TcpSettings
 from actors.protocols.tcp.states import MOVES, Event, LocalProtocolError, State, next_state
+from actors.protocols.tcp.unread import Unread
 from actors.units import MILLISECOND
 from actors.wire import tcp as wire
 
@@ -89,17 +91,16 @@ class Connection:
 
     __slots__ = (
         "ack_at_ns", "ack_threshold_bytes", "advertised_mss_bytes", "attempts", "challenged_at_ns",
-        "clock_offset", "congestion", "cwnd_limited", "duplicates", "early_at_ns", "end_unread",
-        "fin_pending", "freed_bytes", "header_bytes", "heard_at_ns", "host", "irs", "iss",
-        "keepalive_at_ns", "keepalives", "left_bytes", "linger_at_ns", "maximum_snd_wnd",
-        "measured_from_ns", "measured_to", "mss_bytes", "opened_at_ns", "orphaned", "out_of_order",
-        "passive", "paused", "peer_fin", "persist_at_ns", "persist_interval_ns", "plain_control", "ports",
-        "predictable", "probe_end", "probes", "rcv_nxt", "rcv_shift", "receive_buffer_bytes", "recover",
-        "recovery", "reordering_steps", "retransmit_at_ns", "retransmits", "room_below_bytes", "round_trip",
-        "sacking", "scaling", "scoreboard", "send_buffer", "sent_at_ns", "settings", "snd_nxt", "snd_shift",
-        "snd_una", "snd_wl1", "snd_wl2", "snd_wnd", "stamped_ns", "state", "syn_acknowledged",
-        "timed_at_ns", "timed_sequence", "timestamps", "ts_recent", "unacknowledged_bytes", "unread",
-        "unread_bytes", "wake_at_ns", "window_field",
+        "clock_offset", "congestion", "cwnd_limited", "duplicates", "early_at_ns", "fin_pending",
+        "header_bytes", "heard_at_ns", "host", "irs", "iss", "keepalive_at_ns", "keepalives", "left_bytes",
+        "linger_at_ns", "maximum_snd_wnd", "measured_from_ns", "measured_to", "mss_bytes", "opened_at_ns",
+        "orphaned", "out_of_order", "passive", "peer_fin", "persist_at_ns", "persist_interval_ns",
+        "plain_control", "ports", "predictable", "probe_end", "probes", "rcv_nxt", "rcv_shift",
+        "receive_buffer_bytes", "recover", "recovery", "reordering_steps", "retransmit_at_ns",
+        "retransmits", "room_below_bytes", "round_trip", "sacking", "scaling", "scoreboard", "send_buffer",
+        "sent_at_ns", "settings", "snd_nxt", "snd_shift", "snd_una", "snd_wl1", "snd_wl2", "snd_wnd",
+        "stamped_ns", "state", "syn_acknowledged", "timed_at_ns", "timed_sequence", "timestamps",
+        "ts_recent", "unacknowledged_bytes", "unread", "wake_at_ns", "window_field",
     )  # fmt: skip
 
     def __init__(
@@ -142,9 +143,7 @@ class Connection:
         self.window_field = min(self.receive_buffer_bytes, 0xFFFF)
         self.out_of_order = NOTHING_HELD
         self.peer_fin: int | None = None
-        self.paused = self.end_unread = False
-        self.unread: list[bytes] = []
-        self.unread_bytes = self.freed_bytes = 0
+        self.unread = Unread()
         # deadlines
         self.retransmit_at_ns = self.ack_at_ns = self.persist_at_ns = self.linger_at_ns = NEVER
         self.early_at_ns = self.keepalive_at_ns = self.wake_at_ns = NEVER
@@ -237,7 +236,7 @@ class Connection:
         """End both streams: what was written is still delivered, what arrives from now on is refused.
 
         With data that nobody has read the peer gets a RST, as from Linux (RFC 2525 section 2.17)."""
-        if self.unread_bytes:
+        if self.unread.size_bytes:
             self.abort("closed with unread data")
             return
         self.orphaned = True
@@ -283,30 +282,12 @@ class Connection:
 
     def pause_reading(self) -> None:
         """Keep what arrives; the window offered shrinks by it."""
-        self.paused = True
+        self.unread.paused = True
         self.predictable = False
 
     def resume_reading(self, now_ns: int) -> None:
         """Hand over what was kept, in one piece; tells the peer when that opens the window well."""
-        self.paused = False
-        if self.unread:
-            data = b"".join(self.unread)
-            self.unread.clear()
-            self.unread_bytes = 0
-            self.freed_bytes += len(data)
-            self.host.on_data(data)
-        if self.state is State.CLOSED:
-            return
-        if self.end_unread and not self.paused:
-            self.end_unread = False
-            self.host.on_end()
-        self.update_window()
-        self.predict()
-        # RFC 9293 section 3.8.6.2.2: no silly little steps
-        if self.freed_bytes >= min(self.receive_buffer_bytes // 2, self.ack_threshold_bytes):
-            self.freed_bytes = 0
-            self.unacknowledged_bytes = self.ack_threshold_bytes
-            self.flush(now_ns)
+        unread.hand_over(self, now_ns)
 
     # ---- events -------------------------------------------------------------------------------------------
 
@@ -379,7 +360,6 @@ class Connection:
         """Find out whether the fast path may be taken."""
         self.predictable = (
             self.state is _ESTABLISHED
-            and not self.paused
             and not self.unread
             and not self.out_of_order
             and self.peer_fin is None
@@ -438,7 +418,7 @@ class Connection:
         self.window_field = min(self.receive_room_bytes() >> self.rcv_shift, 0xFFFF)
 
     def receive_room_bytes(self) -> int:
-        return self.receive_buffer_bytes - self.unread_bytes
+        return self.receive_buffer_bytes - self.unread.size_bytes
 
     def has_in_flight(self, sequence: bytes) -> bool:
         """Whether a segment that begins with this sequence number (4 bytes) may be under way."""

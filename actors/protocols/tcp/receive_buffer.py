@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def adjust(c: "Connection", now_ns: int) -> None:
     """Half of the buffer has come since the last look: was it quick, and is it read?"""
     quick = now_ns - c.measured_from_ns <= c.round_trip.srtt_ns
-    if quick and c.rcv_shift and not c.paused and not c.unread_bytes and c.settings.moderate_receive_buffer:
+    if quick and c.rcv_shift and not c.unread and c.settings.moderate_receive_buffer:
         c.receive_buffer_bytes = max(
             min(2 * c.receive_buffer_bytes, c.settings.maximum_receive_buffer_bytes), c.receive_buffer_bytes
         )

@@ -56,9 +56,8 @@ def _advance(c: "Connection", payload: bytes, now_ns: int) -> None:
         c.ack_at_ns = now_ns + c.settings.delayed_ack_ns
         if c.ack_at_ns < c.wake_at_ns:
             c.wake(c.ack_at_ns)
-    if c.paused:
-        c.unread.append(payload)
-        c.unread_bytes += len(payload)
+    if c.unread.paused:
+        c.unread.keep(payload)
         c.update_window()
     else:
         c.host.on_data(payload)
@@ -84,7 +83,7 @@ def stream_ends(c: "Connection", now_ns: int) -> None:
     c.move(Event.FIN)
     if c.state is State.TIME_WAIT:
         c.linger(now_ns)
-    if c.unread or c.paused:
-        c.end_unread = True
+    if c.unread:
+        c.unread.ended = True
     else:
         c.host.on_end()

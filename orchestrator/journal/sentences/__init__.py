@@ -1,6 +1,7 @@
 """One sentence for each kind of record: what an element decided, and why.
 
-How this works. A sentence is a function from a record to a `Told`; `@sentence("kind")` enters it into `SENTENCES`.
+How this works. A sentence is a function from a record to a `Told`; `@sentence("kind")` enters it into `SENTENCES`; of
+one that only names fields, `says("kind", "with {a_field}")` makes the function.
 It says only what the record holds. A kind without a sentence, or a record whose fields are not the expected ones
 (somebody's own element may reuse a kind), is shown plainly: kind and fields.
 """

@@ -1,6 +1,6 @@
 """DHCP and ARP: how a machine comes by its address, and by the MAC address of its neighbour."""
 
-from orchestrator.journal.sentences.table import Record, Told, sentence
+from orchestrator.journal.sentences.table import Record, Told, says, sentence
 from orchestrator.journal.wording import duration, listed
 
 
@@ -16,9 +16,7 @@ def dhcp_discover(r: Record) -> Told:
     return Told("DHCPDISCOVER to everyone: who has an address for me?", again)
 
 
-@sentence("dhcp.pool")
-def dhcp_pool(r: Record) -> Told:
-    return Told(f"{r['address']} in the pool: {r['why']}", f"{r['free']} free")
+says("dhcp.pool", "{address} in the pool: {why}", "{free} free")
 
 
 @sentence("dhcp.exhausted")
@@ -32,14 +30,8 @@ def dhcp_exhausted(r: Record) -> Told:
     )
 
 
-@sentence("dhcp.offer")
-def dhcp_offer(r: Record) -> Told:
-    return Told(f"DHCPOFFER: {r['address']}", f"from server {r['server']}")
-
-
-@sentence("dhcp.request")
-def dhcp_request(r: Record) -> Told:
-    return Told(f"DHCPREQUEST: {r['address']}, please", f"to server {r['server']}")
+says("dhcp.offer", "DHCPOFFER: {address}", "from server {server}")
+says("dhcp.request", "DHCPREQUEST: {address}, please", "to server {server}")
 
 
 @sentence("dhcp.ack")
@@ -48,14 +40,8 @@ def dhcp_ack(r: Record) -> Told:
     return Told(lease, f"to {r['mac']}" if "mac" in r else f"by server {r['server']}")
 
 
-@sentence("dhcp.nak")
-def dhcp_nak(r: Record) -> Told:
-    return Told("DHCPNAK: that address is refused", r["why"])
-
-
-@sentence("dhcp.lost")
-def dhcp_lost(r: Record) -> Told:
-    return Told(f"{r['address']} is mine no longer", r["why"])
+says("dhcp.nak", "DHCPNAK: that address is refused", "{why}")
+says("dhcp.lost", "{address} is mine no longer", "{why}")
 
 
 @sentence("dhcp.decline")
@@ -71,19 +57,9 @@ def dhcp_release(r: Record) -> Told:
     )
 
 
-@sentence("dhcp.expired")
-def dhcp_expired(r: Record) -> Told:
-    return Told(f"The lease of {r['address']} has expired", f"it was {r['mac']}'s; {r['free']} free")
-
-
-@sentence("arp.request")
-def arp_request(r: Record) -> Told:
-    return Told(f"ARP, to everyone on the link: who has {r['address']}?")
-
-
-@sentence("arp.reply")
-def arp_reply(r: Record) -> Told:
-    return Told(f"ARP: {r['address']} is me", f"at {r['mac']}")
+says("dhcp.expired", "The lease of {address} has expired", "it was {mac}'s; {free} free")
+says("arp.request", "ARP, to everyone on the link: who has {address}?")
+says("arp.reply", "ARP: {address} is me", "at {mac}")
 
 
 @sentence("arp.resolved")
@@ -97,6 +73,4 @@ def arp_resolved(r: Record) -> Told:
     return Told(f"{r['address']} is at {r['mac']}", how.get(str(r["source"]), str(r["source"])))
 
 
-@sentence("arp.conflict")
-def arp_conflict(r: Record) -> Told:
-    return Told(f"Somebody else uses my address {r['address']}", f"{r['mac']}, seen on port {r['port']}")
+says("arp.conflict", "Somebody else uses my address {address}", "{mac}, seen on port {port}")

@@ -1,6 +1,6 @@
 """TCP and TLS: how two hosts come to agree, and where that fails."""
 
-from orchestrator.journal.sentences.table import Record, Told, sentence
+from orchestrator.journal.sentences.table import Record, Told, says, sentence
 from orchestrator.journal.wording import listed, milliseconds
 
 
@@ -73,9 +73,7 @@ def tcp_reset(r: Record) -> Told:
     return Told(f"{verb} {r['remote']}", r["reason"])
 
 
-@sentence("tcp.closed")
-def tcp_closed(r: Record) -> Told:
-    return Told(f"TCP connection with {r['remote']} closed", r["reason"])
+says("tcp.closed", "TCP connection with {remote} closed", "{reason}")
 
 
 @sentence("tls.established")

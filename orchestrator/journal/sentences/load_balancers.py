@@ -1,11 +1,8 @@
 """What becomes of load balancers and their zones: Elastic Load Balancing's own decisions."""
 
-from orchestrator.journal.sentences.table import Record, Told, sentence
+from orchestrator.journal.sentences.table import Record, Told, says, sentence
 
-
-@sentence("elbv2.load_balancer")
-def elbv2_load_balancer(r: Record) -> Told:
-    return Told(f"Elastic Load Balancing: load balancer {r['name']} is {r['state']}")
+says("elbv2.load_balancer", "Elastic Load Balancing: load balancer {name} is {state}")
 
 
 @sentence("elbv2.zone")

@@ -1,6 +1,6 @@
 """DNS: who was asked, what was known already, and how the walk from the root went on."""
 
-from orchestrator.journal.sentences.table import Record, Told, sentence
+from orchestrator.journal.sentences.table import Record, Told, says, sentence
 from orchestrator.journal.wording import domain, duration, listed, plural
 
 CACHES = {
@@ -80,9 +80,7 @@ def dns_zones(r: Record) -> Told:
     )
 
 
-@sentence("dns.bad_zone")
-def dns_bad_zone(r: Record) -> Told:
-    return Told("What Route 53 tells cannot be served; the zones stay as they were", r["error"])
+says("dns.bad_zone", "What Route 53 tells cannot be served; the zones stay as they were", "{error}")
 
 
 @sentence("dns.referral")

@@ -1,6 +1,6 @@
 """Where pods' addresses come from: ipamd's pool, and EC2."""
 
-from orchestrator.journal.sentences.table import Record, Told, sentence
+from orchestrator.journal.sentences.table import Record, Told, says, sentence
 from orchestrator.journal.wording import plain
 
 
@@ -10,26 +10,10 @@ def ipam_assign(r: Record) -> Told:
     return Told(f"ipamd: pod {r['pod']} {what} {r['address']}", f"of network interface {r['eni']}")
 
 
-@sentence("ipam.release")
-def ipam_release(r: Record) -> Told:
-    return Told(
-        f"ipamd: {r['address']} is free again, and cools down", f"{r['reason']}, was pod {r['pod']}'s"
-    )
-
-
-@sentence("ipam.error")
-def ipam_error(r: Record) -> Told:
-    return Told(f"ipamd: {r['step']} has failed", r["error"])
-
-
-@sentence("ipam.state_file")
-def ipam_state_file(r: Record) -> Told:
-    return Told("ipamd: the state file cannot be read", r["error"])
-
-
-@sentence("ipam.no_prefix_delegation")
-def ipam_no_prefix_delegation(r: Record) -> Told:
-    return Told(f"ipamd: a {r['instance_type']} takes no prefixes; single addresses are used")
+says("ipam.release", "ipamd: {address} is free again, and cools down", "{reason}, was pod {pod}'s")
+says("ipam.error", "ipamd: {step} has failed", "{error}")
+says("ipam.state_file", "ipamd: the state file cannot be read", "{error}")
+says("ipam.no_prefix_delegation", "ipamd: a {instance_type} takes no prefixes; single addresses are used")
 
 
 @sentence(
@@ -60,6 +44,4 @@ def ec2_request(r: Record) -> Told:
     return Told(f"EC2: {name}", plain(r["request"]))
 
 
-@sentence("ec2.instance_away")
-def ec2_instance_away(r: Record) -> Told:
-    return Told(f"Instance {r['instance']} is away; it will ask when it boots", r["error"])
+says("ec2.instance_away", "Instance {instance} is away; it will ask when it boots", "{error}")

@@ -1,6 +1,6 @@
 """What routers, NAT, the VPC and a node's kernel decide about one packet."""
 
-from orchestrator.journal.sentences.table import Record, Told, sentence
+from orchestrator.journal.sentences.table import Record, Told, says, sentence
 from orchestrator.journal.wording import listed, plain, plural
 
 
@@ -25,9 +25,7 @@ def _beaten(alternatives: list[Record]) -> str:
     return f"rather than {listed(others, most=2)}"
 
 
-@sentence("route.none")
-def route_none(r: Record) -> Told:
-    return Told(f"No route to {r['destination']}: dropped")
+says("route.none", "No route to {destination}: dropped")
 
 
 @sentence("packet.dropped", "vpc.drop")
@@ -35,9 +33,7 @@ def packet_dropped(r: Record) -> Told:
     return Told(f"The packet is dropped: {r['reason'].replace('_', ' ')}", r.get("why") or "")
 
 
-@sentence("ttl.expired")
-def ttl_expired(r: Record) -> Told:
-    return Told("The packet has passed too many hops: dropped", "ICMP time exceeded to its sender")
+says("ttl.expired", "The packet has passed too many hops: dropped", "ICMP time exceeded to its sender")
 
 
 @sentence("nat.mapping")
@@ -101,9 +97,7 @@ def _rule(r: Record) -> str:
     return f"rule: {plain(r['rule'])}" if r.get("rule") else ""
 
 
-@sentence("eni.deliver")
-def eni_deliver(r: Record) -> Told:
-    return Told(f"{r['address']} lives on network interface {r['eni']}", f"port {r['port']}")
+says("eni.deliver", "{address} lives on network interface {eni}", "port {port}")
 
 
 @sentence("node.route")

@@ -1,11 +1,8 @@
 """Pods on their nodes: sandboxes, containers, probes."""
 
-from orchestrator.journal.sentences.table import Record, Told, sentence
+from orchestrator.journal.sentences.table import Record, Told, says, sentence
 
-
-@sentence("node.boot")
-def node_boot(r: Record) -> Told:
-    return Told(f"Instance {r['instance']} is up, and its kubelet starts", f"address {r['address']}")
+says("node.boot", "Instance {instance} is up, and its kubelet starts", "address {address}")
 
 
 @sentence("pod.sandbox")
@@ -27,9 +24,7 @@ def pod_container(r: Record) -> Told:
     return Told(f"Container {r['container']} of pod {r['pod']} has ended", f"exit code {r['exit_code']}")
 
 
-@sentence("pod.phase")
-def pod_phase(r: Record) -> Told:
-    return Told(f"Pod {r['pod']} is {r['phase']}")
+says("pod.phase", "Pod {pod} is {phase}")
 
 
 @sentence("pod.mode")
@@ -38,6 +33,4 @@ def pod_mode(r: Record) -> Told:
     return Told(f"A user sets pod {r['pod']}: {changes}")
 
 
-@sentence("pod.probe")
-def pod_probe(r: Record) -> Told:
-    return Told(f"Container {r['container']} of pod {r['pod']} fails its {r['probe']} probe", r["message"])
+says("pod.probe", "Container {container} of pod {pod} fails its {probe} probe", "{message}")

@@ -1,6 +1,6 @@
 """HTTP: the request at the load balancer, in the pod, and the answer."""
 
-from orchestrator.journal.sentences.table import Record, Told, sentence
+from orchestrator.journal.sentences.table import Record, Told, says, sentence
 from orchestrator.journal.wording import listed, milliseconds, plural
 
 
@@ -29,9 +29,7 @@ def alb_rule(r: Record) -> Told:
     return Told(f"Listener {r['listener']}, {which}: {r['action']}", why, tried)
 
 
-@sentence("alb.redirect")
-def alb_redirect(r: Record) -> Told:
-    return Told(f"Sends the client to {r['url']}", f"status {r['status']}")
+says("alb.redirect", "Sends the client to {url}", "status {status}")
 
 
 @sentence("alb.target_group")
@@ -116,14 +114,8 @@ def nginx_answer(r: Record) -> Told:
     )
 
 
-@sentence("app.request")
-def app_request(r: Record) -> Told:
-    return Told(f"The app has the request: {r['method']} {r['path']}")
-
-
-@sentence("app.call")
-def app_call(r: Record) -> Told:
-    return Told(f"The app opens a connection of its own to {r['host']}:{r['port']}")
+says("app.request", "The app has the request: {method} {path}")
+says("app.call", "The app opens a connection of its own to {host}:{port}")
 
 
 @sentence("app.answer")

@@ -31,6 +31,11 @@ def sentence(*kinds: str) -> Callable[[Sentence], Sentence]:
     return enter
 
 
+def says(kind: str, what: str, why: str = "") -> None:
+    """Enters a sentence into `SENTENCES` that only names the record's fields, as `{field}`."""
+    SENTENCES[kind] = lambda record: Told(what.format_map(record), why.format_map(record))
+
+
 def as_it_is(record: Record) -> Told:
     """A record that nobody has a sentence for: its kind and its fields."""
     fields = {

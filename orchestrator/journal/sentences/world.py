@@ -1,6 +1,6 @@
 """What happens to elements and links, and the two ends of a journey."""
 
-from orchestrator.journal.sentences.table import Record, Told, sentence
+from orchestrator.journal.sentences.table import Record, Told, says, sentence
 from orchestrator.journal.wording import listed, milliseconds, plain, plural
 
 
@@ -26,9 +26,7 @@ def journey_end(r: Record) -> Told:
     return Told(f"The last byte is here: status {r['status']}{body}")
 
 
-@sentence("journey.failed")
-def journey_failed(r: Record) -> Told:
-    return Told(f"Gave up: {r['error']}", f"while busy with {r['phase']}")
+says("journey.failed", "Gave up: {error}", "while busy with {phase}")
 
 
 @sentence("link.transmit")
@@ -55,9 +53,7 @@ def link_state(r: Record) -> Told:
     return Told(f"Link {r.get('link') or r.get('port')} {state}")
 
 
-@sentence("load.changed")
-def load_changed(r: Record) -> Told:
-    return Told(f"The load was changed: {r['what']}")
+says("load.changed", "The load was changed: {what}")
 
 
 @sentence("load.wait")
@@ -67,9 +63,7 @@ def load_wait(r: Record) -> Told:
     return Told("The request is due, and waits for a connection", f"{connections}; {waits}")
 
 
-@sentence("operator.scale")
-def operator_scale(r: Record) -> Told:
-    return Told(f"scale {r['target']} from {r['before']} to {r['after']}", f"by {r['by']}")
+says("operator.scale", "scale {target} from {before} to {after}", "by {by}")
 
 
 @sentence("operator.rollout", "operator.cordon", "operator.uncordon", "operator.drain")
@@ -77,9 +71,7 @@ def operator_verb(r: Record) -> Told:
     return Told(f"{r['kind'].removeprefix('operator.')} of {r['target']}", f"by {r['by']}")
 
 
-@sentence("operator.set")
-def operator_set(r: Record) -> Told:
-    return Told(f"set {r['target']} {r['key']}={r['after']}", f"was {r['before']}")
+says("operator.set", "set {target} {key}={after}", "was {before}")
 
 
 @sentence("fault.added")
@@ -95,29 +87,11 @@ def fault_changed(r: Record) -> Told:
     return Told(f"On purpose: {r['target']}: {said} ({r['fault']})", f"{r['what']}; before: {r['was']}")
 
 
-@sentence("fault.ended")
-def fault_ended(r: Record) -> Told:
-    return Told(f"Over: {r['target']}: {r['what']} ({r['fault']})", r["why"])
-
-
-@sentence("shell.opened")
-def shell_opened(r: Record) -> Told:
-    return Told(f"A shell of this machine has come in: {r['address']} is behind this laptop")
-
-
-@sentence("shell.closed")
-def shell_closed(r: Record) -> Told:
-    return Told(f"The shell of this machine has left: {r['address']} is nobody's again")
-
-
-@sentence("element.exit")
-def element_exit(r: Record) -> Told:
-    return Told(f"The process {r['how']}")
-
-
-@sentence("element.restart")
-def element_restart(r: Record) -> Told:
-    return Told(f"Started again, for the {r['restarts']}. time")
+says("fault.ended", "Over: {target}: {what} ({fault})", "{why}")
+says("shell.opened", "A shell of this machine has come in: {address} is behind this laptop")
+says("shell.closed", "The shell of this machine has left: {address} is nobody's again")
+says("element.exit", "The process {how}")
+says("element.restart", "Started again, for the {restarts}. time")
 
 
 @sentence("alb.configured")
@@ -125,9 +99,7 @@ def alb_configured(r: Record) -> Told:
     return Told(f"The load balancer node has new orders: {listed(r['changed'])}")
 
 
-@sentence("alb.document_refused")
-def alb_document_refused(r: Record) -> Told:
-    return Told(f"What the control plane says of {r['key']} cannot be carried out", r["why"])
+says("alb.document_refused", "What the control plane says of {key} cannot be carried out", "{why}")
 
 
 @sentence("target.state")

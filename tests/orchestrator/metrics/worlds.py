@@ -1,5 +1,6 @@
 """Worlds on the virtual clock, whose elements report to an exporter as those of a running one do."""
 
+import copy
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
@@ -17,9 +18,15 @@ from orchestrator.simulation import build, furnish
 JOURNEY = "ab" * 16
 
 
-@cache
 def default_with(pods: int) -> Exporter:
-    """The exporter of the default world with so many pods, after a browser's request and two seconds of load."""
+    """The exporter of the default world with so many pods, after a browser's request and two seconds of load.
+
+    Each caller has one of its own: what CloudWatch tells is of the last minute, and of what came since it was asked."""
+    return copy.deepcopy(_made(pods))
+
+
+@cache
+def _made(pods: int) -> Exporter:
     config = load_world(default_world())
     with tempfile.TemporaryDirectory(prefix="journey-") as name:
         furnish(config, Path(name))

@@ -16,6 +16,7 @@ class World:
 
     def __init__(self) -> None:
         self.journal, self.metrics = JournalStore(), Ledger()
+        self.members = SimpleNamespace(link_ends=lambda: {"wifi": ["laptop", "home-router"]})
         self.numbers = SimpleNamespace(frames_dropped=SimpleNamespace(value=0))
         self.config = SimpleNamespace(elements={}, links={})
         self.watched: list[float] = []
@@ -28,9 +29,6 @@ class World:
             {"name": name, "kind": kind, "state": self.state, "restarts": 0} for name, kind in listed.items()
         ]
         return {"elements": elements}
-
-    def link_ends(self) -> dict[str, list[str]]:
-        return {"wifi": ["laptop", "home-router"]}
 
     async def call(self, element: str, verb: str, /, **arguments: Any) -> Any:
         assert element == "laptop"

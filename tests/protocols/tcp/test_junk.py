@@ -32,7 +32,7 @@ def check(end: End) -> None:
     assert c.scoreboard.sacked_bytes == sum(end - start for start, end in c.scoreboard.ranges)
     assert c.scoreboard.highest <= distance(c.snd_nxt, c.snd_una)
     assert c.state is State.CLOSED or not c.syn_acknowledged or c.congestion.window_bytes >= c.mss_bytes
-    assert 0 <= c.unread_bytes <= c.receive_buffer_bytes
+    assert 0 <= c.unread.size_bytes <= c.receive_buffer_bytes
     assert c.out_of_order.held_bytes <= c.receive_buffer_bytes
     assert 0 <= c.window_field <= 0xFFFF
     assert c.mss_bytes >= 36

@@ -47,4 +47,4 @@ def test_an_application_that_does_not_read_gets_no_larger_buffer():
     link.client.connection.send(bytes(2_000_000), 0)
     link.run_until(lambda: link.now_ns > 10_000_000_000, 20)
     assert link.server.connection.receive_buffer_bytes == START
-    assert 0 < link.server.connection.unread_bytes <= START
+    assert 0 < link.server.connection.unread.size_bytes <= START

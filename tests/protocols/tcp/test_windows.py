@@ -24,14 +24,14 @@ def test_the_window_shrinks_by_what_is_unread():
     world.server.pause()
     world.client.send(bytes(5_000))
     world.run(100 * MILLISECOND)
-    assert world.server.connection.unread_bytes == 5_000
+    assert world.server.connection.unread.size_bytes == 5_000
     assert world.server.sent[-1].window << 2 == 16_384 - 5_000
     assert not world.server.received
 
 
 def test_a_full_buffer_shuts_the_window_and_no_more_is_sent():
     world = shut()
-    assert world.server.connection.unread_bytes == 16_384
+    assert world.server.connection.unread.size_bytes == 16_384
     assert world.client.connection.snd_wnd == 0
     assert world.client.connection.unsent_bytes() == 40_000 - 16_384
 
@@ -42,9 +42,9 @@ def test_a_crumb_of_a_window_is_used_after_a_while():
     world.client.send(bytes(40_000))
     world.run(100 * MILLISECOND)
     # what is left of the window is not worth a segment
-    assert world.server.connection.unread_bytes == 11 * 1448
+    assert world.server.connection.unread.size_bytes == 11 * 1448
     world.run(300 * MILLISECOND)
-    assert world.server.connection.unread_bytes == 16_384
+    assert world.server.connection.unread.size_bytes == 16_384
 
 
 def test_reading_opens_the_window():
