@@ -1,6 +1,8 @@
 """`journey kubectl` and the verbs in its words, with the real kubectl and a world of real processes."""
 
 import json
+import os
+import subprocess
 import textwrap
 from pathlib import Path
 
@@ -42,6 +44,16 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     journey("down")
 
 
+def kubectl(*arguments: str) -> tuple[int, str, str]:
+    """The same as `journey kubectl`, which becomes it, once it is known to find the cluster."""
+    config = Path(json.loads(journey("ps", "--json").out)["directory"]) / "kubeconfig"
+    environment = {**os.environ, "KUBECONFIG": str(config)}
+    done = subprocess.run(
+        ["kubectl", *arguments], capture_output=True, text=True, timeout=90, env=environment
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
 @needs("kubectl")
 def test_kubectl_and_the_verbs_in_its_words_see_one_cluster(tmp_path: Path):
     code, _, said = journey("up", str(tmp_path / "world.yaml"), "--detach")
@@ -50,16 +62,16 @@ def test_kubectl_and_the_verbs_in_its_words_see_one_cluster(tmp_path: Path):
     assert journey("scale", "nginx", "5", "--no-wait") == (0, "deployment.apps/nginx scaled\n", "")
     code, told, said = journey("kubectl", "get", "deployment", "nginx", "-o", "json")
     assert (code, json.loads(told)["spec"]["replicas"]) == (0, 5), said
-    code, told, _ = journey("kubectl", "scale", "deployment/nginx", "--replicas=2")
+    code, told, _ = kubectl("scale", "deployment/nginx", "--replicas=2")
     assert (code, told) == (0, "deployment.apps/nginx scaled\n")
     assert journey("rollout", "restart", "nginx")[:2] == (0, "deployment.apps/nginx restarted\n")
     assert journey("cordon", "node-1")[:2] == (0, "node/node-1 cordoned\n")
-    assert "SchedulingDisabled" in journey("kubectl", "get", "nodes")[1]
-    assert journey("kubectl", "uncordon", "node-1")[:2] == (0, "node/node-1 uncordoned\n")
+    assert "SchedulingDisabled" in kubectl("get", "nodes")[1]
+    assert kubectl("uncordon", "node-1")[:2] == (0, "node/node-1 uncordoned\n")
     assert journey("uncordon", "node-1")[:2] == (0, "node/node-1 already uncordoned\n")
     code, _, said = journey("kubectl", "get", "pod", "nothing")
     assert (code, said) == (1, 'Error from server (NotFound): pods "nothing" not found\n')
-    own, theirs = journey("scale", "x", "1"), journey("kubectl", "scale", "deployment/x", "--replicas=1")
+    own, theirs = journey("scale", "x", "1"), kubectl("scale", "deployment/x", "--replicas=1")
     assert own[0] == 2
     assert 'deployments.apps "x" not found' in own[2] and 'deployments.apps "x" not found' in theirs[2]
     assert "objects" in json.loads(journey("inspect", "kube-api", "--json")[1])["state"]
