@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-PATIENCE_S = 100.0
+PATIENCE_S = 300.0
 
 LAST = 2_000
 """So much is told of what something that did not end has said."""
