@@ -25,10 +25,11 @@ test: $(INSTALLED) ## all tests
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal
 
 soak: fuzz ## fuzz, and at length what tests do in brief: crashes by the hundred, a minute with BIRD, all pages' commands
-	@JOURNEY_SOAK=1 JOURNEY_SEEDS=30-199 JOURNEY_BIRD_SECONDS=60 $(BIN)/python -m pytest -n 3 \
-		-k 'outlives or survives or killed_at_any_call or long_file or load_generator' \
+	@JOURNEY_SOAK=1 JOURNEY_SEEDS=10-179 JOURNEY_BIRD_SECONDS=60 $(BIN)/python -m pytest -n 3 \
+		-k 'outlives or survives or killed_at_any_call or long_file or load_generator or shipped_scenario' \
 		tests/interop/test_bird.py tests/interop/test_real_clients.py tests/interop/test_shell.py \
-		tests/journeys/test_cluster_crashes.py tests/elements/test_alb_controller_kills.py
+		tests/journeys/test_cluster_crashes.py tests/elements/test_alb_controller_kills.py \
+		tests/orchestrator/scenarios/test_shipped.py
 	@$(BIN)/python -m pytest -n 2 tests/told/soak.py
 
 fuzz: $(INSTALLED) ## every parser against FUZZ_INPUTS mutated inputs, and as many of each flood

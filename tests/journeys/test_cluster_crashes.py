@@ -16,7 +16,7 @@ from actors.parts.node_kernel import NodeKernel
 from actors.protocols.ipam.datastore import Address, DataStore, Eni
 from tests.journeys.crashes import Crashes
 
-SEEDS = os.environ.get("JOURNEY_SEEDS", "0-29")
+SEEDS = os.environ.get("JOURNEY_SEEDS", "0-9")
 TOGETHER = 10
 
 
