@@ -1,7 +1,8 @@
 """Questions to elements over the control line, the orchestrator's own and those that elements ask each other."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import msgpack
@@ -64,9 +65,20 @@ class Calls:
         """It will answer nothing any more."""
         self._open.fail(member, why)
 
+    def tell(self, element: str, verb: str, arguments: dict[str, Any]) -> None:
+        """Ask an element, whose answer nobody waits for: one that ends meanwhile has nothing to say."""
+        self._run(self._told(element, verb, arguments))
+
+    async def _told(self, element: str, verb: str, arguments: dict[str, Any]) -> None:
+        with contextlib.suppress(CallFailed):
+            await self.call(element, verb, arguments)
+
     def carry(self, asking: Member, message: dict[str, Any]) -> None:
         """An element asks another one, or the orchestrator: see that it is answered."""
-        task = asyncio.get_running_loop().create_task(self._carry(asking, message))
+        self._run(self._carry(asking, message))
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

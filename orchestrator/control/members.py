@@ -34,6 +34,8 @@ class Member:
     """What its parent is told, once its inbox is open, of the link between them."""
     held: bool = False
     """It is not to be started again for now: a fault has crashed it for a time."""
+    faults: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By link and id, those that it was told when it joined."""
     doomed: bool = False
     """Its end has been decided; `gone` tells when it has come."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -128,6 +130,18 @@ class Members(dict[str, Member]):
             faults.setdefault(link, {}).pop(fault, None)
         else:
             faults.setdefault(link, {})[fault] = fields
+
+    def missed(self, member: Member) -> list[dict[str, Any]]:
+        """What has become of its faults since it joined, while it could not be asked anything yet: `link`, `fault` and
+        `fields`, None where it is over."""
+        before, now = member.faults, self._faults.get(member.name, {})
+        found = []
+        for link in dict.fromkeys((*before, *now)):
+            told, true = before.get(link, {}), now.get(link, {})
+            for fault in dict.fromkeys((*told, *true)):
+                if told.get(fault) != true.get(fault):
+                    found.append({"link": link, "fault": fault, "fields": true.get(fault)})
+        return found
 
     def neighbours(self, member: Member) -> list[tuple[str, Member, str]]:
         """What is at the other end of each of its links: its own port, who is there, and at which port of theirs."""

@@ -4,6 +4,7 @@ The messages are described in `actors/runtime/join.py`. A member's exit is seen 
 heartbeat is overdue is "late", not dead. A malformed message is counted and dropped.
 """
 
+import copy
 import logging
 import time
 from collections.abc import Callable
@@ -121,6 +122,7 @@ class Registry:
             member.pid = int(message["pid"])
         member.become("starting")
         self._by_identity[identity] = member
+        member.faults = copy.deepcopy(member.welcome.get("faults", {}))
         self.send(member, t="welcome", **member.welcome)
 
     def _on_bound(self, member: Member, message: dict[str, Any]) -> None:
@@ -145,6 +147,8 @@ class Registry:
     def _on_ready(self, member: Member, message: dict[str, Any]) -> None:
         member.last_beat = time.monotonic()
         member.become("up")
+        for change in self.members.missed(member):
+            self.calls.tell(member.name, "link_fault", change)
 
     def _on_failed(self, member: Member, message: dict[str, Any]) -> None:
         member.why = str(message["why"])

@@ -93,7 +93,9 @@ class Bash:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGTERM)
             process.wait(timeout=30)
-            with contextlib.suppress(ProcessLookupError):  # script(1) turns round and round where its child is lost
+            with contextlib.suppress(
+                ProcessLookupError
+            ):  # script(1) turns round and round where its child is lost
                 os.killpg(process.pid, signal.SIGKILL)
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None and not stream.closed:
