@@ -15,8 +15,9 @@ answered by a RST otherwise. A peer that closes closes the connection, as with a
 import asyncio
 import ssl
 from collections.abc import Callable
-from functools import partial
 from typing import Any
+
+from actors.stack.buffered import receiver_of
 
 HANDSHAKE_TIMEOUT_S = 60.0
 """asyncio's default."""
@@ -62,11 +63,7 @@ class TlsConnection(asyncio.Protocol):
 
     def set_application(self, application: Any) -> None:
         self.application = application
-        self._give: Callable[[bytes], None] = (
-            partial(_fill_buffer, application)
-            if isinstance(application, asyncio.BufferedProtocol)
-            else application.data_received
-        )
+        self._give: Callable[[bytes], None] = receiver_of(application)
 
     # ---- from below ----------------------------------------------------------------------------------------
 
@@ -304,16 +301,3 @@ class TlsTransport(asyncio.Transport):
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         self._connection.tcp.set_write_buffer_limits(high, low)
-
-
-def _fill_buffer(protocol: asyncio.BufferedProtocol, data: bytes) -> None:
-    """Give data to a protocol that has its own buffer, in as many pieces as there is room for."""
-    view = memoryview(data)
-    while view:
-        buffer: Any = protocol.get_buffer(len(view))
-        count = min(len(buffer), len(view))
-        if not count:
-            raise RuntimeError("get_buffer() returned an empty buffer")
-        buffer[:count] = view[:count]
-        protocol.buffer_updated(count)
-        view = view[count:]

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from actors.stack.buffered import receiver_of
+
 if TYPE_CHECKING:
     from actors.stack.tcp_transport import TcpTransport
 
@@ -23,8 +25,7 @@ class Application:
 
     def set_protocol(self, protocol: Any) -> None:
         self.protocol: Any = protocol
-        buffered = isinstance(protocol, asyncio.BufferedProtocol)
-        self.deliver: Callable[[bytes], None] = self._fill_buffer if buffered else protocol.data_received
+        self.deliver = receiver_of(protocol)
 
     def discard(self) -> None:
         """It has closed: what still comes is thrown away."""
@@ -76,26 +77,6 @@ class Application:
             {"message": message, "exception": error, "transport": transport, "protocol": self.protocol}
         )
         transport.ending.force(error)
-
-    def _fill_buffer(self, data: bytes) -> None:
-        """Give data to a BufferedProtocol, in as many pieces as it has room for."""
-        protocol = self.protocol
-        size = len(data)
-        buffer = protocol.get_buffer(size)
-        if len(buffer) >= size:
-            buffer[:size] = data
-            protocol.buffer_updated(size)
-            return
-        view = memoryview(data)
-        while view:
-            count = min(len(buffer), len(view))
-            if not count:
-                raise RuntimeError("get_buffer() returned an empty buffer")
-            buffer[:count] = view[:count]
-            protocol.buffer_updated(count)
-            view = view[count:]
-            if view:
-                buffer = protocol.get_buffer(len(view))
 
 
 def _discard(data: bytes) -> None:

@@ -94,7 +94,7 @@ def now(status: Status) -> str:
         parts.append(f"p99 {status['latency_ms']['p99']:.1f} ms")
     if dropped := sum(status.get("dropped", {}).values()):
         parts.append(f"{dropped:,} dropped")
-    if status["invalid"] if "invalid" in status else doubts(status):  # a scenario has limits of its own
+    if status.get("invalid", doubts(status)):  # a scenario has limits of its own
         parts.append("INVALID")
     return ", ".join(parts)
 
