@@ -42,9 +42,10 @@ class TooMany(Exception):
 class Feed:
     """What the browsers of one world are told."""
 
-    def __init__(self, world: World, service: Service, *, plays: str = "") -> None:
-        """`plays` is the scenario that decides what happens, if one does."""
-        self._world, self._service, self._plays = world, service, plays
+    def __init__(self, world: World, service: Service, *, token: str, plays: str = "") -> None:
+        """`token` is what the page's commands are to carry; `plays` the scenario that decides what happens, if any."""
+        self._world, self._service = world, service
+        self._token, self._plays = token, plays
         self._boxes: list[Mailbox] = []
         self._task: asyncio.Task[None] | None = None
         self.map = WorldMap(world)
@@ -68,7 +69,8 @@ class Feed:
                 self._task = asyncio.create_task(self._run(), name="page feed")
             self.map.look()
             known = {"map": self.map.plain(), "events": self.happenings.recent()}
-            box.put(Frame({"first": True, "plays": self._plays, **known, **self._now()}))
+            first = {"first": True, "token": self._token, "plays": self._plays}
+            box.put(Frame({**first, **known, **self._now()}))
             yield box
         finally:
             self._boxes.remove(box)

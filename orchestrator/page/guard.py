@@ -60,7 +60,7 @@ class Guard:
             raise Refused(415, f"commands are application/json, not {content_type or 'nothing'}")
         token = headers.get(TOKEN_FIELD, "")
         if not hmac.compare_digest(token.encode(), self.token.encode()):
-            raise Refused(403, f"{TOKEN_FIELD} is not this world's; load the page again")
+            raise Refused(403, f"{TOKEN_FIELD} is not this world's; it stands at the beginning of /events")
 
     def _is_ours(self, host: str) -> bool:
         name = host.rsplit(":", 1)[0] if not host.endswith("]") else host

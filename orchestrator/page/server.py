@@ -2,9 +2,9 @@
 
 | path | what |
 |---|---|
-| `/` | the page, with the token that its commands carry |
+| `/` | the page |
 | `/static/NAME` | its parts |
-| `/events` | the stream that `feed.py` makes |
+| `/events` | the stream that `feed.py` makes; it begins with the token that commands carry |
 | `/api/journeys`, `/api/journey/ID` | requests that are remembered; one of them as waterfall, messages and story |
 | `/api/inspect/ELEMENT` | what `journey inspect` shows |
 | `/ca.pem` | the certificate that the world's sites are to be trusted by |
@@ -61,7 +61,7 @@ class PageServer:
         self._world, self._service = world, service
         self._shell, self._admit = shell, admit
         self._guard = Guard(host)
-        self._feed = Feed(world, service, plays=shell.plays)
+        self._feed = Feed(world, service, token=self._guard.token, plays=shell.plays)
         self._commands = Commands(world, service, self._feed.happenings.add, shell)
         self._parts = parts()
         self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=0.2)
@@ -111,7 +111,7 @@ class PageServer:
 
     async def _index(self, request: web.Request) -> web.Response:
         page = (HERE / "static" / "index.html").read_text()
-        told = {"token": self._guard.token, "world": self._world.config.name, **self._shell._asdict()}
+        told = {"world": self._world.config.name, **self._shell._asdict()}
         for name, value in told.items():
             page = page.replace(f"{{{{{name}}}}}", escape(value))
         return web.Response(text=page, content_type="text/html")

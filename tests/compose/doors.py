@@ -63,15 +63,14 @@ def looking_on() -> Iterator[Iterator[dict[str, Any]]]:
 
 
 def page() -> str:
-    """It answers this machine's browsers and no other site; gives the token that commands carry."""
+    """It answers this machine's browsers and no other site; gives the token that commands carry to who looks on."""
     status, text, headers = asked("")
     assert status == 200 and headers["Content-Security-Policy"].startswith("default-src 'self';")
     assert asked("", Host="evil.example")[0] == 421
     assert asked("", Origin="http://evil.example")[0] == 403
-    found = re.search(r'name="journey-token" content="([\w-]+)"', text)
-    assert found is not None
     assert 'content="journey --world compose"' in text
-    return found[1]
+    with looking_on() as frames:
+        return str(next(frames)["token"])
 
 
 def page_commands(token: str) -> None:
@@ -95,14 +94,21 @@ def page_commands(token: str) -> None:
     assert refused["status"] == 400 and "--scale nginx-pod=6" in refused["error"]
 
 
+@contextmanager
+def chromium() -> Iterator[sync_api.Page]:
+    """A tab of it."""
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_api.sync_playwright() as playwright:
+        program = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
+        yield program.new_page(viewport={"width": 1280, "height": 1400})
+        program.close()
+
+
 def browser() -> None:
     """Chromium finds nothing to complain of, requests move, and scaling is left to the engine."""
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     troubles: list[str] = []
     asked_of: set[str] = set()
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
-        tab = chromium.new_page(viewport={"width": 1280, "height": 1400})
+    with chromium() as tab:
         tab.on("console", lambda message: troubles.append(message.text))
         tab.on("pageerror", lambda error: troubles.append(str(error)))
         tab.on("request", lambda each: asked_of.add(each.url.split("/")[2]))
@@ -115,8 +121,19 @@ def browser() -> None:
         tab.get_by_role("button", name="One request, told").click()
         tab.wait_for_selector("#follow .story")
         assert "journey --world compose trace" in tab.locator("#follow").inner_text()
-        chromium.close()
     assert not troubles and asked_of == {PAGE}, troubles
+
+
+@contextmanager
+def left_open() -> Iterator[None]:
+    """A page that is open all the while says that the world is away, and commands the one that comes in its place."""
+    with chromium() as tab:
+        tab.goto(f"http://{PAGE}/")
+        tab.wait_for_function("() => document.querySelector('#link').options.length > 0")
+        yield
+        tab.wait_for_selector("#away", state="hidden", timeout=PATIENCE_S * 1e3)
+        tab.get_by_role("button", name="One request, told").click()
+        tab.wait_for_selector("#follow .story")
 
 
 def ingress() -> None:

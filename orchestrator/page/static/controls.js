@@ -1,12 +1,17 @@
 // Things to try. Each button does what a command does, and shows that command.
 import { by, el, meta, podName, say } from "./dom.js";
 
-const TOKEN = meta("token"),
-  SCALE = meta("scale"); // the command, where only a shell can: each pod is a container there
+const SCALE = meta("scale"); // the command, where only a shell can: each pod is a container there
 const ALGORITHMS = {
   round_robin: "round robin",
   least_outstanding_requests: "least outstanding",
   weighted_random: "weighted random",
+};
+
+// What commands carry: every stream begins with it, for a world that was built anew has another one.
+let token = "";
+export const allow = (told) => {
+  token = told;
 };
 
 export async function command(what) {
@@ -15,7 +20,7 @@ export async function command(what) {
   try {
     const answer = await fetch("/api/do", {
       method: "POST",
-      headers: { "Content-Type": "application/json", "X-Journey-Token": TOKEN },
+      headers: { "Content-Type": "application/json", "X-Journey-Token": token },
       body: JSON.stringify(what),
     });
     const told = await answer.json();

@@ -2,7 +2,7 @@
 import { by, colour, el, hideTip, ms, OUTCOMES, podName, readColours, say, short, showTip } from "./dom.js";
 import { Charts } from "./charts.js";
 import { Clock } from "./clock.js";
-import { command, makeControls, refresh } from "./controls.js";
+import { allow, command, makeControls, refresh } from "./controls.js";
 import { drawDots, drawTrails } from "./dots.js";
 import { closeDrawer, openDrawer } from "./drawer.js";
 import { follow as showRequest } from "./follow.js";
@@ -122,6 +122,7 @@ function onFrame(news) {
   if (news.first) {
     by("events").replaceChildren(); // after a pause all that is remembered comes once more
     showScenario(news.plays);
+    allow(news.token);
   }
   if (news.events) lists.addEvents(news.events);
   if (news.requests) {

@@ -65,7 +65,7 @@ def feed(world: World) -> Feed:
     service = Service()
     service.loads.running = running
     service.faults.settled = none
-    return Feed(world, service)  # type: ignore[arg-type]
+    return Feed(world, service, token="t")  # type: ignore[arg-type]
 
 
 async def test_the_first_frame_has_who_is_there_and_the_next_how_they_are(world: World, feed: Feed):

@@ -1,7 +1,6 @@
 """Scenarios on the virtual clock, from file to verdict."""
 
 import json
-import re
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -314,11 +313,9 @@ class Onlooker(Thread):
         self.start()
 
     def run(self) -> None:
-        with urlopen(self.url, timeout=30) as answer:
-            (token,) = re.findall(r'"journey-token" content="([^"]+)"', answer.read().decode())
-        headers = {"Content-Type": "application/json", "X-Journey-Token": token}
         with urlopen(f"{self.url}events", timeout=30) as events:
             self.first = json.loads(events.readline().partition(b"data: ")[2])
+        headers = {"Content-Type": "application/json", "X-Journey-Token": self.first["token"]}
         with pytest.raises(HTTPError) as refusal:
             urlopen(Request(f"{self.url}api/do", b'{"do": "load", "rate": 5}', headers), timeout=30)
         self.refused = (refusal.value.code, json.load(refusal.value)["error"])
