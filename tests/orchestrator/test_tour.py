@@ -2,6 +2,7 @@
 
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -41,6 +42,8 @@ def left_behind(home: Path) -> list[str]:
 def read_until(terminal: int, text: str) -> str:
     seen = ""
     while text not in seen:
+        if not select.select([terminal], [], [], PATIENCE_S)[0]:
+            raise AssertionError(f"has not said {text!r} for {PATIENCE_S} s: {seen}")
         try:
             piece = os.read(terminal, 4096)
         except OSError:  # Linux's way to say that nobody is at the other end any more
