@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from actors.element import CallFailed
-from actors.runtime.virtual import EPOCH_NS, VirtualHost, VirtualNetwork
+from actors.runtime.virtual import VirtualNetwork
+from actors.runtime.virtual_host import EPOCH_NS, VirtualHost
 from actors.units import SECOND
 from orchestrator.config.models import World
 from orchestrator.faults.book import FaultBook

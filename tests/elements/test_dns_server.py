@@ -149,7 +149,7 @@ def test_equal_questions_at_the_same_time_cost_one_walk():
         return [str((await task).rcode()) for task in tasks]
 
     assert net.run(story()) == ["0"] * 20
-    root = net.context("root").metrics.counter("journey_dns_queries_total", resolver="root", rcode="NOERROR")
+    root = net.host("root").metrics.counter("journey_dns_queries_total", resolver="root", rcode="NOERROR")
     assert root.value == 1
 
 
@@ -178,11 +178,11 @@ def test_when_a_server_is_away_for_a_while_the_resolver_asks_again():
     net = world()
 
     async def story() -> dns.Message:
-        net.context("hub").ports["tld"].up = False
+        net.host("hub").ports["tld"].up = False
         host = net.element("host")
         digging = host.context.spawn(host.dig("packet-journey.com"), "dig")
         await host.context.sleep(0.5)
-        net.context("hub").ports["tld"].up = True
+        net.host("hub").ports["tld"].up = True
         return await digging
 
     assert net.run(story()).rcode() == dns.Rcode.NOERROR
@@ -203,7 +203,7 @@ def test_junk_is_counted_and_answered_by_nobody():
         response = dns.response(dns.query(dns.name("a.com"), A, 7, recursion_desired=True))
         socket.sendto(dns.encode(response))
         await host.context.sleep(1)
-        junk = net.context("resolver").metrics.counter(
+        junk = net.host("resolver").metrics.counter(
             "journey_dns_malformed_messages_total", resolver="recursive"
         )
         return junk.value, (await host.dig("packet-journey.com")).rcode()

@@ -52,8 +52,8 @@ def test_an_answer_too_long_for_udp_comes_by_tcp_all_the_way(net):
         ("resolver", "dns.too_long"),
         ("host", "dns.truncated"),
     ]
-    assert received(net.context("resolver"), "recursive", "tcp") == 1
-    truncated = net.context("resolver").metrics.counter(
+    assert received(net.host("resolver"), "recursive", "tcp") == 1
+    truncated = net.host("resolver").metrics.counter(
         "journey_dns_truncated_responses_total", resolver="recursive"
     )
     assert truncated.value == 1
@@ -75,7 +75,7 @@ def test_who_does_not_speak_edns_gets_512_bytes_by_udp(tmp_path, edns, by_tcp):
 
     response = net.run(story())
     assert len(response.answer[0]) == 8
-    assert received(net.context("site-1"), "tld", "tcp") == by_tcp
+    assert received(net.host("site-1"), "tld", "tcp") == by_tcp
 
 
 def test_questions_may_follow_each_other_on_one_connection(net):
@@ -180,7 +180,7 @@ def test_when_one_name_server_is_silent_the_other_is_asked_after_a_second(net):
     async def story() -> list[int]:
         host = net.element("host")
         JOURNEY.set("a" * 32)
-        net.context("hub").ports["site-1"].up = False
+        net.host("hub").ports["site-1"].up = False
         took = []
         for number in range(6):
             began_ns = host.context.now_ns()
@@ -204,7 +204,7 @@ def test_a_client_that_takes_no_answers_is_not_answered_for_ever_and_ended(net):
         transport.write(question(1, "long.site", "TXT") * 500)
         await host.context.sleep(2)
         unsent = sum(each.get_write_buffer_size() for each in resolver.stack.tcp.transports.values())
-        answered = received(net.context("resolver"), "recursive", "tcp")
+        answered = received(net.host("resolver"), "recursive", "tcp")
         transport.resume_reading()
         await host.context.sleep(2)
         assert len(client.messages) == 500, "who reads again gets them all"

@@ -12,7 +12,7 @@ from actors.element import CallFailed
 from actors.parts.kubelet.sandboxes import STOP_S
 from actors.parts.kubernetes.informer import Informer
 from actors.protocols.kubelet.node_object import CNI_NOT_READY
-from actors.runtime.virtual import VirtualHost
+from actors.runtime.virtual_host import VirtualHost
 from tests.elements.node_bed import Bed, Object, condition, pod
 
 SH: Object = {"name": "c", "image": "busybox", "imagePullPolicy": "IfNotPresent"}

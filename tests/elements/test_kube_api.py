@@ -9,7 +9,7 @@ from actors.kube_api import Config
 from actors.parts.kubernetes.apiserver import store as store_module
 from actors.parts.kubernetes.apiserver.logs import follow
 from actors.parts.kubernetes.apiserver.manifests import ManifestError
-from actors.runtime.virtual import VirtualHost
+from actors.runtime.virtual_host import VirtualHost
 from tests.elements.kube_bed import (
     Object,
     World,

@@ -72,7 +72,7 @@ def test_a_trace_walks_down_from_the_root(net):
 
 def test_a_trace_passes_over_a_silent_server(net):
     async def story():
-        net.context("hub").ports["site-1"].up = False
+        net.host("hub").ports["site-1"].up = False
         return await net.element("host").call_dig("site", server=RESOLVER, trace=True)
 
     steps = net.run(story())
@@ -81,7 +81,7 @@ def test_a_trace_passes_over_a_silent_server(net):
 
 def test_nobody_answers(net):
     async def story():
-        net.context("hub").ports["site-1"].up = False
+        net.host("hub").ports["site-1"].up = False
         return await net.element("host").call_dig("site", server=SITE)
 
     (step,) = net.run(story())

@@ -14,7 +14,8 @@ from actors.parts.kubernetes.client import ApiError, KubeClient
 from actors.parts.kubernetes.informer import Informer
 from actors.protocols.ipam import state_file
 from actors.protocols.kubernetes.workloads.pods import is_ready
-from actors.runtime.virtual import VirtualHost, VirtualNetwork
+from actors.runtime.virtual import VirtualNetwork
+from actors.runtime.virtual_host import VirtualHost
 from actors.wire.addresses import ip_text
 from orchestrator.journal.pod_checks import MOVES
 

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from actors.element import JOURNEY, CallFailed, Context, Element
-from actors.runtime.virtual import Deadlock, VirtualHost, VirtualLoop, VirtualNetwork
+from actors.runtime.virtual import VirtualNetwork
+from actors.runtime.virtual_host import VirtualHost
+from actors.runtime.virtual_loop import Deadlock, VirtualLoop
 from actors.wire import arp, ethernet
 from actors.wire.addresses import ip_bytes
 
