@@ -43,6 +43,9 @@ PEM = "application/pem-certificate-chain"
 """RFC 8555 section 9.1; browsers offer to save it, and not to trust it."""
 MOST_BYTES = 1 << 16
 """Of a command."""
+IDLE_S = 5.0
+"""A browser's connection is closed after so long without a request: who comes back after the network in between was
+cut does not try a pool of dead ones first."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -64,7 +67,9 @@ class PageServer:
         self._feed = Feed(world, service, token=self._guard.token, plays=shell.plays)
         self._commands = Commands(world, service, self._feed.happenings.add, shell)
         self._parts = parts()
-        self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=0.2)
+        self._runner = web.AppRunner(
+            self._application(), access_log=None, shutdown_timeout=0.2, keepalive_timeout=IDLE_S
+        )
         self._streams: set[asyncio.Task[Any]] = set()
 
     async def start(self, listening: socket.socket) -> None:

@@ -3,11 +3,14 @@
 One world and one page for all of it; figures of speed are printed (`pytest -rP`) and decide nothing.
 """
 
+import contextlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -212,6 +215,64 @@ def test_a_cut_link_turns_requests_red_and_the_page_says_why(page):
     assert "journey fault add link/fibre cut" in page.locator("#done").inner_text()
     page.locator("#why button", has_text="End this fault").click()
     page.wait_for_selector("#why button", state="detached")
+
+
+class Between:
+    """A way to the page on which answers can get lost: `swallow()` lets nothing more of the streams under way through,
+    and neither end is told."""
+
+    def __init__(self, port: int) -> None:
+        self._page = ("127.0.0.1", port)
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        self._streams: set[socket.socket] = set()
+        self._swallowed: set[socket.socket] = set()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def swallow(self) -> None:
+        assert self._streams
+        self._swallowed |= self._streams
+
+    def close(self) -> None:
+        self._listening.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                browser, _ = self._listening.accept()
+                server = socket.create_connection(self._page)
+                threading.Thread(target=self._up, args=(browser, server), daemon=True).start()
+                threading.Thread(target=self._down, args=(server, browser), daemon=True).start()
+
+    def _up(self, browser: socket.socket, server: socket.socket) -> None:
+        with contextlib.suppress(OSError), server:
+            while data := browser.recv(65536):
+                if data.startswith(b"GET /events "):
+                    self._streams.add(server)
+                server.sendall(data)
+
+    def _down(self, server: socket.socket, browser: socket.socket) -> None:
+        with contextlib.suppress(OSError), browser:
+            while data := server.recv(65536):
+                if server not in self._swallowed:
+                    browser.sendall(data)
+
+
+def test_a_stream_that_has_fallen_silent_is_asked_for_anew(page, url):
+    """As behind a container engine whose container was killed: no end of the connection arrives."""
+    between = Between(int(url.split(":")[2].rstrip("/")))
+    tab = page.context.browser.new_page()
+    try:
+        tab.goto(f"http://127.0.0.1:{between.port}/")
+        tab.wait_for_function("() => document.querySelector('#link').options.length > 0")
+        between.swallow()
+        tab.wait_for_selector("#away:not([hidden])", timeout=WAIT_MS)
+        tab.wait_for_selector("#away", state="hidden", timeout=WAIT_MS)
+        tab.get_by_role("button", name="One request, told").click()
+        tab.wait_for_selector("#follow .story", timeout=WAIT_MS)
+    finally:
+        tab.close()
+        between.close()
 
 
 def test_frames_are_cheap_with_many_dots(page):

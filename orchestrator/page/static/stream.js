@@ -1,5 +1,7 @@
 // What is new, as server-sent events. A hidden tab listens to nothing; a world that is gone is asked again, ever more seldom.
+// So is one that is silent, as the state comes every second: who was cut off in between may never be told.
 const HIDDEN_MS = 3000,
+  SILENT_MS = 5000,
   FIRST_MS = 500,
   MOST_MS = 15000;
 
@@ -8,13 +10,16 @@ export function listen({ onFrame, onAway, onBack }) {
     wait = FIRST_MS,
     timer = null,
     hidden = null,
+    silent = null,
     away = false;
 
   function open() {
     timer = null;
     if (source || document.hidden) return;
     source = new EventSource("/events");
+    listening();
     source.onmessage = (event) => {
+      listening();
       wait = FIRST_MS;
       if (away) {
         away = false;
@@ -22,15 +27,21 @@ export function listen({ onFrame, onAway, onBack }) {
       }
       onFrame(JSON.parse(event.data));
     };
-    source.onerror = () => {
-      close();
-      away = true;
-      onAway(wait);
-      timer = setTimeout(open, wait);
-      wait = Math.min(wait * 2, MOST_MS);
-    };
+    source.onerror = lost;
+  }
+  function listening() {
+    clearTimeout(silent);
+    silent = setTimeout(lost, SILENT_MS);
+  }
+  function lost() {
+    close();
+    away = true;
+    onAway(wait);
+    timer = setTimeout(open, wait);
+    wait = Math.min(wait * 2, MOST_MS);
   }
   function close() {
+    clearTimeout(silent);
     if (source) source.close();
     source = null;
   }
