@@ -17,8 +17,8 @@ class WorldMap:
     def __init__(self, world: World) -> None:
         self._world = world
         self._tiers = tiers(world.config)
-        self._known: dict[str, tuple[str, int]] = {}
-        self._plain: Plain = {}
+        self._known: dict[str, tuple[str, int]] | None = None
+        self._plain: Plain = {"elements": [], "links": []}
         self.version = 0
 
     def look(self) -> bool:
@@ -37,7 +37,7 @@ class WorldMap:
 
     @property
     def kinds(self) -> dict[str, str]:
-        return {each["name"]: each["kind"] for each in self._plain.get("elements", ())}
+        return {each["name"]: each["kind"] for each in self._plain["elements"]}
 
     def _drawn(self) -> Plain:
         ends = self._world.members.link_ends()

@@ -127,13 +127,19 @@ def browser() -> None:
 @contextmanager
 def left_open() -> Iterator[None]:
     """A page that is open all the while says that the world is away, and commands the one that comes in its place."""
+    troubles: list[str] = []
     with chromium() as tab:
+        tab.on("pageerror", lambda error: troubles.append(str(error)))
         tab.goto(f"http://{PAGE}/")
         tab.wait_for_function("() => document.querySelector('#link').options.length > 0")
         yield
         tab.wait_for_selector("#away", state="hidden", timeout=PATIENCE_S * 1e3)
         tab.get_by_role("button", name="One request, told").click()
-        tab.wait_for_selector("#follow .story")
+        try:
+            tab.wait_for_selector("#follow .story")
+        except sync_api.TimeoutError:
+            raise AssertionError(f"the page says: {tab.locator('body').inner_text()}") from None
+    assert troubles == []
 
 
 def ingress() -> None:

@@ -115,6 +115,7 @@ function showLegend() {
 
 function onFrame(news) {
   clock.heard(news.now);
+  if (news.token) allow(news.token);
   if (news.map) {
     map = news.map;
     resize();
@@ -122,7 +123,6 @@ function onFrame(news) {
   if (news.first) {
     by("events").replaceChildren(); // after a pause all that is remembered comes once more
     showScenario(news.plays);
-    allow(news.token);
   }
   if (news.events) lists.addEvents(news.events);
   if (news.requests) {

@@ -1,5 +1,6 @@
 """The page over HTTP in a world that is reached in another way: what it writes into itself, and when it refuses."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,6 +30,7 @@ class World:
         self.numbers = SimpleNamespace(frames_dropped=SimpleNamespace(value=0))
         self.config = SimpleNamespace(name="a & b", elements={}, links={})
         self.addresses: dict[str, str] = {}
+        self.members = SimpleNamespace(link_ends=dict)
 
     def ps(self) -> dict[str, Any]:
         return {"elements": []}
@@ -58,6 +60,15 @@ async def test_the_page_knows_how_its_world_is_commanded(client: Any) -> None:
     assert '<meta name="journey-shell" content="journey --world &lt;here&gt;">' in text
     assert '<meta name="journey-scale" content="make {} pods">' in text
     assert "<title>a &amp; b · journey</title>" in text and "{{" not in text
+
+
+async def test_a_world_that_nobody_has_come_to_has_an_empty_map(client: Any) -> None:
+    """Whoever looks on from the first moment gets no more, and the token for later."""
+    stream = await client.get("/events")
+    first = json.loads((await stream.content.readline()).removeprefix(b"data: "))
+    assert first["map"] == {"elements": [], "links": []}
+    assert first["token"] == client.token
+    stream.close()
 
 
 async def test_commands_are_refused_while_it_is_too_early(client: Any) -> None:
