@@ -209,14 +209,22 @@ def why_of(journey: Journey) -> str:
         return f"{dropped['element']}: {tell(dropped).what}"
     if journey.find("journey.failed") is not None:
         sent = journey.find("journey.start") is not None
-        return (
-            f"no answer: {journey.error}"
-            if sent
-            else f"no connection was free until its time was over: {journey.error}"
-        )
+        if sent:
+            return f"no answer: {journey.error}"
+        return NOT_SENT.get(str(journey.error), f"not sent: {journey.error}")
     return f"the answer was {journey.status}" if journey.status is not None else "no answer yet"
 
 
+NOT_SENT = {
+    "timeout": "no connection was free until its time was over",
+    "connect_timeout": "no connection could be opened: nobody answers",
+    "unreachable": "no connection could be opened: there is no way to the site",
+    "refused": "no connection could be opened: the site refuses",
+    "reset": "no connection could be opened: the site resets it",
+    "tls_error": "no connection could be opened: the TLS handshake fails",
+    "dns_error": "no connection could be opened: the site's name is not found",
+}
+"""Requests of a load that waited for a connection, by the load's words for errors."""
 DROPS = {
     "cut": "the link is cut",
     "down": "the link is down",

@@ -1,5 +1,7 @@
 """Recorded requests as the map draws them: everything is from the journal, and nothing is added."""
 
+import pytest
+
 from orchestrator.journal.journey import Journey
 from orchestrator.journal.store import JournalStore
 from orchestrator.page.happenings import Happenings
@@ -87,6 +89,20 @@ def test_who_answered_badly_is_told_with_the_reason():
     )
     assert outcome_of(journey) == "http_5xx"
     assert why_of(journey) == "alb-1a answered 504: the target took too long"
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        ("connect_timeout", "no connection could be opened: nobody answers"),
+        ("unreachable", "no connection could be opened: there is no way to the site"),
+        ("goaway", "not sent: goaway"),
+    ],
+)
+def test_one_whose_connection_was_not_opened_says_why(error, why):
+    end = record(10_001, "laptop", "journey.failed", error=error, phase="load", total_ms=10_000.0)
+    wait = record(1, "laptop", "load.wait", before=0, opening=1, idle=0, active=0)
+    assert why_of(Journey("a" * 32, [wait, end])) == why
 
 
 def test_one_that_never_got_a_connection():
