@@ -4,6 +4,7 @@ One world and one page for all of it; figures of speed are printed (`pytest -rP`
 """
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -150,6 +151,27 @@ def test_slow_motion_shows_true_times_and_tells_decisions(page):
     assert page.locator("#scrub-told").inner_text() == "now"
 
 
+def test_slow_motion_leaves_out_what_is_idle_and_no_decision(page):
+    """The machine was busy between a click and its first packet: what is decided there is still told, one by one."""
+    seen = page.evaluate("""async () => {
+      const { Clock } = await import("/static/clock.js"), clock = new Clock(), seen = [];
+      clock.heard(performance.now() + 5000);
+      const notes = [[0, "laptop", "click"], [3, "laptop", "asks"], [40, "laptop", "done"]];
+      const steps = [["laptop", "isp", 20, 21, "DNS"]];
+      clock.add([{ id: "a", at: 100, ms: 41, outcome: "ok", notes, steps, lost: [] }]);
+      clock.slowDown(9);
+      clock.goTo(100);
+      clock.last = 0;
+      for (let wall = 250; clock.at < 140.5; wall += 250) {
+        clock.tick(wall);
+        seen.push(clock.at - 100);
+      }
+      return seen;
+    }""")
+    gaps = [round(later - earlier, 2) for earlier, later in itertools.pairwise([0.0, *seen])]
+    assert [round(at, 2) for at, gap in zip(seen, gaps, strict=True) if gap > 1] == [2.25, 19.25, 39.25]
+
+
 def test_a_request_can_be_followed_in_words(page):
     page.locator("#requests button").first.click()
     page.wait_for_selector("#follow .story")
@@ -205,9 +227,14 @@ def share(pod: str, condition: str) -> str:
 
 
 def test_a_cut_link_turns_requests_red_and_the_page_says_why(page):
+    since = page.evaluate("() => main.clock.now")
     page.locator("#rate").fill("6")  # few enough for nearly every one to be recorded
     page.locator("#send").click()
     page.wait_for_selector("#done:has-text('6/s')")
+    # there is a connection, on which the next one is sent
+    page.wait_for_function(
+        "since => main.clock.requests.some((each) => each.at > since && each.outcome === 'ok')", arg=since
+    )
     page.locator("#link").select_option("fibre")
     page.locator("#cut").click()
     page.wait_for_function("() => main.clock.requests.some((each) => each.outcome === 'lost')")

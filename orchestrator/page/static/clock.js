@@ -3,7 +3,7 @@
 // All times are model time in milliseconds. Live, the picture is a little late, so that what is told in one piece can be
 // drawn in its order. At 1/1 a request would be over in a blink: it is drawn stretched (`stretchOf`), and the legend says
 // so. Slower than that everything moves exactly as it was recorded, only slower, and stretches of time in which nothing
-// moved are left out.
+// moved and nobody decided anything are left out.
 export const SPEEDS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 export const RING_MS = 120000;
 const BEHIND_MS = 900,
@@ -14,6 +14,21 @@ const BEHIND_MS = 900,
   IDLE_MS = 1.5,
   LATE_MS = 1000,
   PATIENT_MS = 20000;
+
+// When something happens next within a request, in its own time: now, while a packet moves; else when the next one
+// leaves, or the next decision is taken.
+function nextWithin(request, own) {
+  let next = Infinity;
+  for (const step of request.steps) {
+    if (step[2] <= own && own < step[3]) return own;
+    if (step[2] > own) {
+      next = step[2];
+      break;
+    }
+  }
+  const note = request.notes.find((each) => each[0] > own);
+  return note ? Math.min(next, note[0]) : next;
+}
 
 export const stretchOf = (request) => Math.min(STRETCH, LONGEST_MS / Math.max(request.ms, 1));
 
@@ -84,11 +99,9 @@ export class Clock {
     if (this.slow > 1) this.skipIdle();
   }
   skipWithin(request) {
-    const own = this.at - request.at;
-    if (request.steps.some((step) => step[2] <= own && own < step[3])) return;
-    const next = request.steps.find((step) => step[2] > own);
-    if (next && next[2] - own > IDLE_MS) this.at = request.at + next[2] - IDLE_MS / 2;
-    else if (!next && own < request.end - IDLE_MS) this.at = request.at + request.end - IDLE_MS / 2;
+    const own = this.at - request.at,
+      next = Math.min(nextWithin(request, own), Math.max(request.end, own));
+    if (next - own > IDLE_MS) this.at = request.at + next - IDLE_MS / 2;
   }
   // Nobody wants to look for two minutes at a request that waits 200 ms: the picture goes on with what moves next.
   skipIdle() {
@@ -96,14 +109,7 @@ export class Clock {
     for (const request of this.requests) {
       if (request.at > this.at && request.at < next) next = request.at;
       if (request.at > this.at || this.at > request.at + request.end) continue;
-      const own = this.at - request.at;
-      for (const step of request.steps) {
-        if (step[2] <= own && own < step[3]) return;
-        if (step[2] > own) {
-          next = Math.min(next, request.at + step[2]);
-          break;
-        }
-      }
+      next = Math.min(next, request.at + nextWithin(request, this.at - request.at));
     }
     if (next - this.at < IDLE_MS) return;
     if (next > this.now) return;
