@@ -12,7 +12,7 @@ FIND_PYTHON := for python in $(PYTHON) python3.11 python3.12 python3.13 python3.
 
 FUZZ_INPUTS ?= 100000
 
-.PHONY: help run test soak fuzz lint format docs dashboards bench wheel clean
+.PHONY: help run test soak fuzz lint format docs pictures dashboards bench wheel clean
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -44,6 +44,9 @@ lint: $(INSTALLED) ## style, types, and who may import whom
 format: $(INSTALLED) ## put all files into the common style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+pictures: $(INSTALLED) ## take the pictures of the live page anew, with Chromium and pngquant
+	@$(BIN)/python docs/pictures.py
 
 docs: $(INSTALLED) ## write the pages and schemas in docs/ that are made from the code
 	@$(BIN)/python docs/generate.py

@@ -6,7 +6,10 @@ import { anchor, between } from "./layout.js";
 export const MOST_DOTS = 1500;
 const BIG = 4.6,
   SMALL = 2.6,
-  WORDS_FROM = 50;
+  WORDS_FROM = 50,
+  ABOVE = 23, // of words, over what they are about
+  ABOVE_RING = 13,
+  BELOW_RING = -17;
 
 // Returns how many dots there are. Dots of one outcome are one path: filling is what costs.
 export function drawDots(context, view, clock) {
@@ -38,7 +41,7 @@ export function drawDots(context, view, clock) {
       shape(path, SHAPES[request.outcome], at.x, at.y, step[4] === "TCP ACK" ? SMALL : BIG);
       if (request.you) {
         shape(yours, "circle", at.x, at.y, BIG + 4);
-        own_words.push([clock.stretched ? "you" : `you: ${step[4]}`, at]);
+        own_words.push([clock.stretched ? "you" : `you: ${step[4]}`, at, ABOVE_RING]);
       } else if (clock.slow >= WORDS_FROM || clock.loop) words.push([step[4], at]);
     }
     if (fate && own >= fate[2]) lost.push([view, fate, own - fate[2]]);
@@ -109,7 +112,7 @@ function crowds(view, waiting, paths, yours, words) {
       shape(paths[outcome], SHAPES[outcome], x, y, 3);
       if (!you) return;
       shape(yours, "circle", x, y, 6);
-      words.push(["you", { x, y: y + 40 }]);
+      words.push(["you", { x, y }, BELOW_RING]);
     });
   }
 }
@@ -139,13 +142,13 @@ function tell(context, words) {
   context.textAlign = "center";
   context.lineWidth = 3;
   const said = [];
-  for (const [label, at] of words) {
+  for (const [label, at, rise = ABOVE] of words) {
     if (said.some((other) => Math.abs(other.x - at.x) < 66 && Math.abs(other.y - at.y) < 13)) continue; // not two on one place
     said.push(at);
     context.strokeStyle = colour("paper");
-    context.strokeText(label, at.x, at.y - 23);
+    context.strokeText(label, at.x, at.y - rise);
     context.fillStyle = colour("ink");
-    context.fillText(label, at.x, at.y - 23);
+    context.fillText(label, at.x, at.y - rise);
   }
 }
 // For those who want nothing to move: the ways of the last requests as lines that fade.
