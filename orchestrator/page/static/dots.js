@@ -41,7 +41,7 @@ export function drawDots(context, view, clock) {
       shape(path, SHAPES[request.outcome], at.x, at.y, step[4] === "TCP ACK" ? SMALL : BIG);
       if (request.you) {
         shape(yours, "circle", at.x, at.y, BIG + 4);
-        own_words.push([clock.stretched ? "you" : `you: ${step[4]}`, at, ABOVE_RING]);
+        own_words.push(clock.stretched ? ["you", at, ABOVE_RING] : [`you: ${step[4]}`, at]);
       } else if (clock.slow >= WORDS_FROM || clock.loop) words.push([step[4], at]);
     }
     if (fate && own >= fate[2]) lost.push([view, fate, own - fate[2]]);

@@ -25,7 +25,8 @@ export function drawGround(context, view, map, state, picked) {
   context.clearRect(0, 0, view.width, view.height);
   const targets = Object.fromEntries((state.targets || []).map((each) => [each.name, each]));
   lanes(context, view);
-  for (const link of map.links) drawLink(context, view, link, (state.links || {})[link.name] || {});
+  const counted = (link) => (state.links || {})[link.name] || {};
+  for (const link of map.links) drawLink(context, view, link, counted(link));
   context.textAlign = "center";
   for (const title of view.titles)
     write(context, title.words, title.x, title.y, "soft", "600 11px system-ui, sans-serif");
@@ -35,6 +36,7 @@ export function drawGround(context, view, map, state, picked) {
       drawPod(context, place, targets[place.element.name], (state.levels || {})[place.element.name], picked);
     else drawElement(context, place, state, picked);
   }
+  for (const link of map.links) tellLink(context, view, link, counted(link));
 }
 function lanes(context, view) {
   if (view.narrow) return;
@@ -58,8 +60,8 @@ function drawLink(context, view, link, now) {
     other = anchor(view, link.ends[1]);
   if (!one || !other) return;
   const inside = [link.ends[0], link.ends[1]].some((name) => (view.places[name] || {}).pod);
-  const dropped = Object.values(now.dropped || {}).reduce((sum, each) => sum + each, 0);
-  const broken = now.down || (now.dropped || {}).cut || (now.dropped || {}).down || link.fault;
+  const dropped = lost(now),
+    broken = isBroken(link, now);
   context.strokeStyle = broken || dropped ? colour("lost") : colour(now.sent ? "soft" : "line");
   context.globalAlpha = inside ? 0.35 : broken || dropped ? 1 : 0.75;
   context.lineWidth = Math.min(1 + Math.log2(1 + (now.sent || 0)) * 0.42, 6);
@@ -71,21 +73,30 @@ function drawLink(context, view, link, now) {
   context.setLineDash([]);
   context.globalAlpha = 1;
   context.lineWidth = 1;
+}
+const lost = (now) => Object.values(now.dropped || {}).reduce((sum, each) => sum + each, 0);
+const isBroken = (link, now) =>
+  now.down || (now.dropped || {}).cut || (now.dropped || {}).down || link.fault;
+// Above the elements, as some links are shorter than what there is to say of them.
+function tellLink(context, view, link, now) {
+  const one = anchor(view, link.ends[0]),
+    other = anchor(view, link.ends[1]);
+  if (!one || !other) return;
   const x = (one.x + other.x) / 2,
-    y = (one.y + other.y) / 2;
-  if (broken) mark(context, x, y);
+    y = (one.y + other.y) / 2,
+    dropped = lost(now);
+  if (isBroken(link, now)) mark(context, x, y);
   context.textAlign = "center";
-  if (dropped)
-    write(
-      context,
-      `${dropped.toFixed(dropped < 10 ? 1 : 0)} lost/s`,
-      x,
-      y - 24,
-      "lost",
-      "600 11px system-ui, sans-serif",
-    );
-  if (now.queue)
-    write(context, `queue ${Math.round(now.queue)}`, x, y + 15, "http_4xx", "600 11px system-ui, sans-serif");
+  const tell = (words, at, ink) => {
+    context.font = "600 11px system-ui, sans-serif";
+    context.strokeStyle = colour("paper");
+    context.lineWidth = 3;
+    context.strokeText(words, x, at);
+    context.lineWidth = 1;
+    write(context, words, x, at, ink, context.font);
+  };
+  if (dropped) tell(`${dropped.toFixed(dropped < 10 ? 1 : 0)} lost/s`, y - 24, "lost");
+  if (now.queue) tell(`queue ${Math.round(now.queue)}`, y + 15, "http_4xx");
 }
 function mark(context, x, y) {
   context.strokeStyle = colour("lost");
