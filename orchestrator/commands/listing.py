@@ -30,7 +30,7 @@ def show_elements(console: "Console", listed: dict[str, Any]) -> None:
     show_clients(console, listed)
     for line in dns_lines(listed["addresses"]):
         console.print(line)
-    within = ", in each container" if "ca" in listed else ""
+    within = ", in each container" if any(each.get("host") for each in listed["elements"]) else ""
     console.print(f"[dim]run directory {listed['directory']}{within}[/]")
 
 

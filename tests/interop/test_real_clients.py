@@ -40,7 +40,7 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
         journey("up", "--detach", *options)
         told = json.loads(journey("ps", "--json"))
         addresses = told["addresses"]
-        yield Doors(addresses["ingress"], addresses["proxy"], Path(told["directory"]) / "ca.pem")
+        yield Doors(addresses["ingress"], addresses["proxy"], Path(told["ca"]))
         journey("down")
 
 
