@@ -2,8 +2,9 @@
 
 How this works. One process calls `unshare`, maps the user to root of the new namespace (the only one that may be mapped
 without `newuidmap`), makes a TUN device there, hands its file descriptor out over a socket, and gives it the address
-that the laptop has for this guest. Files of this machine that would lead programs to its own name servers are covered
-by others, in this mount namespace alone. When the last process in it has ended, the kernel takes it all away.
+that the laptop has for this guest. Files of this machine that would lead programs to its own name servers, or have them
+trust its own CAs, are covered by others, in this mount namespace alone. When the last process in it has ended, the
+kernel takes it all away.
 """
 
 import ctypes
@@ -36,6 +37,14 @@ CA_VARIABLES = (
 )  # fmt: skip
 """By which OpenSSL, curl, requests, node, git and the aws CLI find the CA."""
 
+CA_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+"""Where everything else looks: Debian's, Fedora's, SUSE's and Alpine's file."""
+
 
 class Forbidden(Exception):
     """The kernel, or whoever set it up, does not let a shell be made; says why, in one sentence."""
@@ -56,10 +65,11 @@ class Guest(NamedTuple):
         return cls(told["address"], told["prefix_length"], told["router"], servers, told["mtu"])
 
 
-def enter(guest: Guest, directory: Path) -> int:
+def enter(guest: Guest, directory: Path, ca: Path | None = None) -> int:
     """Leave this machine's network for one of our own; the descriptor of its TUN device. Raises `Forbidden`.
 
-    `directory` is one of the caller's, for the files that cover others. For a process that will be nothing else."""
+    `directory` is one of the caller's, for the files that cover others; `ca` the file of the CA that is trusted there.
+    For a process that will be nothing else."""
     libc = ctypes.CDLL(None, use_errno=True)
     uid, gid = os.getuid(), os.getgid()
     if libc.unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET):
@@ -73,6 +83,8 @@ def enter(guest: Guest, directory: Path) -> int:
     tun = _open_tun()
     _configure(guest)
     _cover(libc, guest, directory)
+    if ca is not None:
+        _trust(libc, ca)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGHUP)  # only now: whoever gains capabilities loses it
     return tun
 
@@ -163,6 +175,12 @@ def _cover(libc: ctypes.CDLL, guest: Guest, directory: Path) -> None:
             _mount(libc, str(empty), str(place), MS_BIND)
 
 
+def _trust(libc: ctypes.CDLL, ca: Path) -> None:
+    """For programs that ask no variable: the emulated Internet has one CA, and none of this machine's."""
+    for bundle in {path.resolve() for path in map(Path, CA_BUNDLES) if path.exists()}:
+        _bind(libc, ca, bundle)
+
+
 def _bind(libc: ctypes.CDLL, source: Path, target: Path) -> None:
     real = target.resolve()
     if not real.exists():
@@ -177,7 +195,7 @@ def _mount(libc: ctypes.CDLL, source: str | None, target: str, flags: int) -> No
 
 
 def environment(ca: Path, laptop: str) -> dict[str, str]:
-    """The environment of programs in the shell: the world's CA is trusted, and no proxy of this machine is asked."""
+    """The environment of programs in the shell: the world's CA is trusted, no proxy of this machine asked."""
     kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     told = dict.fromkeys(CA_VARIABLES, str(ca))
     return {**kept, **told, "JOURNEY_SHELL": laptop}

@@ -35,7 +35,7 @@ def run(command: Sequence[str], door: Door, world: Path, laptop: str) -> int:
         if child == 0:
             ours.close()
             tunnel.close()
-            _be_the_shell(command, guest, directory, theirs, environment(world / "ca.pem", laptop))
+            _be_the_shell(command, guest, directory, theirs, world / "ca.pem", laptop)
         theirs.close()
         end.callback(_end, child)
         with ours:
@@ -107,13 +107,13 @@ def _told_to_end(number: int, frame: object) -> None:
 
 
 def _be_the_shell(
-    command: Sequence[str], guest: Guest, directory: Path, parent: socket.socket, variables: dict[str, str]
+    command: Sequence[str], guest: Guest, directory: Path, parent: socket.socket, ca: Path, laptop: str
 ) -> NoReturn:
     """In the child: enter, hand the device out, become the command."""
     code = NOT_EXECUTABLE
     try:
         try:
-            tun = enter(guest, directory)
+            tun = enter(guest, directory, ca)
         except Forbidden as error:
             parent.sendall(json.dumps({"error": str(error)}).encode())
         except OSError as error:
@@ -124,7 +124,7 @@ def _be_the_shell(
             parent.close()
             for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_DFL)
-            os.execvpe(command[0], list(command), variables)
+            os.execvpe(command[0], list(command), environment(ca, laptop))
     except OSError as error:
         print(f"{command[0]}: {error.strerror}", file=sys.stderr, flush=True)
         code = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE

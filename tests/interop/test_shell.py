@@ -89,6 +89,13 @@ def test_curl_trusts_the_site(nobody):
     assert re.match(r"HTTP/\S+ 200", told) and "You have reached nginx" in told
 
 
+def test_so_do_programs_that_look_at_no_variable(nobody):
+    told = in_shell(
+        nobody, 'env -i PATH="$PATH" curl -sS -o /dev/null -w "%{http_code}" https://packet-journey.com/'
+    )
+    assert told == "200"
+
+
 def test_it_is_a_host_of_its_own_without_any_other_network(nobody):
     told = in_shell(nobody, "cat /proc/net/dev /etc/resolv.conf; grep ^hosts: /etc/nsswitch.conf; env")
     assert re.findall(r"^ *(\w+):", told.split("nameserver")[0], re.MULTILINE) == ["lo", "wlan0"]
