@@ -41,6 +41,8 @@ class VirtualHost(Host):
         self._hosts = network.hosts
         self._life = 0
         self._stalled_until_ns = 0
+        self.take = self.deliver
+        """What frames that arrive are given to; late ones first wait until the element has time again."""
 
     @property
     def carrier(self) -> "VirtualHost":
@@ -53,7 +55,7 @@ class VirtualHost(Host):
         def carry(arrive_ns: int, journey: str | None, frame: bytes) -> None:
             if peer.element is None:
                 raise Lost("no_carrier")
-            arrive_at(arrive_ns, peer.deliver, peer_port, frame, journey)
+            arrive_at(arrive_ns, peer.take, peer_port, frame, journey)
 
         return carry
 
@@ -77,15 +79,14 @@ class VirtualHost(Host):
     def stall(self, seconds: float) -> None:
         """As if its process got no time for so long: its timers and frames wait until then, and are late."""
         self._stalled_until_ns = until_ns = self._loop.now_ns + round(seconds * SECOND)
-        deliver = super().deliver
 
         def late(port: str, frame: bytes) -> None:
             if self._loop.now_ns < until_ns:
-                self._loop.call_at(until_ns / 1e9, deliver, port, frame)
+                self._loop.call_at(until_ns / 1e9, self.deliver, port, frame)
             else:
-                deliver(port, frame)
+                self.deliver(port, frame)
 
-        self.deliver = late  # type: ignore[method-assign]
+        self.take = late
 
     async def call(self, element: str, verb: str, /, **arguments: Any) -> Any:
         host = self._hosts.get(element)

@@ -225,6 +225,7 @@ NOT_SENT = {
     "dns_error": "no connection could be opened: the site's name is not found",
 }
 """Requests of a load that waited for a connection, by the load's words for errors."""
+
 DROPS = {
     "cut": "the link is cut",
     "down": "the link is down",

@@ -122,7 +122,7 @@ class LoadCalls:
     def _count_connections(self) -> None:
         """Of the load; those of the browser are gone as soon as they have been used."""
         load = self.run
-        self._told.tell_connections({} if load is None else load.connections())
+        self._told.tell_connections({} if load is None else load.pool.states())
         wanted = 0.0 if load is None else load.wanted_now()
         is_open = load is not None and load.plan.executor == OPEN
         self._told.tell_plan(wanted if is_open else 0.0, 0.0 if is_open else wanted)

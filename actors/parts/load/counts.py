@@ -34,6 +34,7 @@ class Counts:
         self._each = each
         self._per_request: dict[str, Any] = {}
         self._failed: Counter[str] = Counter()
+        self._dropped: Counter[str] = Counter()
 
     def answered(
         self,
@@ -66,6 +67,11 @@ class Counts:
             self._failed[request] += 1
         self._told.failed(kind)
 
+    def dropped(self, reason: str) -> None:
+        """A request that was due, and was not sent."""
+        self._dropped[reason] += 1
+        self._told.dropped(reason)
+
     def status(self, *, percentiles: bool = True, each_pod: bool = True) -> dict[str, Any]:
         """As plain values. `hdr` are the latencies (us) as HdrHistogram encodes them; they are told each time, so that
         little is lost when this process is killed, and so that those of several can be added up. Without `percentiles`
@@ -75,6 +81,7 @@ class Counts:
         return {
             "statuses": {str(status): count for status, count in sorted(self.statuses.items())},
             "errors": dict(sorted(self.errors.items())),
+            "dropped": dict(sorted(self._dropped.items())),
             "per_pod": {name.decode("latin-1"): count for name, count in sorted(self.servers.items())},
             "connections": dict(sorted(self.connected.items())),
             "hdr": self.latencies.encode().decode(),

@@ -6,7 +6,6 @@ cannot keep up, the figures must not be believed.
 """
 
 from abc import ABC, abstractmethod
-from collections import Counter
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from actors.parts.load.pool import Pool
 from actors.parts.load.recorded import Recorded
 from actors.parts.load.retries import Retries
 from actors.parts.load.site import Site
-from actors.parts.load.told import ClientMetrics
+from actors.parts.load.told import MAX_INFLIGHT, ClientMetrics
 from actors.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
@@ -56,7 +55,6 @@ class LoadRun(ABC):
         self._inflight: dict[Arrival, None] = {}  # a set in the order in which they were due
         self._retries = Retries(context, plan, self._send)
         self._offered = 0
-        self._dropped: Counter[str] = Counter()
         self._lag = new_histogram()
         self.pool = _pool(plan)(context, site, plan.max_connections, self, reads=mix.reads)
 
@@ -94,10 +92,6 @@ class LoadRun(ABC):
     @property
     def running(self) -> bool:
         return self.comes_more or bool(self._inflight) or bool(self._retries)
-
-    def connections(self) -> dict[str, int]:
-        """Its connections by state."""
-        return self.pool.states()
 
     def stop(self) -> None:
         """Nobody comes any more; those who are here are still waited for."""
@@ -154,7 +148,8 @@ class LoadRun(ABC):
             self._offered += 1
             self.told.offered.value += 1
         if len(self._inflight) >= self.plan.max_inflight:
-            self._drop(counts, "max_inflight")
+            if counts:
+                self.counts.dropped(MAX_INFLIGHT)
             return
         arrival = Arrival(due_ns, wanted, alone=self._comes_alone(), user=user)
         if counts:
@@ -176,11 +171,6 @@ class LoadRun(ABC):
         keepalive = self.plan.keepalive
         return keepalive < 1 and self._mix_dice.random() >= keepalive
 
-    def _drop(self, counts: bool, reason: str) -> None:
-        self._dropped[reason] += counts
-        if counts:
-            self.told.dropped(reason)
-
     # ---- what becomes of them ------------------------------------------------------------------------------
 
     def answered(self, arrival: Arrival, status: int, server: bytes, body: bytes = b"") -> None:
@@ -191,7 +181,7 @@ class LoadRun(ABC):
             return
         if arrival.due_ns >= self._counted_ns:
             if arrival.journey is not None:
-                self._record_end(arrival, "journey.end", status=status)
+                self.recorded.end(arrival, "journey.end", status=status)
             self.counts.answered(
                 status, server, now_ns - arrival.due_ns, now_ns - arrival.sent_ns, met, arrival.wanted.name
             )
@@ -216,11 +206,7 @@ class LoadRun(ABC):
         if arrival.due_ns >= self._counted_ns:
             self.counts.failed(kind, arrival.wanted.name)
         if arrival.journey is not None:
-            self._record_end(arrival, "journey.failed", error=kind, phase="load")
-
-    def _record_end(self, arrival: Arrival, kind: str, **fields: Any) -> None:
-        total_ms = (self.context.now_ns() - arrival.due_ns) / MILLISECOND
-        self.context.record(kind, journey=arrival.journey, total_ms=total_ms, phases={}, **fields)
+            self.recorded.end(arrival, "journey.failed", error=kind, phase="load")
 
     def _over(self, arrival: Arrival) -> int:
         self._inflight.pop(arrival, None)
@@ -269,7 +255,6 @@ class LoadRun(ABC):
             "requests_per_s": requests / elapsed_s if elapsed_s else 0.0,
             "retries": self._retries.count,
             "inflight": len(self._inflight),
-            "dropped": {reason: count for reason, count in sorted(self._dropped.items()) if count},
             "timeout_ms": self.plan.timeout_ns / MILLISECOND,
             **self.counts.status(percentiles=percentiles, each_pod=not self.running),
             **({"dispatch_lag_ms": percentiles_ms(self._lag)} if percentiles else {}),

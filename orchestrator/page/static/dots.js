@@ -1,6 +1,7 @@
 // What moves: packets of recorded requests on their links, and requests that wait at an element. Colour and shape tell
 // what became of the request.
 import { colour, SHAPES } from "./dom.js";
+import { writeOver } from "./ground.js";
 import { anchor, between } from "./layout.js";
 
 export const MOST_DOTS = 1500;
@@ -138,17 +139,12 @@ function burst(context, view, fate) {
   context.stroke();
 }
 function tell(context, words) {
-  context.font = "10px system-ui, sans-serif";
   context.textAlign = "center";
-  context.lineWidth = 3;
   const said = [];
   for (const [label, at, rise = ABOVE] of words) {
     if (said.some((other) => Math.abs(other.x - at.x) < 66 && Math.abs(other.y - at.y) < 13)) continue; // not two on one place
     said.push(at);
-    context.strokeStyle = colour("paper");
-    context.strokeText(label, at.x, at.y - rise);
-    context.fillStyle = colour("ink");
-    context.fillText(label, at.x, at.y - rise);
+    writeOver(context, label, at.x, at.y - rise, "ink", "10px system-ui, sans-serif");
   }
 }
 // For those who want nothing to move: the ways of the last requests as lines that fade.

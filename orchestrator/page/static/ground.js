@@ -55,6 +55,15 @@ export function write(context, words, x, y, ink, font) {
   context.fillStyle = colour(ink || "ink");
   context.fillText(words, x, y);
 }
+// Legible on whatever is drawn there.
+export function writeOver(context, words, x, y, ink, font) {
+  context.font = font;
+  context.strokeStyle = colour("paper");
+  context.lineWidth = 3;
+  context.strokeText(words, x, y);
+  context.lineWidth = 1;
+  write(context, words, x, y, ink, font);
+}
 function drawLink(context, view, link, now) {
   const one = anchor(view, link.ends[0]),
     other = anchor(view, link.ends[1]);
@@ -87,16 +96,9 @@ function tellLink(context, view, link, now) {
     dropped = lost(now);
   if (isBroken(link, now)) mark(context, x, y);
   context.textAlign = "center";
-  const tell = (words, at, ink) => {
-    context.font = "600 11px system-ui, sans-serif";
-    context.strokeStyle = colour("paper");
-    context.lineWidth = 3;
-    context.strokeText(words, x, at);
-    context.lineWidth = 1;
-    write(context, words, x, at, ink, context.font);
-  };
-  if (dropped) tell(`${dropped.toFixed(dropped < 10 ? 1 : 0)} lost/s`, y - 24, "lost");
-  if (now.queue) tell(`queue ${Math.round(now.queue)}`, y + 15, "http_4xx");
+  const font = "600 11px system-ui, sans-serif";
+  if (dropped) writeOver(context, `${dropped.toFixed(dropped < 10 ? 1 : 0)} lost/s`, x, y - 24, "lost", font);
+  if (now.queue) writeOver(context, `queue ${Math.round(now.queue)}`, x, y + 15, "http_4xx", font);
 }
 function mark(context, x, y) {
   context.strokeStyle = colour("lost");

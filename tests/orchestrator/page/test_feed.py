@@ -61,11 +61,11 @@ def world() -> World:
 
 
 @pytest.fixture
-def feed(world: World) -> Feed:
-    service = Service()
+def feed(world: Any) -> Feed:
+    service: Any = Service()
     service.loads.running = running
     service.faults.settled = none
-    return Feed(world, service, token="t")  # type: ignore[arg-type]
+    return Feed(world, service, token="t")
 
 
 async def test_the_first_frame_has_who_is_there_and_the_next_how_they_are(world: World, feed: Feed):
