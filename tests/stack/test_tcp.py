@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from actors.element import JOURNEY
-from actors.protocols.tcp import State
+from actors.protocols.tcp import State, output
 from actors.runtime.virtual import VirtualNetwork
 from actors.stack import Stack
 from actors.wire import ethernet, ipv4, tcp
@@ -425,6 +425,33 @@ def test_a_port_in_time_wait_takes_a_new_connection():
 
 
 # ---- journeys and records -------------------------------------------------------------------------------------
+
+
+def test_an_acknowledgment_that_comes_late_changes_nobodys_journey():
+    """The ACK of a handshake belongs to a journey, and may be overtaken by data that belong to none."""
+    journey, net = "a" * 32, pair()
+
+    async def story(one: Stack, two: Stack) -> None:
+        await two.create_server(Echo, 80)
+        JOURNEY.set(journey)
+        transport, client = await one.create_connection(Collector, TWO, 80)
+        await asyncio.sleep(0.1)
+        (accepted,) = two.tcp.transports.values()
+        assert accepted.journey == journey
+        JOURNEY.set(None)
+        transport.write(b"x")
+        await client.got(1)
+        assert accepted.journey is None
+        transport.journey = journey
+        output.send_ack(transport.connection, net.loop.now_ns)
+        await asyncio.sleep(0.1)
+        assert accepted.journey is None
+
+    play(net, story)
+    told = [
+        each["packet"] for each in net.journal if each["kind"] == "link.transmit" and each["element"] == "one"
+    ]
+    assert sum("SYN" not in packet and "TCP" in packet for packet in told) == 2, "it was under way, and it was told"
 
 
 def test_a_journey_is_carried_and_told_by_both_ends():
