@@ -180,7 +180,7 @@ class World:
         return self.supervisor.kill(element, number)
 
     def ps(self) -> dict[str, Any]:
-        """Every element with its process and state, the addresses that the world listens on, and its directory."""
+        """Every element with its process and state, the world's addresses, its run directory, and where its CA lies."""
         return {
             "world": self.config.name,
             "elements": [
@@ -196,6 +196,7 @@ class World:
             "addresses": self.addresses,
             "url": self.config.url,
             "directory": str(self.directory),
+            "ca": str(self.directory / "ca.pem"),
         }
 
     def links(self) -> list[str]:

@@ -69,5 +69,4 @@ def client_lines(listed: dict[str, Any]) -> list[str]:
 def proxy_command(listed: dict[str, Any], place: str | None = None) -> str:
     """curl through the proxy (at this place), trusting the world's CA."""
     place = place or listed["addresses"]["proxy"]
-    ca, url = listed.get("ca") or f"{listed['directory']}/ca.pem", listed.get("url") or "URL"
-    return f"curl --proxy socks5h://{place} --cacert {ca} {url}"
+    return f"curl --proxy socks5h://{place} --cacert {listed['ca']} {listed.get('url') or 'URL'}"

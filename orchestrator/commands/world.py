@@ -133,15 +133,6 @@ def _runs(pid: int) -> bool:
     return not Path("/proc/self").exists()
 
 
-def _authority(client: "Client | None", listed: dict[str, Any]) -> str:
-    """Where the certificate lies, on this machine, by which the world's sites are trusted."""
-    if client is None or client.directory is not None:
-        return f"{listed['directory']}/ca.pem"
-    from orchestrator.compose.client import ca_of
-
-    return str(ca_of(client))
-
-
 def ps(as_json: Json = False) -> None:
     """List the elements of the running world, and the addresses that it listens on.
 
@@ -154,8 +145,10 @@ def ps(as_json: Json = False) -> None:
     listed: dict[str, Any] = (
         client.request("ps") if client else {"elements": [], "addresses": {}, "directory": None}
     )
-    if "proxy" in listed["addresses"]:
-        listed["ca"] = _authority(client, listed)
+    if client is not None and client.directory is None and "proxy" in listed["addresses"]:
+        from orchestrator.compose.client import ca_of
+
+        listed["ca"] = str(ca_of(client))  # the run directory is not on this machine
     if as_json:
         print_json(listed)
     elif client is None:
