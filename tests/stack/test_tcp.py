@@ -451,7 +451,9 @@ def test_an_acknowledgment_that_comes_late_changes_nobodys_journey():
     told = [
         each["packet"] for each in net.journal if each["kind"] == "link.transmit" and each["element"] == "one"
     ]
-    assert sum("SYN" not in packet and "TCP" in packet for packet in told) == 2, "it was under way, and it was told"
+    assert sum("SYN" not in packet and "TCP" in packet for packet in told) == 2, (
+        "it was under way, and it was told"
+    )
 
 
 def test_a_journey_is_carried_and_told_by_both_ends():
