@@ -103,9 +103,8 @@ class TcpLayer:
                 self._look_at(source, destination, segment, transport)
                 return
             connection = transport.connection
-            if (
-                connection.passive and len(segment) > (segment[12] >> 4) * 4
-            ):  # an ACK may be overtaken by data
+            if connection.passive and len(segment) > (segment[12] >> 4) * 4:
+                # whose data it is; an ACK says nothing of that, and may be overtaken by data
                 transport.journey = JOURNEY.get()
             connection.on_segment(segment, self._now_ns())
         except Malformed:

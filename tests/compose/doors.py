@@ -139,7 +139,7 @@ def left_open() -> Iterator[None]:
             tab.wait_for_selector("#follow .story")
         except sync_api.TimeoutError:
             raise AssertionError(f"the page says: {tab.locator('body').inner_text()}") from None
-    assert troubles == []
+    assert troubles == [], troubles
 
 
 def ingress() -> None:

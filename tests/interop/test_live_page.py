@@ -302,6 +302,19 @@ def test_a_stream_that_has_fallen_silent_is_asked_for_anew(page, url):
         between.close()
 
 
+def test_what_is_asked_of_a_world_that_is_away_is_told_so(page, url):
+    tab, troubles = page.context.browser.new_page(), list[str]()
+    tab.on("pageerror", lambda error: troubles.append(str(error)))
+    tab.route("**/api/**", lambda route: route.abort())
+    tab.goto(f"{url}#journey={'a' * 32}")
+    tab.wait_for_selector("#follow:has-text('the world does not answer')", timeout=WAIT_MS)
+    tab.locator("#elements summary").click()
+    tab.locator("#element-list button", has_text="alb-1a").first.click()
+    tab.wait_for_selector("#drawer:has-text('the world does not answer')", timeout=WAIT_MS)
+    tab.close()
+    assert troubles == []
+
+
 def test_frames_are_cheap_with_many_dots(page):
     """A recorded request, as if it had been sent fifteen hundred times."""
     page.evaluate("""() => {

@@ -1,5 +1,5 @@
 // Things to try. Each button does what a command does, and shows that command.
-import { by, el, meta, podName, say } from "./dom.js";
+import { AWAY, by, el, meta, podName, say } from "./dom.js";
 
 const SCALE = meta("scale"); // the command, where only a shell can: each pod is a container there
 const ALGORITHMS = {
@@ -31,9 +31,7 @@ export async function command(what) {
     );
     return told;
   } catch (error) {
-    done.replaceChildren(
-      el("p", { class: "wrong", role: "alert" }, "the world does not answer; is it still up?"),
-    );
+    done.replaceChildren(el("p", { class: "wrong", role: "alert" }, AWAY));
     return { error: String(error) };
   } finally {
     done.removeAttribute("aria-busy");

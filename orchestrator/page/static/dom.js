@@ -23,6 +23,16 @@ export const meta = (name) => document.querySelector(`meta[name="journey-${name}
 // How a command of `journey` is typed for this world.
 export const typed = (words) => `${meta("shell")} ${words}`;
 
+export const AWAY = "the world does not answer; is it still up?";
+// What the server answers; `error` in words if it does not.
+export async function asked(path) {
+  try {
+    return await (await fetch(path)).json();
+  } catch {
+    return { error: AWAY };
+  }
+}
+
 export function short(n) {
   if (n === null || n === undefined || Number.isNaN(n)) return "–";
   if (Math.abs(n) >= 1000) return Math.round(n).toLocaleString("en-US");

@@ -1,5 +1,5 @@
 // An element's own state, as `journey inspect` has it.
-import { by, el, short, typed } from "./dom.js";
+import { asked, by, el, short, typed } from "./dom.js";
 
 const MOST_ROWS = 40;
 let before = null;
@@ -11,8 +11,7 @@ export async function openDrawer(name, picked) {
   drawer.hidden = false;
   drawer.replaceChildren(head(name, "asking …", picked));
   drawer.focus();
-  const answer = await fetch(`/api/inspect/${encodeURIComponent(name)}`);
-  const found = await answer.json();
+  const found = await asked(`/api/inspect/${encodeURIComponent(name)}`);
   if (drawer.dataset.name !== undefined && drawer.hidden) return;
   drawer.replaceChildren(head(name, found.error ? "" : found.kind, picked));
   if (found.error) {

@@ -1,5 +1,5 @@
 // One request: where its time went, what was said to whom, and every decision in the words of `journey trace`.
-import { by, clip, el, ms, OUTCOMES, sv, TIER_COLOURS, tipped, typed } from "./dom.js";
+import { asked, by, clip, el, ms, OUTCOMES, sv, TIER_COLOURS, tipped, typed } from "./dom.js";
 import { mark, ringed } from "./lists.js";
 
 const ROW = 20;
@@ -19,7 +19,7 @@ export async function follow(id, replay) {
   const holder = by("follow");
   holder.hidden = false;
   holder.replaceChildren(el("p", { class: "soft" }, "asking …"));
-  const found = await (await fetch(`/api/journey/${id}`)).json();
+  const found = await asked(`/api/journey/${id}`);
   if (found.error) {
     holder.replaceChildren(top("A request"), el("p", { role: "alert" }, found.error));
     return;

@@ -1,5 +1,5 @@
 // Puts it all together: the stream fills clock and state; a frame of animation draws the map.
-import { by, colour, el, hideTip, ms, OUTCOMES, podName, readColours, say, short, showTip } from "./dom.js";
+import { asked, by, colour, el, hideTip, ms, OUTCOMES, podName, readColours, say, short, showTip } from "./dom.js";
 import { Charts } from "./charts.js";
 import { Clock } from "./clock.js";
 import { allow, command, makeControls, refresh } from "./controls.js";
@@ -168,9 +168,9 @@ function idle() {
 }
 async function remembered() {
   // the request that `journey up` began with is drawn until there are others
-  const found = await (await fetch("/api/journeys")).json();
+  const found = await asked("/api/journeys");
   if (!found.length || clock.requests.length) return;
-  const last = await (await fetch(`/api/journey/${found[0].id}`)).json();
+  const last = await asked(`/api/journey/${found[0].id}`);
   if (last.error || clock.requests.length) return;
   clock.add([last.moving]);
   lists.addRequests([last.moving], open);
